@@ -1,0 +1,4 @@
+//! Route patterns.
+/// A route pattern.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RoutePattern;

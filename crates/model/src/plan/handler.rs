@@ -1,0 +1,83 @@
+//! What answers a route.
+
+use super::service::ServiceIndex;
+use super::template::Template;
+use std::path::PathBuf;
+
+/// What answers a route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Handler {
+    /// A service.
+    Service(ServiceHandler),
+    /// Files of a folder.
+    Files(FilesHandler),
+    /// A redirect.
+    Redirect(RedirectHandler),
+    /// A fixed response.
+    Respond(RespondHandler),
+}
+
+/// Forwards to a service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceHandler {
+    /// The service.
+    pub service: ServiceIndex,
+    /// A prefix of whole segments, `/api`, that is taken off the path before it is forwarded. It is a prefix of the
+    /// route's pattern, so every path that gets here has it.
+    pub strip_prefix: Option<String>,
+    /// Compression of responses.
+    pub compression: Compression,
+}
+
+/// When responses of a service are compressed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Compression {
+    /// Never, the default.
+    #[default]
+    Off,
+    /// Compressible media types without cookies on either side.
+    On,
+    /// Also where cookies are set (see BREACH).
+    WithCookies,
+}
+
+/// Serves files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FilesHandler {
+    /// The folder. Nothing outside of it is served, whatever links say.
+    pub root: PathBuf,
+    /// How many leading segments of the path the route's pattern takes up, which are not looked up in the folder.
+    pub skip_segments: usize,
+    /// The file for a path that ends in `/`.
+    pub index: String,
+    /// A file, relative to the folder, that answers with 200 where none is found (single-page applications).
+    pub fallback: Option<String>,
+    /// Whether a folder without index is listed.
+    pub listing: bool,
+    /// Whether `.br`, `.zst` and `.gz` siblings are served to those who accept them.
+    pub precompressed: bool,
+    /// Whether names that start with a dot are served (`.well-known` always is).
+    pub hidden: bool,
+    /// The `Cache-Control` of found files, where one is wanted.
+    pub cache_control: Option<String>,
+}
+
+/// Redirects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RedirectHandler {
+    /// The `Location`.
+    pub to: Template,
+    /// 301, 302, 303, 307 or 308.
+    pub status: u16,
+}
+
+/// A fixed response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RespondHandler {
+    /// 200 to 599.
+    pub status: u16,
+    /// The body.
+    pub body: Template,
+    /// The `Content-Type`.
+    pub content_type: String,
+}

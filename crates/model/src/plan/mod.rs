@@ -1,0 +1,40 @@
+//! The plan: what the file says, checked, with every name resolved and every default filled in.
+//!
+//! A plan is a value without spans that need a file to be read: the gate and the commands work from it alone. Only
+//! the lowering of the configuration makes one, so everything in it can be trusted: references point into the lists
+//! beside them, patterns do not conflict, names are canonical.
+
+mod handler;
+mod limits;
+mod service;
+mod settings;
+mod site;
+mod template;
+
+pub use handler::{Compression, FilesHandler, Handler, RedirectHandler, RespondHandler, ServiceHandler};
+pub use limits::Limits;
+pub use service::{Balance, InstanceHost, InstanceTls, Service, ServiceIndex, Target, TargetAddress};
+pub use settings::{AccessLog, Admin, CertificateFiles, Listen, Log, LogFormat, State, Tls, TlsVersion};
+pub use site::{ErrorPage, HeaderCondition, HeaderEdit, Hsts, Place, Route, Scheme, Site, SiteAddress, StatusClass};
+pub use template::{Piece, Template, Variable};
+
+/// A whole configuration, compiled and checked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// Where the gate listens.
+    pub listen: Listen,
+    /// TLS towards clients.
+    pub tls: Tls,
+    /// Bounds on what clients and instances may do.
+    pub limits: Limits,
+    /// Logs.
+    pub log: Log,
+    /// The operator's socket.
+    pub admin: Admin,
+    /// Where state is kept.
+    pub state: State,
+    /// The sites, in the order of the file.
+    pub sites: Vec<Site>,
+    /// The services, named ones first, then one for every address that a route names directly.
+    pub services: Vec<Service>,
+}

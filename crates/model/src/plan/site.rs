@@ -1,0 +1,137 @@
+//! Sites and their routes.
+
+use super::handler::Handler;
+use super::settings::CertificateFiles;
+use super::template::Template;
+use crate::host::HostPattern;
+use crate::pattern::RoutePattern;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A public host name and what answers under it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// The name as written in the file, for logs and metrics.
+    pub label: String,
+    /// Where it is reached.
+    pub address: SiteAddress,
+    /// Other names that are redirected to this one.
+    pub aliases: Vec<HostPattern>,
+    /// The routes; no two of them can both win.
+    pub routes: Vec<Route>,
+    /// A certificate from files, in place of one by name.
+    pub certificate: Option<CertificateFiles>,
+    /// HTTP Strict Transport Security (RFC 6797); off unless written.
+    pub hsts: Option<Hsts>,
+    /// Pages for errors that we or an instance answer.
+    pub error_pages: Vec<ErrorPage>,
+    /// When set, every request is answered with 503 and this page.
+    pub maintenance: Option<PathBuf>,
+}
+
+/// Where a site is reached: scheme, host, port.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SiteAddress {
+    /// HTTPS or plain HTTP.
+    pub scheme: Scheme,
+    /// The host; `None` is any host (`":8080"`).
+    pub host: Option<HostPattern>,
+    /// The port where one was written; otherwise the scheme's from [`super::Listen`].
+    pub port: Option<u16>,
+}
+
+/// The scheme of a site.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scheme {
+    /// HTTPS, with a redirect from HTTP.
+    Https,
+    /// Plain HTTP only.
+    Http,
+}
+
+/// HTTP Strict Transport Security.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hsts {
+    /// `max-age`.
+    pub max_age: Duration,
+    /// `includeSubDomains`.
+    pub include_subdomains: bool,
+    /// `preload`.
+    pub preload: bool,
+}
+
+/// A page for a status or a class of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ErrorPage {
+    /// Which responses it replaces.
+    pub status: StatusClass,
+    /// The HTML file.
+    pub page: PathBuf,
+}
+
+/// A status (`404`) or a class of them (`5xx`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StatusClass {
+    /// One status, 400 to 599.
+    Exact(u16),
+    /// A class by its first digit, 4 or 5.
+    Class(u8),
+}
+
+/// A path pattern of a site and its handler.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// The pattern.
+    pub pattern: RoutePattern,
+    /// The methods it is for, as tokens; empty is any. `GET` includes `HEAD`.
+    pub methods: Vec<String>,
+    /// Conditions on request fields; all must hold.
+    pub headers: Vec<HeaderCondition>,
+    /// What answers.
+    pub handler: Handler,
+    /// Whether `%2F` in a path is accepted and passed on, as a part of one segment.
+    pub encoded_slashes: bool,
+    /// Bytes of a request body: `None` means the limit of the whole gate, `Some(None)` unlimited.
+    pub body: Option<Option<u64>>,
+    /// Changes to the request before it is forwarded, in order.
+    pub request_headers: Vec<HeaderEdit>,
+    /// Changes to the response, in order.
+    pub response_headers: Vec<HeaderEdit>,
+    /// Where it stands in the file.
+    pub place: Place,
+}
+
+/// Where something stands in the configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// The file's name; empty for the command line.
+    pub file: String,
+    /// The line, from 1; 0 for the command line.
+    pub line: u32,
+}
+
+/// A condition on a request field.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct HeaderCondition {
+    /// The field's name in lower case.
+    pub name: String,
+    /// The exact value that exactly one field line must have; `None`: the field is present.
+    pub value: Option<String>,
+}
+
+/// A change to the fields of a request or response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HeaderEdit {
+    /// Removes every field of this name, then adds one with this value.
+    Set {
+        /// The name as it is written out.
+        name: String,
+        /// The value, made from facts of the request.
+        value: Template,
+    },
+    /// Removes every field of this name.
+    Remove {
+        /// The name.
+        name: String,
+    },
+}
