@@ -1,0 +1,70 @@
+//! The end of a request: it is counted and logged, whatever came of it.
+
+use super::Client;
+use crate::log::Record;
+use crate::worker::active::Active;
+use crate::worker::clock;
+use crate::worker::scratch::Working;
+use http1::{Known, Version};
+
+/// What of a first line that could not be parsed is logged.
+const RAW: usize = 256;
+
+impl Client {
+    /// Counts and logs a request.
+    pub(super) fn finish(&self, active: &Active, working: &Working) {
+        let (outcome, facts) = (&working.outcome, &working.facts);
+        let duration = facts.started.elapsed();
+        let site = outcome.site.and_then(|site| active.site_counters.get(site)).unwrap_or(&active.no_site);
+        site.request(outcome.status, outcome.bytes_in, outcome.bytes_out, duration);
+        if let Some(service) = outcome.service.and_then(|service| active.service_counters.get(service)) {
+            service.request(outcome.status, duration);
+        }
+        self.worker.log.borrow_mut().write(&self.record(active, working, duration));
+    }
+
+    fn record<'a>(&self, active: &'a Active, working: &'a Working, duration: std::time::Duration) -> Record<'a> {
+        let (outcome, facts, request, head) = (&working.outcome, &working.facts, &working.request, &working.head);
+        let plan = &active.served.snapshot.plan;
+        let parsed = !request.method.is_empty();
+        let field = |known| request.fields.first(known).map(|field| field.value.of(head)).unwrap_or_default();
+        Record {
+            time: clock::now(),
+            id: facts.id,
+            client: facts.client_ip,
+            method: request.method.of(head),
+            host: &facts.host,
+            path: path(working, parsed),
+            query: if parsed && !facts.path.is_empty() { facts.query_with_mark(head) } else { b"" },
+            version: match request.version {
+                Version::Http10 => "HTTP/1.0",
+                Version::Http11 => "HTTP/1.1",
+            },
+            secure: self.port.planned.secure,
+            status: outcome.status,
+            bytes_in: outcome.bytes_in,
+            bytes_out: outcome.bytes_out,
+            duration,
+            site: outcome.site.map_or("", |site| plan.sites[site].label.as_str()),
+            service: outcome.service.map_or("", |service| plan.services[service].name.as_str()),
+            instance: outcome.instance.as_ref().map_or("", |instance| instance.label.as_str()),
+            user_agent: field(Known::UserAgent),
+            referer: field(Known::Referer),
+            rule: outcome.rule,
+            error: outcome.error.as_deref(),
+        }
+    }
+}
+
+/// The canonical path; for what was refused before it had one, what was received.
+fn path(working: &Working, parsed: bool) -> &[u8] {
+    let (facts, request, head) = (&working.facts, &working.request, &working.head);
+    if parsed && request.target.asterisk {
+        return b"*";
+    }
+    if parsed {
+        return if facts.path.is_empty() { request.target.path_and_query.of(head) } else { &facts.path };
+    }
+    let end = head.iter().position(|byte| *byte == b'\r').unwrap_or(head.len());
+    &head[..end.min(RAW)]
+}

@@ -1,0 +1,208 @@
+//! A client's connection from accept to close: handshake, then one request after the other. Every phase has a
+//! deadline from its first moment.
+
+mod answer;
+mod files;
+mod finish;
+mod head;
+mod respond;
+
+use crate::identity;
+use crate::listener::PortFacts;
+use crate::shared::Place;
+use crate::transport::client::ClientStream;
+use crate::transport::{Sink, Source};
+use crate::worker::Worker;
+use crate::worker::deadlines::Deadline;
+use crate::worker::scratch::Scratch;
+use head::Next;
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+use tokio::net::TcpStream;
+
+/// What is read and dropped of a client that still sends when its connection ends, so that it can read our last words
+/// before the kernel resets the connection.
+const LINGER_BYTES: usize = 256 << 10;
+/// How long that may take.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// A client's connection.
+#[derive(Debug)]
+pub(crate) struct Client {
+    pub(crate) stream: ClientStream,
+    pub(crate) deadline: Deadline,
+    peer: SocketAddr,
+    port: Rc<PortFacts>,
+    /// The name that the TLS connection was opened for.
+    sni: Option<Box<str>>,
+    worker: Rc<Worker>,
+    _place: Place,
+}
+
+/// What becomes of a connection after a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum After {
+    KeepAlive,
+    Close,
+    /// It is cut without another word: the peer is gone, or a response was broken off and must look so.
+    Abort,
+}
+
+/// Serves a connection in a task of its own.
+pub(crate) fn start(socket: TcpStream, peer: SocketAddr, place: Place, port: Rc<PortFacts>, worker: &Rc<Worker>) {
+    let worker = Rc::clone(worker);
+    tokio::task::spawn_local(async move {
+        let counted = Counted::new(&worker);
+        if let Ok(client) = Client::accept(socket, peer, place, port, worker).await {
+            client.serve().await;
+        }
+        drop(counted);
+    });
+}
+
+/// Counts a connection of a thread, also when its task ends by a panic.
+struct Counted(Rc<Worker>);
+
+impl Counted {
+    fn new(worker: &Rc<Worker>) -> Self {
+        worker.connections.set(worker.connections.get() + 1);
+        Self(Rc::clone(worker))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.connections.set(self.0.connections.get().saturating_sub(1));
+    }
+}
+
+impl Client {
+    async fn accept(
+        socket: TcpStream,
+        peer: SocketAddr,
+        place: Place,
+        port: Rc<PortFacts>,
+        worker: Rc<Worker>,
+    ) -> io::Result<Self> {
+        socket.set_nodelay(true)?;
+        let stream = if port.planned.secure {
+            ClientStream::tls(socket, worker.active().served.tls.clone())?
+        } else {
+            ClientStream::plain(socket)
+        };
+        let deadline = poll_fn(|context| Poll::Ready(Deadline::new(context.waker().clone()))).await;
+        Ok(Self { stream, deadline, peer, port, sni: None, worker, _place: place })
+    }
+
+    async fn serve(mut self) {
+        if self.stream.is_tls() && self.handshake().await.is_err() {
+            self.worker.shared.metrics.failed_handshake();
+            return;
+        }
+        let mut first = true;
+        loop {
+            let after = match self.next_head(first).await {
+                Next::Head(length) => {
+                    let mut scratch = Scratch::take();
+                    self.answer(&mut scratch, length).await
+                }
+                Next::Refused(refusal) => self.refuse_head(refusal).await,
+                Next::TimedOut => self.refuse_slow().await,
+                Next::Closed => After::Abort,
+            };
+            first = false;
+            match after {
+                After::KeepAlive => {}
+                After::Close => return self.close().await,
+                After::Abort => return,
+            }
+        }
+    }
+
+    async fn handshake(&mut self) -> io::Result<()> {
+        let timeout = self.worker.active().served.snapshot.plan.limits.handshake_timeout;
+        self.deadline.set(timeout);
+        let mut sni = None;
+        poll_fn(|context| {
+            let shaken = self.stream.poll_handshake(context);
+            if let Some(name) = identity::take_asked() {
+                sni = Some(name);
+            }
+            match shaken {
+                Poll::Pending if self.deadline.is_due() => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+                shaken => shaken,
+            }
+        })
+        .await?;
+        self.sni = sni;
+        Ok(())
+    }
+
+    /// Sends bytes, within the time that a client has to take them.
+    pub(crate) async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let timeout = self.worker.active().served.snapshot.plan.limits.write_timeout;
+        self.deadline.set(timeout);
+        let mut sent = 0;
+        poll_fn(|context| {
+            while sent < bytes.len() {
+                match self.stream.poll_send(context, &bytes[sent..], &[]) {
+                    Poll::Ready(Ok(count)) => {
+                        sent += count;
+                        self.deadline.set(timeout);
+                    }
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                    Poll::Pending => return self.pending_until_due(),
+                }
+            }
+            match self.stream.poll_flush(context) {
+                Poll::Pending => self.pending_until_due(),
+                flushed => flushed,
+            }
+        })
+        .await
+    }
+
+    fn pending_until_due(&self) -> Poll<io::Result<()>> {
+        if self.deadline.is_due() { Poll::Ready(Err(io::ErrorKind::TimedOut.into())) } else { Poll::Pending }
+    }
+
+    /// Reads and drops what the client still sends, up to `most` bytes; `false` when there was more.
+    async fn discard(&mut self, most: usize) -> io::Result<bool> {
+        let mut dropped = 0;
+        poll_fn(|context| {
+            loop {
+                let count = self.stream.received().len();
+                self.stream.consume(count);
+                dropped += count;
+                if dropped > most {
+                    return Poll::Ready(Ok(false));
+                }
+                match self.stream.poll_fill(context, true) {
+                    Poll::Ready(Ok(0)) => return Poll::Ready(Ok(true)),
+                    Poll::Ready(Ok(_)) => {}
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                    Poll::Pending => return self.pending_until_due().map_ok(|()| true),
+                }
+            }
+        })
+        .await
+    }
+
+    /// Ends the connection so that the client can read everything that was sent.
+    async fn close(mut self) {
+        self.deadline.set(LINGER);
+        let closed = poll_fn(|context| match self.stream.poll_close(context) {
+            Poll::Pending => self.pending_until_due(),
+            closed => closed,
+        });
+        let notified = closed.await;
+        if notified.is_ok() {
+            // Whatever comes of it, the connection ends here.
+            let _ = self.discard(LINGER_BYTES).await;
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Why a request could not be forwarded, sorted by whose fault it is.
+
+use crate::service::ConnectError;
+use http1::Refusal;
+use std::fmt;
+use std::io;
+
+/// The part of an exchange in which an instance failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// From sending the request to the head of the response.
+    Exchange,
+    /// The body of the response.
+    Body,
+}
+
+/// Why a request could not be forwarded.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The client went away or was cut.
+    Client(io::Error),
+    /// The client did not go on sending its request.
+    ClientSilent,
+    /// The client takes nothing of the response.
+    ClientSlow,
+    /// The request's body is not what its head announced.
+    Request(Refusal),
+    /// The request's body is larger than it may be.
+    TooLarge,
+    /// The names of the service have no address yet.
+    Unresolved,
+    /// There is no instance left to try.
+    NoInstance,
+    /// No connection could be opened.
+    Connect(ConnectError),
+    /// The instance broke its connection.
+    Broken(Step, io::Error),
+    /// The instance did not answer in time.
+    Silent(Step),
+    /// The instance's response is not strict.
+    Response(Refusal),
+}
+
+impl Failure {
+    /// The status that the client is answered with, when nothing of a response was sent; 499 is for the log alone.
+    pub(crate) fn status(&self) -> u16 {
+        match self {
+            Self::Client(_) | Self::ClientSlow => 499,
+            Self::ClientSilent => 408,
+            Self::Request(refusal) => refusal.status(),
+            Self::TooLarge => 413,
+            Self::Unresolved | Self::NoInstance => 503,
+            Self::Connect(_) | Self::Broken(..) | Self::Response(_) => 502,
+            Self::Silent(_) => 504,
+        }
+    }
+
+    /// The rule, for those failures that are refusals.
+    pub(crate) fn rule(&self) -> Option<&'static str> {
+        match self {
+            Self::ClientSilent => Some("read-timeout"),
+            Self::ClientSlow => Some("write-timeout"),
+            Self::Request(refusal) | Self::Response(refusal) => Some(refusal.rule()),
+            Self::TooLarge => Some("body-limit"),
+            _ => None,
+        }
+    }
+
+    /// Whether somebody else than the client is to blame, so that the operator has to know more.
+    pub(crate) fn is_of_instance(&self) -> bool {
+        self.status() >= 502
+    }
+
+    /// Whether the instance should be left alone for a while.
+    pub(super) fn speaks_against_instance(&self) -> bool {
+        matches!(self, Self::Broken(Step::Exchange, _))
+    }
+
+    /// The step at which the instance broke its connection.
+    pub(super) fn step(&self) -> Option<Step> {
+        match self {
+            Self::Broken(step, _) => Some(*step),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Client(error) => write!(f, "the client went away: {error}"),
+            Self::ClientSilent => f.write_str("the client did not go on sending its request"),
+            Self::ClientSlow => f.write_str("the client takes nothing of the response"),
+            Self::Request(refusal) => write!(f, "the request's body is refused: {refusal}"),
+            Self::TooLarge => f.write_str("the request's body is larger than the route allows"),
+            Self::Unresolved => f.write_str("resolve: the name of the instance has no address yet"),
+            Self::NoInstance => f.write_str("choose: no instance is left to try"),
+            Self::Connect(error) => write!(f, "{error}"),
+            Self::Broken(Step::Exchange, error) => write!(f, "request: {error}"),
+            Self::Broken(Step::Body, error) => write!(f, "response body: {error}"),
+            Self::Silent(Step::Exchange) => f.write_str("response head: no answer in time"),
+            Self::Silent(Step::Body) => f.write_str("response body: silence for too long"),
+            Self::Response(refusal) => write!(f, "response: {refusal}"),
+        }
+    }
+}

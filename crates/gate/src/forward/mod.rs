@@ -1,0 +1,145 @@
+//! Forwarding a request to an instance and its response back: one task owns both connections, and one machine says
+//! what becomes of them.
+
+mod attempt;
+mod failure;
+mod interim;
+mod pump;
+mod relay;
+mod request_head;
+mod response_head;
+mod stall;
+mod tunnel;
+
+pub(crate) use failure::{Failure, Step};
+pub(crate) use pump::Pump;
+use attempt::Sending;
+
+use crate::connection::Client;
+use crate::service::{ConnectError, InFlight, Instance, Lease, ServiceRuntime};
+use crate::transport::Source;
+use crate::snapshot::{RouteRuntime, SiteRuntime};
+use crate::worker::active::Active;
+use crate::worker::scratch::Working;
+use http1::InstanceNext;
+use http1::Upgrade;
+use model::plan::ServiceHandler;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::Poll;
+
+/// Connections that are opened for one request at most, each to another instance.
+const MAX_CONNECTS: usize = 3;
+
+/// A request on its way to a service.
+pub(crate) struct Forwarding<'a> {
+    pub(crate) active: &'a Active,
+    pub(crate) site: &'a SiteRuntime,
+    pub(crate) route: &'a RouteRuntime,
+    pub(crate) handler: &'a ServiceHandler,
+}
+
+impl Forwarding<'_> {
+    pub(crate) fn service(&self) -> &Rc<ServiceRuntime> {
+        &self.active.services[self.handler.service.0]
+    }
+
+    /// Forwards the request and the response. When this answers with an error, nothing of a response was sent
+    /// unless the error says so.
+    pub(crate) async fn run(&self, client: &mut Client, working: &mut Working) -> Result<(), Failure> {
+        let service = self.service();
+        let (mut lease, in_flight, mut sending) = self.first_answer(client, working).await?;
+        let instance = in_flight.instance();
+        if working.response.status == 101 {
+            return tunnel::run(client, working, &mut lease, self, &mut sending).await;
+        }
+        let relayed = relay::run(client, working, &mut lease, self, &mut sending).await;
+        let leftover = !lease.stream.received().is_empty();
+        let sent = sending.done && sending.broken.is_none();
+        if relayed.is_ok() && sent && working.exchange.instance_next(leftover) == InstanceNext::Reuse {
+            instance.give_back(lease.stream, service.plan.keep_alive);
+        }
+        relayed
+    }
+
+    /// Sends the request to one instance after the other, as far as that is safe, until one answers with a head.
+    async fn first_answer(
+        &self,
+        client: &mut Client,
+        working: &mut Working,
+    ) -> Result<(Lease, InFlight, Sending), Failure> {
+        let service = self.service();
+        working.tried.clear();
+        let mut retried = false;
+        loop {
+            let (mut lease, instance) = self.lease(working).await?;
+            let in_flight = InFlight::new(&instance);
+            if working.upload.lead.is_empty() {
+                request_head::write(self, &instance, working);
+            }
+            let failure = match attempt::run(client, working, &mut lease, self).await {
+                Ok(sending) => {
+                    instance.succeeded();
+                    return Ok((lease, in_flight, sending));
+                }
+                Err(failure) => failure,
+            };
+            if failure.speaks_against_instance() && !lease.reused {
+                instance.failed(service.plan.ejection);
+            }
+            let untouched = !working.upload.started();
+            let again = failure.step() == Some(Step::Exchange)
+                && (!retried || lease.reused)
+                && working.exchange.may_retry(untouched)
+                && working.upload.body_bytes == 0;
+            if !again {
+                return Err(failure);
+            }
+            self.note_retry(&failure);
+            if lease.reused {
+                // The instance closed an idle connection just now: it may well be alive.
+                working.tried.retain(|tried| !Rc::ptr_eq(tried, &instance));
+                instance.close_idle();
+            } else {
+                retried = true;
+            }
+            working.upload.rewind();
+        }
+    }
+
+    fn note_retry(&self, _: &Failure) {
+        self.active.service_counters[self.handler.service.0].retried();
+    }
+
+    /// A connection to an instance that was not tried yet: an idle one, or a new one.
+    async fn lease(&self, working: &mut Working) -> Result<(Lease, Rc<Instance>), Failure> {
+        let service = self.service();
+        let mut failed: Option<(Rc<Instance>, ConnectError)> = None;
+        for _ in 0..MAX_CONNECTS {
+            let Some(instance) = service.choose(&working.tried) else { break };
+            working.tried.push(Rc::clone(&instance));
+            working.outcome.instance = Some(Rc::clone(&instance));
+            if let Some(idle) = poll_fn(|context| Poll::Ready(instance.take_idle(context))).await {
+                return Ok((idle, instance));
+            }
+            match service.connect(&instance).await {
+                Ok(lease) => return Ok((lease, instance)),
+                Err(error) => {
+                    instance.failed(service.plan.ejection);
+                    self.active.service_counters[self.handler.service.0].connect_failed();
+                    failed = Some((instance, error));
+                }
+            }
+        }
+        Err(match failed {
+            Some((_, error)) => Failure::Connect(error),
+            None if service.is_unresolved() => Failure::Unresolved,
+            None => Failure::NoInstance,
+        })
+    }
+
+    /// Whether the client asked to switch to WebSocket.
+    pub(crate) fn wants_websocket(working: &Working) -> bool {
+        working.request.upgrade == Upgrade::WebSocket
+    }
+}

@@ -1,0 +1,91 @@
+//! The response's body on its way to the client, and what is left of the request's on its way to the instance.
+
+use super::attempt::{Sending, poll_upload, upload_due};
+use super::failure::{Failure, Step};
+use super::pump::{Blocked, PumpError};
+use super::stall::{Patience, Stall};
+use super::{Forwarding, Pump};
+use crate::connection::Client;
+use crate::service::Lease;
+use crate::transport::Source;
+use crate::worker::deadlines::Tick;
+use crate::worker::scratch::Working;
+use http1::{BodyReader, Refusal};
+use std::future::poll_fn;
+use std::task::Poll;
+
+/// Moves the response to the client, whose head stands in the lead of `working.download`.
+pub(super) async fn run(
+    client: &mut Client,
+    working: &mut Working,
+    lease: &mut Lease,
+    forwarding: &Forwarding<'_>,
+    sending: &mut Sending,
+) -> Result<(), Failure> {
+    let mut receiving = Stall::default();
+    poll_fn(|context| {
+        if !sending.done {
+            poll_upload(context, client, working, lease, sending)?;
+        }
+        let download = &mut working.download;
+        let polled = download.poll(context, &mut working.exchange.response, &mut lease.stream, &mut client.stream);
+        if let Poll::Ready(done) = polled {
+            return Poll::Ready(done.map_err(download_failure));
+        }
+        let (due, blocked) = download_due(download, forwarding, &mut receiving);
+        let upload = if sending.done { Tick::NEVER } else { upload_due(working, forwarding, sending) };
+        client.deadline.set_at(due.min(upload));
+        if !client.deadline.is_due() {
+            return Poll::Pending;
+        }
+        Poll::Ready(Err(match blocked {
+            _ if upload < due => Failure::ClientSilent,
+            Blocked::OnSource => Failure::Silent(Step::Body),
+            Blocked::OnSink => Failure::ClientSlow,
+        }))
+    })
+    .await
+}
+
+/// Moves a body that is made on the way, from `source` to the client.
+pub(super) async fn run_made(
+    client: &mut Client,
+    download: &mut Pump,
+    source: &mut impl Source,
+    forwarding: &Forwarding<'_>,
+) -> Result<(), Failure> {
+    let mut receiving = Stall::default();
+    let mut reader = BodyReader::UntilClose;
+    poll_fn(|context| {
+        if let Poll::Ready(done) = download.poll(context, &mut reader, source, &mut client.stream) {
+            return Poll::Ready(done.map_err(download_failure));
+        }
+        let (due, blocked) = download_due(download, forwarding, &mut receiving);
+        client.deadline.set_at(due);
+        match blocked {
+            _ if !client.deadline.is_due() => Poll::Pending,
+            Blocked::OnSource => Poll::Ready(Err(Failure::Silent(Step::Body))),
+            Blocked::OnSink => Poll::Ready(Err(Failure::ClientSlow)),
+        }
+    })
+    .await
+}
+
+fn download_due(download: &Pump, forwarding: &Forwarding<'_>, stall: &mut Stall) -> (Tick, Blocked) {
+    let limits = &forwarding.active.served.snapshot.plan.limits;
+    let blocked = download.blocked.unwrap_or(Blocked::OnSink);
+    let patience = match blocked {
+        Blocked::OnSource => Patience { silence: forwarding.service().plan.read_timeout, rate: 0 },
+        Blocked::OnSink => Patience { silence: limits.write_timeout, rate: limits.min_rate },
+    };
+    (stall.observe(blocked, download.sent, patience), blocked)
+}
+
+fn download_failure(error: PumpError) -> Failure {
+    match error {
+        PumpError::Source(error) => Failure::Broken(Step::Body, error),
+        PumpError::Sink(error) => Failure::Client(error),
+        PumpError::Refused(refusal) => Failure::Response(refusal),
+        PumpError::TooLarge => Failure::Response(Refusal::Truncated),
+    }
+}

@@ -1,0 +1,68 @@
+//! Since when a message does not move, and until when that is borne.
+
+use super::pump::Blocked;
+use crate::worker::deadlines::{self, Tick};
+use std::time::Duration;
+
+/// How long a slow client may take before its rate is looked at.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Since when a message does not move.
+#[derive(Debug, Default)]
+pub(crate) struct Stall {
+    since: Option<(Blocked, Tick)>,
+    moved: u64,
+    /// Ticks spent waiting for the client, over the whole message.
+    waited: Duration,
+}
+
+/// How long is borne what a message waits for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    /// Without any movement.
+    pub(crate) silence: Duration,
+    /// Bytes a second on average that a client has to keep up; 0 for an instance, or when the rule is off.
+    pub(crate) rate: u64,
+}
+
+impl Stall {
+    /// Notes what the message waits for after `moved` bytes, and answers when that has to end.
+    pub(crate) fn observe(&mut self, blocked: Blocked, moved: u64, patience: Patience) -> Tick {
+        let now = deadlines::now();
+        let since = match self.since {
+            Some((what, since)) if what == blocked && moved == self.moved => since,
+            former => {
+                self.waited += former.map_or(Duration::ZERO, |(_, since)| now.since(since));
+                now
+            }
+        };
+        self.since = Some((blocked, since));
+        self.moved = moved;
+        let silence = since.after(patience.silence);
+        if patience.rate == 0 {
+            return silence;
+        }
+        let allowed = GRACE + Duration::from_secs(moved / patience.rate);
+        silence.min(since.after(allowed.saturating_sub(self.waited)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_that_trickles_is_cut_and_one_that_keeps_the_rate_is_not() {
+        let patience = Patience { silence: Duration::from_secs(5), rate: 100 };
+        let (mut slow, mut honest) = (Stall::default(), Stall::default());
+        let mut cut = None;
+        for second in 0..60_u64 {
+            deadlines::advance(10);
+            if slow.observe(Blocked::OnSource, second, patience) <= deadlines::now() {
+                cut = cut.or(Some(second));
+            }
+            assert!(honest.observe(Blocked::OnSource, second * 110, patience) > deadlines::now());
+        }
+        assert!(cut.is_some_and(|second| (9..13).contains(&second)), "{cut:?}");
+    }
+}

@@ -1,0 +1,218 @@
+//! The gate as its owner sees it: started with values, changed with values, drained at the end.
+
+use crate::identity::{Identities, NotingResolver};
+use crate::listener::Listener;
+use crate::log::AccessLog;
+use crate::metrics;
+use crate::names::Names;
+use crate::service::{InstanceTlsError, client_config, literal_addresses};
+use crate::shared::{Connections, Shared};
+use crate::snapshot::Snapshot;
+use crate::worker::active::Served;
+use crate::worker::{Order, Start, run};
+use model::plan::{Plan, TargetAddress};
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+use std::io;
+use std::sync::{Arc, RwLock};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+
+/// Descriptors that are left for files, logs and connections to instances when the limit of client connections is
+/// derived from the limit of descriptors.
+const RESERVED_DESCRIPTORS: u64 = 256;
+
+/// What a gate serves: a snapshot and the TLS that belongs to it.
+#[derive(Debug)]
+pub struct Content {
+    /// The plan, ready for requests.
+    pub snapshot: Snapshot,
+    /// TLS towards clients.
+    pub tls: rustls::ServerConfig,
+    /// Which names are one identity.
+    pub identities: Arc<dyn Identities>,
+}
+
+/// Why a gate cannot start, or cannot serve something else.
+#[derive(Debug)]
+pub enum StartError {
+    /// TLS towards instances.
+    InstanceTls(InstanceTlsError),
+    /// A thread.
+    Thread(io::Error),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InstanceTls(error) => error.fmt(f),
+            Self::Thread(_) => f.write_str("a thread of the gate cannot be started"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::InstanceTls(error) => Some(error),
+            Self::Thread(error) => Some(error),
+        }
+    }
+}
+
+/// A running gate.
+#[derive(Debug)]
+pub struct Gate {
+    shared: Arc<Shared>,
+    orders: Vec<UnboundedSender<Order>>,
+    threads: Vec<JoinHandle<io::Result<()>>>,
+    names: Names,
+    log: Option<AccessLog>,
+}
+
+impl Gate {
+    /// Starts so many threads that serve `content` on `listeners`.
+    ///
+    /// # Errors
+    ///
+    /// TLS towards instances cannot be set up, or a thread cannot be started.
+    pub fn start(
+        content: Content,
+        listeners: &[Listener],
+        log: Option<AccessLog>,
+        threads: usize,
+    ) -> Result<Self, StartError> {
+        let shared = Arc::new(shared(&content.snapshot.plan, listeners));
+        let channels: Vec<_> = (0..threads.max(1)).map(|_| unbounded_channel()).collect();
+        let orders: Vec<UnboundedSender<Order>> = channels.iter().map(|(sender, _)| sender.clone()).collect();
+        let names = Names::start(telling(orders.clone())).map_err(StartError::Thread)?;
+        let served = served(content, &names)?;
+        let mut gate = Self { shared, orders, threads: Vec::new(), names, log };
+        for (number, (_, receiver)) in channels.into_iter().enumerate() {
+            let start = Start {
+                number,
+                shared: Arc::clone(&gate.shared),
+                served: served.clone(),
+                listeners: listeners.to_vec(),
+                log: gate.log.clone(),
+            };
+            let thread = std::thread::Builder::new().name(format!("gate-{number}"));
+            gate.threads.push(thread.spawn(move || run(start, receiver)).map_err(StartError::Thread)?);
+        }
+        Ok(gate)
+    }
+
+    /// Answers new requests from `content` and takes connections from `listeners`, of which those that were there
+    /// before go on. Open connections stay, whatever changes.
+    ///
+    /// # Errors
+    ///
+    /// TLS towards instances cannot be set up; what was served stays.
+    pub fn install(&self, content: Content, listeners: &[Listener]) -> Result<(), StartError> {
+        let plan = &content.snapshot.plan;
+        let (most, most_per_address) = connection_limits(plan);
+        let ports = real_ports(listeners);
+        let served = served(content, &self.names)?;
+        self.shared.connections.set_limits(most, most_per_address);
+        *self.shared.real_ports.write().unwrap_or_else(std::sync::PoisonError::into_inner) = ports;
+        for orders in &self.orders {
+            // A thread ends only with the gate.
+            let _ = orders.send(Order::Install(served.clone(), listeners.to_vec()));
+        }
+        Ok(())
+    }
+
+    /// Takes no more connections, waits for the open ones at most so long, and ends. Answers how many were cut.
+    pub fn drain(self, timeout: Duration) -> usize {
+        for orders in &self.orders {
+            let _ = orders.send(Order::Drain(timeout));
+        }
+        let mut cut = self.shared.connections.total();
+        for thread in self.threads {
+            let _ = thread.join();
+            cut = self.shared.connections.total();
+        }
+        if let Some(log) = &self.log {
+            log.sync(Duration::from_secs(5));
+        }
+        cut
+    }
+
+    /// Open client connections.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.shared.connections.total()
+    }
+
+    /// Requests answered since the start.
+    #[must_use]
+    pub fn requests(&self) -> u64 {
+        self.shared.metrics.requests()
+    }
+
+    /// All metrics in the OpenMetrics text format.
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        metrics::encode(&self.shared, self.log.as_ref().map_or(0, AccessLog::lost))
+    }
+}
+
+fn shared(plan: &Plan, listeners: &[Listener]) -> Shared {
+    let (most, most_per_address) = connection_limits(plan);
+    Shared {
+        metrics: metrics::Metrics::default(),
+        connections: Arc::new(Connections::new(most, most_per_address)),
+        real_ports: RwLock::new(real_ports(listeners)),
+    }
+}
+
+fn real_ports(listeners: &[Listener]) -> HashMap<u16, u16> {
+    listeners.iter().map(|listener| (listener.planned().port, listener.local().port())).collect()
+}
+
+/// The limits of connections in total and per address.
+fn connection_limits(plan: &Plan) -> (usize, usize) {
+    let derived = || {
+        let descriptors = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(65_536);
+        // A request may need one more descriptor, for its instance or its file.
+        usize::try_from(descriptors.saturating_sub(RESERVED_DESCRIPTORS) / 2).unwrap_or(usize::MAX).max(16)
+    };
+    (plan.limits.connections.unwrap_or_else(derived), plan.limits.connections_per_address)
+}
+
+fn served(content: Content, names: &Names) -> Result<Served, StartError> {
+    let plan = &content.snapshot.plan;
+    let instance_tls: Result<Vec<_>, _> = plan.services.iter().map(client_config).collect();
+    let instance_tls = instance_tls.map_err(StartError::InstanceTls)?;
+    names.want(names_of(plan));
+    let mut tls = content.tls;
+    tls.cert_resolver = Arc::new(NotingResolver::new(tls.cert_resolver));
+    Ok(Served {
+        snapshot: Arc::new(content.snapshot),
+        tls: Arc::new(tls),
+        identities: content.identities,
+        instance_tls: Arc::new(instance_tls),
+        resolved: Arc::new(names.known()),
+    })
+}
+
+/// The names of instances that have to be resolved.
+fn names_of(plan: &Plan) -> BTreeSet<String> {
+    let targets = plan.services.iter().flat_map(|service| &service.instances);
+    let hosts = targets.filter_map(|target| match &target.address {
+        TargetAddress::Tcp { host, .. } => Some(host),
+        TargetAddress::Unix(_) => None,
+    });
+    hosts.filter(|host| literal_addresses(host).is_none()).cloned().collect()
+}
+
+/// Tells every thread of new addresses.
+fn telling(orders: Vec<UnboundedSender<Order>>) -> crate::names::Listener {
+    Box::new(move |name, addresses| {
+        let (name, addresses) = (Arc::from(name), Arc::from(addresses));
+        for orders in &orders {
+            let _ = orders.send(Order::Resolved(Arc::clone(&name), Arc::clone(&addresses)));
+        }
+    })
+}

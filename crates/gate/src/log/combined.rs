@@ -1,0 +1,25 @@
+//! The access log in the combined format of Apache and nginx.
+
+use super::{Record, escape, time};
+use std::io::Write as _;
+
+/// Writes one line.
+pub(super) fn write(out: &mut Vec<u8>, record: &Record<'_>) {
+    // Writing to a vector cannot fail.
+    let _ = write!(out, "{} - - [", record.client);
+    time::common(out, record.time);
+    out.extend_from_slice(b"] \"");
+    escape::quoted(out, record.method);
+    out.push(b' ');
+    escape::quoted(out, record.path);
+    escape::quoted(out, record.query);
+    let _ = write!(out, " {}\" {} {} \"", record.version, record.status, record.bytes_out);
+    escape::quoted(out, or_dash(record.referer));
+    out.extend_from_slice(b"\" \"");
+    escape::quoted(out, or_dash(record.user_agent));
+    out.extend_from_slice(b"\"\n");
+}
+
+fn or_dash(value: &[u8]) -> &[u8] {
+    if value.is_empty() { b"-" } else { value }
+}

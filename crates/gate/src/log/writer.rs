@@ -1,0 +1,172 @@
+//! The thread that writes the access log.
+
+use model::plan::AccessLog as Place;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Batches of lines that may wait for the disk; what comes beyond is lost and counted.
+const WAITING: usize = 256;
+/// Empty buffers that are kept for reuse.
+const KEPT: usize = 64;
+
+/// The access log, shared by all threads.
+#[derive(Clone, Debug)]
+pub struct AccessLog {
+    sender: SyncSender<Message>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    lost: AtomicU64,
+    written: AtomicU64,
+    empty: Mutex<Vec<Vec<u8>>>,
+}
+
+#[derive(Debug)]
+enum Message {
+    Lines(Vec<u8>, u64),
+    Reopen(Place),
+    Sync(SyncSender<()>),
+}
+
+impl AccessLog {
+    /// Opens the log and starts its thread.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be opened, or the thread cannot be started.
+    pub fn start(place: &Place) -> io::Result<Self> {
+        let output = Output::open(place)?;
+        let shared = Arc::new(Shared::default());
+        let (sender, receiver) = sync_channel(WAITING);
+        let theirs = Arc::clone(&shared);
+        std::thread::Builder::new()
+            .name("access-log".to_owned())
+            .spawn(move || write_all(output, &receiver, &theirs))?;
+        Ok(Self { sender, shared })
+    }
+
+    /// Opens the file anew, as after it was moved away, or another one. Lines that were handed over before go to the
+    /// old file. When the new one cannot be opened the old one stays.
+    pub fn reopen(&self, place: &Place) {
+        let _ = self.sender.send(Message::Reopen(place.clone()));
+    }
+
+    /// Waits until what was handed over is written, at most so long.
+    pub fn sync(&self, timeout: Duration) {
+        let (done, wait) = sync_channel(1);
+        if self.sender.send(Message::Sync(done)).is_ok() {
+            let _ = wait.recv_timeout(timeout);
+        }
+    }
+
+    /// Lines that were lost because the disk was full or too slow.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.shared.lost.load(Ordering::Relaxed)
+    }
+
+    /// Lines that were written.
+    #[must_use]
+    pub fn written(&self) -> u64 {
+        self.shared.written.load(Ordering::Relaxed)
+    }
+
+    /// Hands lines over, and answers with an empty buffer for the next ones.
+    pub(super) fn hand_over(&self, lines: Vec<u8>, count: u64) -> Vec<u8> {
+        match self.sender.try_send(Message::Lines(lines, count)) {
+            Ok(()) => self.shared.empty().pop().unwrap_or_default(),
+            Err(TrySendError::Full(message) | TrySendError::Disconnected(message)) => {
+                self.shared.lost.fetch_add(count, Ordering::Relaxed);
+                let Message::Lines(mut lines, _) = message else { return Vec::new() };
+                lines.clear();
+                lines
+            }
+        }
+    }
+}
+
+impl Shared {
+    fn empty(&self) -> std::sync::MutexGuard<'_, Vec<Vec<u8>>> {
+        self.empty.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[derive(Debug)]
+enum Output {
+    Nothing,
+    Stdout,
+    File(File),
+}
+
+impl Output {
+    fn open(place: &Place) -> io::Result<Self> {
+        Ok(match place {
+            Place::Off => Self::Nothing,
+            Place::Stdout => Self::Stdout,
+            Place::File(path) => Self::File(open_file(path)?),
+        })
+    }
+
+    fn write(&mut self, lines: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Nothing => Ok(()),
+            Self::Stdout => {
+                let mut out = io::stdout().lock();
+                out.write_all(lines)?;
+                out.flush()
+            }
+            Self::File(file) => file.write_all(lines),
+        }
+    }
+}
+
+fn open_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).append(true).mode(0o640).open(path)
+}
+
+fn write_all(mut output: Output, receiver: &Receiver<Message>, shared: &Shared) {
+    for message in receiver {
+        match message {
+            Message::Lines(mut lines, count) => {
+                let counter = if output.write(&lines).is_ok() { &shared.written } else { &shared.lost };
+                counter.fetch_add(count, Ordering::Relaxed);
+                lines.clear();
+                let mut empty = shared.empty();
+                if empty.len() < KEPT {
+                    empty.push(lines);
+                }
+            }
+            Message::Reopen(place) => {
+                if let Ok(opened) = Output::open(&place) {
+                    output = opened;
+                }
+            }
+            Message::Sync(done) => {
+                let _ = done.send(());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_counted_and_survived() {
+        let log = AccessLog::start(&Place::File("/dev/full".into())).expect("the device is there");
+        let lines = b"one\ntwo\n".to_vec();
+        let next = log.hand_over(lines, 2);
+        assert!(next.is_empty());
+        log.sync(Duration::from_secs(10));
+        assert_eq!((log.lost(), log.written()), (2, 0));
+    }
+}

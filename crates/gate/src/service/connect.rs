@@ -1,0 +1,97 @@
+//! Opening a connection to an instance.
+
+use super::instance::{Endpoint, Lease};
+use super::{Instance, ServiceRuntime};
+use crate::transport::instance::InstanceStream;
+use rustls::pki_types::ServerName;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::net::{TcpStream, UnixStream};
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+
+/// The step at which opening a connection failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ConnectStep {
+    Connect,
+    TlsHandshake,
+}
+
+/// Why a connection could not be opened.
+#[derive(Debug)]
+pub(crate) struct ConnectError {
+    pub(crate) step: ConnectStep,
+    pub(crate) error: io::Error,
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let step = match self.step {
+            ConnectStep::Connect => "connect",
+            ConnectStep::TlsHandshake => "TLS handshake",
+        };
+        write!(f, "{step}: {}", self.error)
+    }
+}
+
+impl ServiceRuntime {
+    /// Opens a connection to an instance, within the service's time.
+    pub(crate) async fn connect(&self, instance: &Instance) -> Result<Lease, ConnectError> {
+        let opened = timeout(self.plan.connect_timeout, self.open(instance)).await;
+        let stream = opened.unwrap_or_else(|_| {
+            let error = io::Error::new(io::ErrorKind::TimedOut, format!("no answer within {:?}", self.plan.connect_timeout));
+            Err(ConnectError { step: ConnectStep::Connect, error })
+        })?;
+        Ok(Lease { stream, reused: false })
+    }
+
+    async fn open(&self, instance: &Instance) -> Result<InstanceStream, ConnectError> {
+        let failed = |error| ConnectError { step: ConnectStep::Connect, error };
+        let addresses = match &instance.endpoint {
+            Endpoint::Unix(path) => {
+                return UnixStream::connect(path).await.map(InstanceStream::unix).map_err(failed);
+            }
+            Endpoint::Tcp(addresses) => addresses,
+        };
+        let stream = open_tcp(addresses, instance).await.map_err(failed)?;
+        match &self.tls {
+            Some(config) if instance.tls => self.handshake(config, instance, stream).await,
+            _ => Ok(InstanceStream::tcp(stream)),
+        }
+    }
+
+    async fn handshake(
+        &self,
+        config: &Arc<rustls::ClientConfig>,
+        instance: &Instance,
+        stream: TcpStream,
+    ) -> Result<InstanceStream, ConnectError> {
+        let failed = |error| ConnectError { step: ConnectStep::TlsHandshake, error };
+        let name = self.plan.tls.server_name.as_deref().unwrap_or(&instance.host).to_owned();
+        let name = ServerName::try_from(name).map_err(|error| failed(io::Error::other(error)))?;
+        let connector = TlsConnector::from(Arc::clone(config));
+        connector.connect(name, stream).await.map(InstanceStream::tls).map_err(failed)
+    }
+}
+
+/// Connects to the first address that answers, starting with the one that answered last.
+async fn open_tcp(addresses: &[SocketAddr], instance: &Instance) -> io::Result<TcpStream> {
+    let mut refused = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    let preferred = instance.preferred.get();
+    for step in 0..addresses.len() {
+        let place = (preferred + step) % addresses.len();
+        match TcpStream::connect(addresses[place]).await {
+            Ok(stream) => {
+                instance.preferred.set(place);
+                // Without it a small request can wait 40 ms for an acknowledgement.
+                stream.set_nodelay(true)?;
+                return Ok(stream);
+            }
+            Err(error) => refused = error,
+        }
+    }
+    Err(refused)
+}
+

@@ -1,0 +1,136 @@
+//! What all threads share: counts of connections, metrics, the real ports of the plan's. Touched once in the life of
+//! a connection, never for a request.
+
+use crate::metrics::Metrics;
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+/// What all threads share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) metrics: Metrics,
+    pub(crate) connections: Arc<Connections>,
+    /// The port that clients connect to, for each port of the plan that is not served under its own number.
+    pub(crate) real_ports: RwLock<HashMap<u16, u16>>,
+}
+
+impl Shared {
+    /// The port that clients connect to for a port of the plan.
+    pub(crate) fn real_port(&self, planned: u16) -> u16 {
+        let ports = self.real_ports.read().unwrap_or_else(PoisonError::into_inner);
+        ports.get(&planned).copied().unwrap_or(planned)
+    }
+}
+
+/// How many mutexes the counts by address are spread over.
+const SHARDS: usize = 16;
+
+/// Counts client connections, in total and by address.
+#[derive(Debug)]
+pub(crate) struct Connections {
+    total: AtomicUsize,
+    most: AtomicUsize,
+    most_per_address: AtomicUsize,
+    by_address: [Mutex<HashMap<IpAddr, usize>>; SHARDS],
+}
+
+impl Connections {
+    pub(crate) fn new(most: usize, most_per_address: usize) -> Self {
+        Self {
+            total: AtomicUsize::new(0),
+            most: AtomicUsize::new(most),
+            most_per_address: AtomicUsize::new(most_per_address),
+            by_address: std::array::from_fn(|_| Mutex::default()),
+        }
+    }
+
+    pub(crate) fn set_limits(&self, most: usize, most_per_address: usize) {
+        self.most.store(most, Ordering::Relaxed);
+        self.most_per_address.store(most_per_address, Ordering::Relaxed);
+    }
+
+    pub(crate) fn total(&self) -> usize {
+        self.total.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.total() >= self.most.load(Ordering::Relaxed)
+    }
+
+    fn shard(&self, client: IpAddr) -> &Mutex<HashMap<IpAddr, usize>> {
+        let octets = match client {
+            IpAddr::V4(address) => u32::from(address),
+            IpAddr::V6(address) => (u128::from(address) >> 64) as u32,
+        };
+        &self.by_address[(octets.wrapping_mul(0x9e37_79b1) >> 28) as usize % SHARDS]
+    }
+
+    /// Counts a connection of `peer`, unless its address has too many.
+    pub(crate) fn admit(self: &Arc<Self>, peer: IpAddr) -> Option<Place> {
+        let client = counted_as(peer);
+        let mut counts = self.shard(client).lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(client).or_default();
+        if *count >= self.most_per_address.load(Ordering::Relaxed) {
+            return None;
+        }
+        *count += 1;
+        drop(counts);
+        self.total.fetch_add(1, Ordering::Relaxed);
+        Some(Place { connections: Arc::clone(self), client })
+    }
+}
+
+/// What an address is counted as: IPv6 by its /64, which one customer has to themselves.
+fn counted_as(peer: IpAddr) -> IpAddr {
+    match peer.to_canonical() {
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+        }
+        address => address,
+    }
+}
+
+/// The place of a connection in the counts, given back when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Place {
+    connections: Arc<Connections>,
+    client: IpAddr,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.connections.total.fetch_sub(1, Ordering::Relaxed);
+        let mut counts =
+            self.connections.shard(self.client).lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(&self.client) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                counts.remove(&self.client);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_gets_n_places_and_not_n_plus_1() {
+        let connections = Arc::new(Connections::new(10, 2));
+        let ip = |text: &str| text.parse().expect("an address");
+        let first = connections.admit(ip("192.0.2.1"));
+        let second = connections.admit(ip("::ffff:192.0.2.1"));
+        assert!(first.is_some() && second.is_some());
+        assert!(connections.admit(ip("192.0.2.1")).is_none());
+        drop(first);
+        assert!(connections.admit(ip("192.0.2.1")).is_some());
+        let _a = connections.admit(ip("2001:db8::1"));
+        let _b = connections.admit(ip("2001:db8::2"));
+        assert!(connections.admit(ip("2001:db8::3")).is_none(), "a /64 counts as one");
+        assert!(connections.admit(ip("2001:db8:0:1::3")).is_some());
+    }
+}

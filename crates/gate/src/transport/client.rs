@@ -1,0 +1,116 @@
+//! The client's connection.
+
+use super::tls::TlsStream;
+use super::{Sink, Source, poll_receive, prepare};
+use crate::worker::buffers::Buffer;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use tokio::io::AsyncWrite;
+use tokio::net::TcpStream;
+
+/// The client's connection, with TLS or without.
+#[derive(Debug)]
+pub(crate) struct ClientStream {
+    socket: TcpStream,
+    tls: Option<Box<TlsStream>>,
+    input: Option<Buffer>,
+}
+
+impl ClientStream {
+    pub(crate) fn plain(socket: TcpStream) -> Self {
+        Self { socket, tls: None, input: None }
+    }
+
+    pub(crate) fn tls(socket: TcpStream, config: Arc<rustls::ServerConfig>) -> io::Result<Self> {
+        let tls = TlsStream::new(config).map_err(io::Error::other)?;
+        Ok(Self { socket, tls: Some(Box::new(tls)), input: None })
+    }
+
+    pub(crate) fn poll_handshake(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.tls {
+            Some(tls) => tls.poll_handshake(&mut self.socket, context),
+            None => Poll::Ready(Ok(())),
+        }
+    }
+
+    /// The negotiated version of TLS.
+    pub(crate) fn tls_version(&self) -> Option<rustls::ProtocolVersion> {
+        self.tls.as_ref().and_then(|tls| tls.version())
+    }
+
+    pub(crate) fn is_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// The socket itself, for what only a plain connection can do.
+    pub(crate) fn socket(&self) -> &TcpStream {
+        &self.socket
+    }
+
+    /// Says that nothing more will be sent. What was sent has to be flushed before.
+    pub(crate) fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Some(tls) = &mut self.tls {
+            ready!(tls.poll_flush(&mut self.socket, context))?;
+        }
+        Pin::new(&mut self.socket).poll_shutdown(context)
+    }
+
+    /// Queues the TLS alert that says that nothing more will be sent.
+    pub(crate) fn notify_close(&mut self) -> io::Result<()> {
+        self.tls.as_mut().map_or(Ok(()), |tls| tls.close())
+    }
+}
+
+impl Source for ClientStream {
+    fn received(&self) -> &[u8] {
+        self.input.as_ref().map_or(&[], Buffer::data)
+    }
+
+    fn consume(&mut self, count: usize) {
+        if let Some(input) = &mut self.input {
+            input.consume(count);
+            if input.is_empty() {
+                self.input = None;
+            }
+        }
+    }
+
+    fn poll_fill(&mut self, context: &mut Context<'_>, large: bool) -> Poll<io::Result<usize>> {
+        if self.input.is_none() && !self.tls.as_ref().is_some_and(|tls| tls.has_plaintext()) {
+            // No buffer is lent before there is something to put into it.
+            ready!(self.socket.poll_read_ready(context))?;
+        }
+        let input = prepare(&mut self.input, large)?;
+        let filled = match &mut self.tls {
+            Some(tls) => tls.poll_read(&mut self.socket, context, input),
+            None => poll_receive(&mut self.socket, context, input),
+        };
+        if input.is_empty() {
+            self.input = None;
+        }
+        filled
+    }
+}
+
+impl Sink for ClientStream {
+    fn poll_send(&mut self, context: &mut Context<'_>, lead: &[u8], rest: &[u8]) -> Poll<io::Result<usize>> {
+        if let Some(tls) = &mut self.tls {
+            return tls.poll_send(&mut self.socket, context, lead, rest);
+        }
+        let socket = Pin::new(&mut self.socket);
+        match (lead, rest) {
+            (lead, []) => socket.poll_write(context, lead),
+            ([], rest) => socket.poll_write(context, rest),
+            _ => socket.poll_write_vectored(context, &[IoSlice::new(lead), IoSlice::new(rest)]),
+        }
+    }
+
+    fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.tls {
+            Some(tls) => tls.poll_flush(&mut self.socket, context),
+            None => Poll::Ready(Ok(())),
+        }
+    }
+}

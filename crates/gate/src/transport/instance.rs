@@ -1,0 +1,133 @@
+//! A connection to an instance.
+
+use super::{Sink, Source, poll_receive, prepare};
+use crate::worker::buffers::Buffer;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use tokio::io::{AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::client::TlsStream;
+
+/// A connection to an instance.
+#[derive(Debug)]
+pub(crate) struct InstanceStream {
+    stream: Stream,
+    input: Option<Buffer>,
+}
+
+#[derive(Debug)]
+enum Stream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl InstanceStream {
+    pub(crate) fn tcp(stream: TcpStream) -> Self {
+        Self { stream: Stream::Tcp(stream), input: None }
+    }
+
+    pub(crate) fn unix(stream: UnixStream) -> Self {
+        Self { stream: Stream::Unix(stream), input: None }
+    }
+
+    pub(crate) fn tls(stream: TlsStream<TcpStream>) -> Self {
+        Self { stream: Stream::Tls(Box::new(stream)), input: None }
+    }
+
+    /// Whether an idle connection has something to say, which can only be its end or a response that nobody asked
+    /// for: either way it must not be used again. Asks the runtime, not the kernel.
+    pub(crate) fn is_stale(&mut self, context: &mut Context<'_>) -> bool {
+        let ready = match &self.stream {
+            Stream::Tcp(stream) => stream.poll_read_ready(context).is_ready(),
+            Stream::Unix(stream) => stream.poll_read_ready(context).is_ready(),
+            Stream::Tls(stream) => return is_readable(stream.get_ref().0, context),
+        };
+        ready || self.input.is_some()
+    }
+
+    /// Says that nothing more will be sent.
+    pub(crate) fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.stream {
+            Stream::Tcp(stream) => Pin::new(stream).poll_shutdown(context),
+            Stream::Unix(stream) => Pin::new(stream).poll_shutdown(context),
+            Stream::Tls(stream) => Pin::new(stream).poll_shutdown(context),
+        }
+    }
+}
+
+/// Whether the socket beneath TLS has bytes. Tickets that arrive late are read by the session and are no reason to
+/// give the connection up, so the bytes are looked at only when they could be an end.
+fn is_readable(socket: &TcpStream, context: &mut Context<'_>) -> bool {
+    if socket.poll_read_ready(context).is_pending() {
+        return false;
+    }
+    let mut byte = [0; 1];
+    let mut peeked = ReadBuf::new(&mut byte);
+    match socket.poll_peek(context, &mut peeked) {
+        // A record of application data or an alert (RFC 8446 section 5.1: both travel as type 23, and tickets too);
+        // which one it is cannot be told from outside, so the connection is not used again.
+        Poll::Ready(_) => true,
+        Poll::Pending => false,
+    }
+}
+
+impl Source for InstanceStream {
+    fn received(&self) -> &[u8] {
+        self.input.as_ref().map_or(&[], Buffer::data)
+    }
+
+    fn consume(&mut self, count: usize) {
+        if let Some(input) = &mut self.input {
+            input.consume(count);
+            if input.is_empty() {
+                self.input = None;
+            }
+        }
+    }
+
+    fn poll_fill(&mut self, context: &mut Context<'_>, large: bool) -> Poll<io::Result<usize>> {
+        let input = prepare(&mut self.input, large)?;
+        let filled = match &mut self.stream {
+            Stream::Tcp(stream) => poll_receive(stream, context, input),
+            Stream::Unix(stream) => poll_receive(stream, context, input),
+            Stream::Tls(stream) => poll_receive(stream, context, input),
+        };
+        if input.is_empty() {
+            self.input = None;
+        }
+        filled
+    }
+}
+
+impl Sink for InstanceStream {
+    fn poll_send(&mut self, context: &mut Context<'_>, lead: &[u8], rest: &[u8]) -> Poll<io::Result<usize>> {
+        match &mut self.stream {
+            Stream::Tcp(stream) => send(stream, context, lead, rest),
+            Stream::Unix(stream) => send(stream, context, lead, rest),
+            Stream::Tls(stream) => send(stream, context, lead, rest),
+        }
+    }
+
+    fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.stream {
+            Stream::Tcp(_) | Stream::Unix(_) => Poll::Ready(Ok(())),
+            Stream::Tls(stream) => Pin::new(stream).poll_flush(context),
+        }
+    }
+}
+
+fn send<S: AsyncWrite + Unpin>(
+    stream: &mut S,
+    context: &mut Context<'_>,
+    lead: &[u8],
+    rest: &[u8],
+) -> Poll<io::Result<usize>> {
+    let stream = Pin::new(stream);
+    match (lead, rest) {
+        (lead, []) => stream.poll_write(context, lead),
+        ([], rest) => stream.poll_write(context, rest),
+        _ => stream.poll_write_vectored(context, &[IoSlice::new(lead), IoSlice::new(rest)]),
+    }
+}

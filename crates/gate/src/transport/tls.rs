@@ -1,0 +1,357 @@
+//! TLS of a client's connection, on buffers that are lent while bytes are on their way.
+//!
+//! The session of rustls is used without its own buffers: an idle connection holds none, and bytes are decrypted in
+//! place and encrypted straight into what is sent.
+//!
+//! Invariant: after [`TlsStream::digest`] no complete record is left undecrypted, so that asking the session for a
+//! writer never yields plaintext that there is no place for.
+
+use super::poll_receive;
+use crate::worker::buffers::Buffer;
+use rustls::server::UnbufferedServerConnection;
+use rustls::unbuffered::{ConnectionState, EncodeError, UnbufferedStatus, WriteTraffic};
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use tokio::io::AsyncWrite;
+use tokio::net::TcpStream;
+
+/// The most plaintext that goes into one record.
+const RECORD: usize = 16 << 10;
+/// What a record may be longer than its plaintext: header, explicit nonce, type and tag, rounded up.
+const OVERHEAD: usize = 64;
+
+/// The server's end of a TLS connection.
+pub(crate) struct TlsStream {
+    session: UnbufferedServerConnection,
+    /// Plaintext, then a gap, then what is not decrypted yet.
+    incoming: Option<Buffer>,
+    plain: usize,
+    gap: usize,
+    outgoing: Option<Buffer>,
+    ended: bool,
+}
+
+impl std::fmt::Debug for TlsStream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TlsStream").field("plain", &self.plain).field("ended", &self.ended).finish_non_exhaustive()
+    }
+}
+
+impl TlsStream {
+    pub(crate) fn new(config: Arc<rustls::ServerConfig>) -> Result<Self, rustls::Error> {
+        let session = UnbufferedServerConnection::new(config)?;
+        Ok(Self { session, incoming: None, plain: 0, gap: 0, outgoing: None, ended: false })
+    }
+
+    /// Drives the handshake to its end.
+    pub(crate) fn poll_handshake(
+        &mut self,
+        socket: &mut TcpStream,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            let digested = self.digest();
+            // An alert that explains the refusal is sent before the connection ends.
+            let flushed = self.poll_flush(socket, context);
+            digested?;
+            ready!(flushed)?;
+            if !self.session.is_handshaking() {
+                return Poll::Ready(Ok(()));
+            }
+            if ready!(self.poll_receive(socket, context))? == 0 {
+                return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+            }
+        }
+    }
+
+    /// Moves received plaintext to `into`; 0 is the end of the stream.
+    pub(crate) fn poll_read(
+        &mut self,
+        socket: &mut TcpStream,
+        context: &mut Context<'_>,
+        into: &mut Buffer,
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            if self.plain > 0 {
+                return Poll::Ready(Ok(self.hand_over(into)));
+            }
+            if self.ended {
+                return Poll::Ready(Ok(0));
+            }
+            if ready!(self.poll_receive(socket, context))? == 0 {
+                self.ended = true;
+                return Poll::Ready(Ok(0));
+            }
+            let digested = self.digest();
+            // Answers of the session itself (tickets, key updates, alerts) leave when the socket takes them.
+            let _ = self.poll_flush(socket, context)?;
+            digested?;
+        }
+    }
+
+    fn hand_over(&mut self, into: &mut Buffer) -> usize {
+        let Some(incoming) = &mut self.incoming else { return 0 };
+        let count = into.append(&incoming.data()[..self.plain]);
+        incoming.consume(count);
+        self.plain -= count;
+        if self.plain == 0 {
+            incoming.consume(self.gap);
+            self.gap = 0;
+            if incoming.is_empty() {
+                self.incoming = None;
+            }
+        }
+        count
+    }
+
+    fn poll_receive(&mut self, socket: &mut TcpStream, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.incoming.is_none() {
+            // No buffer is lent before there is something to put into it.
+            ready!(socket.poll_read_ready(context))?;
+        }
+        let incoming = self.incoming.get_or_insert_with(Buffer::small);
+        incoming.make_room();
+        if incoming.len() == incoming.capacity() {
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "a TLS record is too large")));
+        }
+        let received = poll_receive(socket, context, incoming);
+        if incoming.is_empty() {
+            self.incoming = None;
+        }
+        received
+    }
+
+    /// Lets the session look at everything received: decrypts every complete record in place and encodes what the
+    /// session wants to say.
+    fn digest(&mut self) -> io::Result<()> {
+        while self.step(|_| ())?.is_none() {}
+        Ok(())
+    }
+
+    /// One step of the session. `write` is called when the session is ready for application data and nothing else is
+    /// left to do; `Some` answers that no further step is possible without more input.
+    fn step<R>(&mut self, write: impl FnOnce(Option<WriteTraffic<'_, rustls::server::ServerConnectionData>>) -> R) -> io::Result<Option<R>> {
+        let mut none = [];
+        let undigested = match &mut self.incoming {
+            Some(buffer) => &mut buffer.data_mut()[self.plain + self.gap..],
+            None => &mut none[..],
+        };
+        let origin = undigested.as_ptr() as usize;
+        let UnbufferedStatus { mut discard, state } = self.session.process_tls_records(undigested);
+        let mut payload = None;
+        let mut outcome = None;
+        let state = match state {
+            Ok(state) => state,
+            Err(error) => {
+                self.gap += discard;
+                return self.fail(error);
+            }
+        };
+        match state {
+            ConnectionState::ReadTraffic(mut traffic) => {
+                if let Some(record) = traffic.next_record() {
+                    let record = record.map_err(invalid)?;
+                    discard += record.discard;
+                    let start = record.payload.as_ptr() as usize - origin;
+                    payload = Some(start..start + record.payload.len());
+                }
+            }
+            ConnectionState::EncodeTlsData(mut data) => encode(&mut data, &mut self.outgoing)?,
+            // What was encoded stands in `outgoing` and leaves before anything else does.
+            ConnectionState::TransmitTlsData(data) => data.done(),
+            ConnectionState::WriteTraffic(traffic) => outcome = Some(write(Some(traffic))),
+            ConnectionState::PeerClosed => self.ended = true,
+            ConnectionState::ReadEarlyData(_) => return Err(invalid(rustls::Error::HandshakeNotComplete)),
+            _ => outcome = Some(write(None)),
+        }
+        self.settle(discard, payload);
+        Ok(outcome)
+    }
+
+    /// Moves a decrypted payload next to the plaintext before it and drops what the session is done with.
+    fn settle(&mut self, discard: usize, payload: Option<std::ops::Range<usize>>) {
+        let Some(incoming) = &mut self.incoming else { return };
+        if let Some(payload) = payload {
+            let base = self.plain + self.gap;
+            incoming.copy_within(base + payload.start..base + payload.end, self.plain);
+            self.plain += payload.len();
+            self.gap = base + discard - self.plain;
+        } else {
+            self.gap += discard;
+        }
+        if self.plain == 0 {
+            incoming.consume(self.gap);
+            self.gap = 0;
+            if incoming.is_empty() {
+                self.incoming = None;
+            }
+        }
+    }
+
+    /// Lets the session encode its alert before the error is reported.
+    fn fail<R>(&mut self, error: rustls::Error) -> io::Result<R> {
+        let mut none = [];
+        for _ in 0..4 {
+            let undigested = match &mut self.incoming {
+                Some(buffer) => &mut buffer.data_mut()[self.plain + self.gap..],
+                None => &mut none[..],
+            };
+            let UnbufferedStatus { state: Ok(state), .. } = self.session.process_tls_records(undigested) else {
+                break;
+            };
+            match state {
+                ConnectionState::EncodeTlsData(mut data) => encode(&mut data, &mut self.outgoing)?,
+                ConnectionState::TransmitTlsData(data) => data.done(),
+                _ => break,
+            }
+        }
+        Err(invalid(error))
+    }
+
+    /// Encrypts and sends bytes of `lead`, then of `rest`, and answers how many were taken.
+    pub(crate) fn poll_send(
+        &mut self,
+        socket: &mut TcpStream,
+        context: &mut Context<'_>,
+        lead: &[u8],
+        rest: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        ready!(self.poll_flush(socket, context))?;
+        let mut taken = 0;
+        while taken < lead.len() + rest.len() {
+            let joined;
+            let plaintext = if taken >= lead.len() {
+                &rest[taken - lead.len()..]
+            } else if rest.is_empty() {
+                &lead[taken..]
+            } else {
+                joined = join(&lead[taken..], rest);
+                joined.data()
+            };
+            let record = &plaintext[..plaintext.len().min(RECORD)];
+            if !self.has_room_for(record.len(), lead.len() + rest.len() - taken) {
+                break;
+            }
+            taken += self.encrypt(record)?;
+        }
+        // What was taken counts as sent: what the socket does not take now leaves before anything else.
+        if let Poll::Ready(Err(error)) = self.poll_flush(socket, context) {
+            return Poll::Ready(Err(error));
+        }
+        Poll::Ready(Ok(taken))
+    }
+
+    fn has_room_for(&mut self, record: usize, whole: usize) -> bool {
+        let outgoing = self.outgoing.get_or_insert_with(|| Buffer::of_at_least((whole + OVERHEAD).min(RECORD * 4)));
+        outgoing.room().len() >= record + OVERHEAD
+    }
+
+    fn encrypt(&mut self, record: &[u8]) -> io::Result<usize> {
+        let mut outgoing = self.outgoing.take().ok_or_else(|| io::Error::other("no buffer to encrypt into"))?;
+        let encrypted = loop {
+            let step =
+                self.step(|traffic| traffic.map(|mut traffic| traffic.encrypt(record, outgoing.room())))?;
+            self.said_first(&mut outgoing)?;
+            if let Some(encrypted) = step {
+                break encrypted;
+            }
+        };
+        let result = match encrypted {
+            Some(Ok(count)) => {
+                outgoing.filled(count);
+                Ok(record.len())
+            }
+            Some(Err(error)) => Err(io::Error::other(error.to_string())),
+            None => Err(io::ErrorKind::BrokenPipe.into()),
+        };
+        self.outgoing = Some(outgoing);
+        result
+    }
+
+    /// Puts what the session itself had to say in front of what is encrypted next.
+    fn said_first(&mut self, outgoing: &mut Buffer) -> io::Result<()> {
+        let Some(said) = self.outgoing.take() else { return Ok(()) };
+        match outgoing.append(said.data()) {
+            count if count == said.len() => Ok(()),
+            _ => Err(io::Error::other("no room for what the TLS session has to say")),
+        }
+    }
+
+    /// Sends what is encrypted.
+    pub(crate) fn poll_flush(&mut self, socket: &mut TcpStream, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while let Some(outgoing) = &mut self.outgoing {
+            if outgoing.is_empty() {
+                self.outgoing = None;
+                break;
+            }
+            match ready!(Pin::new(&mut *socket).poll_write(context, outgoing.data()))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                count => outgoing.consume(count),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Says that nothing more will be sent.
+    pub(crate) fn close(&mut self) -> io::Result<()> {
+        let mut outgoing = self.outgoing.take().unwrap_or_else(Buffer::small);
+        outgoing.make_room();
+        let notified = loop {
+            let step = self
+                .step(|traffic| traffic.map(|mut traffic| traffic.queue_close_notify(outgoing.room())))?;
+            self.said_first(&mut outgoing)?;
+            if let Some(notified) = step {
+                break notified;
+            }
+        };
+        if let Some(Ok(count)) = notified {
+            outgoing.filled(count);
+        }
+        self.outgoing = Some(outgoing);
+        Ok(())
+    }
+
+    /// Whether plaintext is waiting that the socket will not announce again.
+    pub(crate) fn has_plaintext(&self) -> bool {
+        self.plain > 0
+    }
+
+    /// The negotiated version.
+    pub(crate) fn version(&self) -> Option<rustls::ProtocolVersion> {
+        self.session.protocol_version()
+    }
+}
+
+/// Joins what fits into one record, so that a small head and its body travel together.
+fn join(lead: &[u8], rest: &[u8]) -> Buffer {
+    let mut joined = Buffer::small();
+    let room = RECORD.min(joined.capacity());
+    let first = joined.append(&lead[..lead.len().min(room)]);
+    joined.append(&rest[..rest.len().min(room - first)]);
+    joined
+}
+
+fn encode<D>(data: &mut rustls::unbuffered::EncodeTlsData<'_, D>, outgoing: &mut Option<Buffer>) -> io::Result<()> {
+    let buffer = outgoing.get_or_insert_with(Buffer::small);
+    match data.encode(buffer.room()) {
+        Ok(count) => {
+            buffer.filled(count);
+            Ok(())
+        }
+        Err(EncodeError::InsufficientSize(needed)) => {
+            let mut larger = Buffer::of_at_least(buffer.len() + needed.required_size);
+            larger.append(buffer.data());
+            let count = data.encode(larger.room()).map_err(|error| io::Error::other(error.to_string()))?;
+            larger.filled(count);
+            *buffer = larger;
+            Ok(())
+        }
+        Err(error) => Err(io::Error::other(error.to_string())),
+    }
+}
+
+fn invalid(error: rustls::Error) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error)
+}

@@ -1,0 +1,48 @@
+//! Taking connections from a listener: a few at each wake-up, so that the requests of open connections do not wait
+//! behind a flood of new ones.
+
+use super::Worker;
+use crate::connection;
+use crate::listener::PortFacts;
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+
+/// How many connections are taken before others get their turn.
+const AT_ONCE: usize = 4;
+/// How long a listener rests when there are no descriptors, or no room for another connection.
+const REST: Duration = Duration::from_millis(50);
+
+/// Takes connections until the task is aborted.
+pub(crate) async fn accept(listener: TcpListener, port: PortFacts, worker: Rc<Worker>) {
+    let port = Rc::new(port);
+    loop {
+        for _ in 0..AT_ONCE {
+            while worker.shared.connections.is_full() {
+                tokio::time::sleep(REST).await;
+            }
+            match listener.accept().await {
+                Ok((socket, peer)) => match worker.shared.connections.admit(peer.ip()) {
+                    Some(place) => connection::start(socket, peer, place, Rc::clone(&port), &worker),
+                    None => worker.shared.metrics.refused_connection(),
+                },
+                Err(error) if is_of_one_connection(&error) => {}
+                // Out of descriptors or memory: trying again at once would only burn the processor.
+                Err(_) => tokio::time::sleep(REST).await,
+            }
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Whether the error is about the connection that was to be taken and not about the listener (accept(2)).
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::Interrupted
+    )
+}
