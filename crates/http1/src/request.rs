@@ -83,7 +83,7 @@ impl Request {
         let mut parsed = httparse::Request::new(&mut []);
         let status = httparse::ParserConfig::default()
             .parse_request_with_uninit_headers(&mut parsed, head, &mut storage)
-            .map_err(|error| diagnose(error, head))?;
+            .map_err(|error| diagnose(error, head, Refusal::RequestLine))?;
         if !status.is_complete() {
             return Err(Refusal::Truncated);
         }
@@ -140,11 +140,11 @@ impl Request {
                 }
             }
             Known::Upgrade if value.eq_ignore_ascii_case(b"websocket") => {
-                collected.upgrade = Upgrade::WebSocket
+                collected.upgrade = Upgrade::WebSocket;
             }
             Known::Te => {
                 self.accepts_trailers |=
-                    elements(value).any(|coding| coding.eq_ignore_ascii_case(b"trailers"))
+                    elements(value).any(|coding| coding.eq_ignore_ascii_case(b"trailers"));
             }
             _ => {}
         }
@@ -197,13 +197,20 @@ pub(crate) fn read_field(
     Ok(Field { name: Span::locate(head, name), value, known, hop: known.is_hop_by_hop() })
 }
 
+/// Options of one `Connection` field: more would only cost time.
+const MAX_CONNECTION_OPTIONS: usize = 32;
+
 /// Marks the fields that a `Connection` field names as belonging to this connection only.
 pub(crate) fn mark_named(fields: &mut Fields, head: &[u8]) -> Result<(), Refusal> {
     for index in 0..fields.list.len() {
         if fields.list[index].known != Known::Connection {
             continue;
         }
-        for option in elements(fields.list[index].value.of(head)) {
+        let options = elements(fields.list[index].value.of(head));
+        for (number, option) in options.enumerate() {
+            if number == MAX_CONNECTION_OPTIONS {
+                return Err(Refusal::TooManyFields);
+            }
             if Known::of(option).is_framing() {
                 return Err(Refusal::ConnectionNamesFraming);
             }
@@ -217,24 +224,38 @@ pub(crate) fn mark_named(fields: &mut Fields, head: &[u8]) -> Result<(), Refusal
     Ok(())
 }
 
-/// Finds the rule behind an error of httparse, which knows fewer kinds.
-pub(crate) fn diagnose(error: httparse::Error, head: &[u8]) -> Refusal {
+/// Finds the rule behind an error of httparse, which knows fewer kinds. `first_line` is the rule of a malformed first
+/// line.
+pub(crate) fn diagnose(error: httparse::Error, head: &[u8], first_line: Refusal) -> Refusal {
     let bare = memchr::memchr_iter(b'\r', head).any(|place| head.get(place + 1) != Some(&b'\n'));
     if bare {
         return Refusal::BareCarriageReturn;
     }
     let folded = head.windows(3).any(|bytes| bytes[..2] == *b"\r\n" && matches!(bytes[2], b' ' | b'\t'));
     match error {
-        httparse::Error::Version => Refusal::Version,
+        httparse::Error::Version if is_version_reached(head) => Refusal::Version,
         httparse::Error::TooManyHeaders => Refusal::TooManyFields,
         httparse::Error::HeaderName if folded => Refusal::ObsoleteFolding,
         httparse::Error::HeaderValue if folded => Refusal::ObsoleteFolding,
         httparse::Error::HeaderName => Refusal::FieldName,
         httparse::Error::HeaderValue => Refusal::FieldValue,
-        httparse::Error::Status => Refusal::StatusLine,
-        httparse::Error::NewLine => Refusal::BareLineFeed,
-        httparse::Error::Token => Refusal::RequestLine,
+        // Something stands between the version and the end of the line, or nothing where a version should.
+        _ if !has_bare_line_feed(head) => first_line,
+        _ => Refusal::BareLineFeed,
     }
+}
+
+/// Whether the version of a first line is where it belongs, so that it can be the version that is wrong: the third of
+/// three words of a request, the first of a response.
+fn is_version_reached(head: &[u8]) -> bool {
+    let line = head.trim_ascii_start().split(|byte| *byte == b'\r').next().unwrap_or_default();
+    let mut words = line.split(|byte| *byte == b' ');
+    let is_response = line.get(..5).is_some_and(|start| start.eq_ignore_ascii_case(b"HTTP/"));
+    is_response || matches!((words.nth(2), words.next()), (Some(version), None) if !version.is_empty())
+}
+
+fn has_bare_line_feed(head: &[u8]) -> bool {
+    memchr::memchr_iter(b'\n', head).any(|place| place == 0 || head[place - 1] != b'\r')
 }
 
 #[cfg(test)]

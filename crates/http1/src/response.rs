@@ -56,7 +56,7 @@ impl Response {
         let mut parsed = httparse::Response::new(&mut []);
         let status = httparse::ParserConfig::default()
             .parse_response_with_uninit_headers(&mut parsed, head, &mut storage)
-            .map_err(|error| diagnose(error, head))?;
+            .map_err(|error| diagnose(error, head, Refusal::StatusLine))?;
         if !status.is_complete() {
             return Err(Refusal::Truncated);
         }

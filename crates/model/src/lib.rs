@@ -2,7 +2,21 @@
 //!
 //! Everything here is pure: no sockets, no clock, no runtime. Text, environment variables and file contents come in
 //! as values; a plan, or a list of problems that says everything at once, comes out.
+//!
+//! The way of a file: [`source`] (text) → `raw` (every section with its places) → `lower` (what they mean together)
+//! → [`plan`]. [`compile()`] goes all of it.
 
 pub mod host;
+pub mod path;
 pub mod pattern;
 pub mod plan;
+pub mod problem;
+pub mod routes;
+pub mod source;
+
+mod compile;
+mod lower;
+mod raw;
+
+pub use compile::{Compiled, compile, compile_text, quick_start};
+pub use raw::{KeyReference, SectionReference, reference, schema};

@@ -1,2 +1,39 @@
-//! stub.
-fn main() {}
+//! The `portcullis` program: reads the command line and hands over to one command. It decides nothing itself.
+
+mod admin;
+mod bug;
+mod cli;
+mod commands;
+mod configuration;
+mod day;
+mod failure;
+mod hello;
+mod ownership;
+mod place;
+mod report;
+mod run;
+mod socket_file;
+mod table;
+mod terminal;
+
+use clap::Parser;
+use failure::Exit;
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    bug::install_hook();
+    let arguments = cli::Arguments::parse();
+    let outcome = std::panic::catch_unwind(|| commands::run(arguments));
+    let exit = match outcome {
+        Ok(Ok(exit)) => exit,
+        Ok(Err(failure)) => {
+            terminal::print_failure(&failure);
+            failure.exit
+        }
+        Err(_) => Exit::Bug,
+    };
+    ExitCode::from(exit)
+}

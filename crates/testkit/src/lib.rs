@@ -1,1 +1,25 @@
-//! testkit.
+//! What the tests of Portcullis share: guards of programs, raw clients, backends that record or misbehave.
+//!
+//! Everything has a deadline and fails the test by a panic that says what was waited for. The parser in [`strict`]
+//! judges our own messages, so it shares no code and no dependency with the product.
+
+#![expect(clippy::panic, reason = "a helper of tests fails the test")]
+
+pub mod backend;
+pub mod folder;
+pub mod patience;
+pub mod port;
+pub mod program;
+pub mod raw;
+pub mod strict;
+pub mod tls;
+
+pub use backend::{Answer, Recording, Scripted, Step};
+pub use folder::Folder;
+pub use patience::{PATIENCE, eventually};
+pub use port::free_port;
+pub use program::{Finished, Program};
+pub use raw::Raw;
+
+#[cfg(test)]
+mod tests;

@@ -127,8 +127,13 @@ impl Client {
         let Working { request, head, facts, .. } = &mut *working;
         let view = RequestView { request, head };
         let matched = site.table.find(&facts.path, &view, &mut facts.captures);
+        let bypasses = |route: usize| {
+            let allowed = site.routes[route].route.encoded_slashes;
+            let mut scratch = Vec::new();
+            !(allowed && site.table.encoded_slash_is_harmless(route, &facts.path, &view, &mut scratch))
+        };
         match matched {
-            Matched::Route(route) if encoded_slash && !site.routes[route].route.encoded_slashes => {
+            Matched::Route(route) if encoded_slash && bypasses(route) => {
                 working.outcome.rule = Some("encoded-slash");
                 working.exchange.close_client();
                 self.respond(working, Answer::status(400), Some(site)).await

@@ -71,8 +71,13 @@ impl Forwarding<'_> {
         let service = self.service();
         working.tried.clear();
         let mut retried = false;
+        let mut last: Option<Failure> = None;
         loop {
-            let (mut lease, instance) = self.lease(working).await?;
+            let (mut lease, instance) = match self.lease(working).await {
+                Ok(leased) => leased,
+                // What went wrong before says more than that nothing is left to try.
+                Err(failure) => return Err(last.unwrap_or(failure)),
+            };
             let in_flight = InFlight::new(&instance);
             if working.upload.lead.is_empty() {
                 request_head::write(self, &instance, working);
@@ -104,6 +109,7 @@ impl Forwarding<'_> {
                 retried = true;
             }
             working.upload.rewind();
+            last = Some(failure);
         }
     }
 

@@ -8,7 +8,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::{TcpSocket, TcpStream, UnixStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
@@ -82,7 +82,8 @@ async fn open_tcp(addresses: &[SocketAddr], instance: &Instance) -> io::Result<T
     let preferred = instance.preferred.get();
     for step in 0..addresses.len() {
         let place = (preferred + step) % addresses.len();
-        match TcpStream::connect(addresses[place]).await {
+        let socket = if addresses[place].is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        match socket.connect(addresses[place]).await {
             Ok(stream) => {
                 instance.preferred.set(place);
                 // Without it a small request can wait 40 ms for an acknowledgement.

@@ -1,10 +1,10 @@
 //! TLS of a client's connection, on buffers that are lent while bytes are on their way.
 //!
-//! The session of rustls is used without its own buffers: an idle connection holds none, and bytes are decrypted in
-//! place and encrypted straight into what is sent.
+//! The session of rustls is used without its own buffers: an idle connection holds none, and bytes are encrypted
+//! straight into what is sent.
 //!
-//! Invariant: after [`TlsStream::digest`] no complete record is left undecrypted, so that asking the session for a
-//! writer never yields plaintext that there is no place for.
+//! Nothing is received while plaintext waits, and what is received at once is no more than a small buffer, so the
+//! plaintext of everything that was received always fits into another one.
 
 use super::poll_receive;
 use crate::worker::buffers::Buffer;
@@ -25,24 +25,24 @@ const OVERHEAD: usize = 64;
 /// The server's end of a TLS connection.
 pub(crate) struct TlsStream {
     session: UnbufferedServerConnection,
-    /// Plaintext, then a gap, then what is not decrypted yet.
+    /// What is not decrypted yet.
     incoming: Option<Buffer>,
-    plain: usize,
-    gap: usize,
+    /// What is decrypted and not read yet.
+    plaintext: Option<Buffer>,
     outgoing: Option<Buffer>,
     ended: bool,
 }
 
 impl std::fmt::Debug for TlsStream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TlsStream").field("plain", &self.plain).field("ended", &self.ended).finish_non_exhaustive()
+        f.debug_struct("TlsStream").field("ended", &self.ended).finish_non_exhaustive()
     }
 }
 
 impl TlsStream {
     pub(crate) fn new(config: Arc<rustls::ServerConfig>) -> Result<Self, rustls::Error> {
         let session = UnbufferedServerConnection::new(config)?;
-        Ok(Self { session, incoming: None, plain: 0, gap: 0, outgoing: None, ended: false })
+        Ok(Self { session, incoming: None, plaintext: None, outgoing: None, ended: false })
     }
 
     /// Drives the handshake to its end.
@@ -74,8 +74,8 @@ impl TlsStream {
         into: &mut Buffer,
     ) -> Poll<io::Result<usize>> {
         loop {
-            if self.plain > 0 {
-                return Poll::Ready(Ok(self.hand_over(into)));
+            if let Some(plaintext) = self.plaintext.take() {
+                return Poll::Ready(Ok(self.hand_over(plaintext, into)));
             }
             if self.ended {
                 return Poll::Ready(Ok(0));
@@ -91,17 +91,16 @@ impl TlsStream {
         }
     }
 
-    fn hand_over(&mut self, into: &mut Buffer) -> usize {
-        let Some(incoming) = &mut self.incoming else { return 0 };
-        let count = into.append(&incoming.data()[..self.plain]);
-        incoming.consume(count);
-        self.plain -= count;
-        if self.plain == 0 {
-            incoming.consume(self.gap);
-            self.gap = 0;
-            if incoming.is_empty() {
-                self.incoming = None;
-            }
+    fn hand_over(&mut self, mut plaintext: Buffer, into: &mut Buffer) -> usize {
+        let all = plaintext.len();
+        if into.is_empty() && into.capacity() == plaintext.capacity() {
+            *into = plaintext;
+            return all;
+        }
+        let count = into.append(plaintext.data());
+        plaintext.consume(count);
+        if !plaintext.is_empty() {
+            self.plaintext = Some(plaintext);
         }
         count
     }
@@ -135,27 +134,24 @@ impl TlsStream {
     fn step<R>(&mut self, write: impl FnOnce(Option<WriteTraffic<'_, rustls::server::ServerConnectionData>>) -> R) -> io::Result<Option<R>> {
         let mut none = [];
         let undigested = match &mut self.incoming {
-            Some(buffer) => &mut buffer.data_mut()[self.plain + self.gap..],
+            Some(buffer) => buffer.data_mut(),
             None => &mut none[..],
         };
-        let origin = undigested.as_ptr() as usize;
         let UnbufferedStatus { mut discard, state } = self.session.process_tls_records(undigested);
-        let mut payload = None;
         let mut outcome = None;
         let state = match state {
             Ok(state) => state,
             Err(error) => {
-                self.gap += discard;
+                self.discard(discard);
                 return self.fail(error);
             }
         };
         match state {
             ConnectionState::ReadTraffic(mut traffic) => {
-                if let Some(record) = traffic.next_record() {
+                while let Some(record) = traffic.next_record() {
                     let record = record.map_err(invalid)?;
                     discard += record.discard;
-                    let start = record.payload.as_ptr() as usize - origin;
-                    payload = Some(start..start + record.payload.len());
+                    keep(record.payload, &mut self.plaintext)?;
                 }
             }
             ConnectionState::EncodeTlsData(mut data) => encode(&mut data, &mut self.outgoing)?,
@@ -166,24 +162,14 @@ impl TlsStream {
             ConnectionState::ReadEarlyData(_) => return Err(invalid(rustls::Error::HandshakeNotComplete)),
             _ => outcome = Some(write(None)),
         }
-        self.settle(discard, payload);
+        self.discard(discard);
         Ok(outcome)
     }
 
-    /// Moves a decrypted payload next to the plaintext before it and drops what the session is done with.
-    fn settle(&mut self, discard: usize, payload: Option<std::ops::Range<usize>>) {
-        let Some(incoming) = &mut self.incoming else { return };
-        if let Some(payload) = payload {
-            let base = self.plain + self.gap;
-            incoming.copy_within(base + payload.start..base + payload.end, self.plain);
-            self.plain += payload.len();
-            self.gap = base + discard - self.plain;
-        } else {
-            self.gap += discard;
-        }
-        if self.plain == 0 {
-            incoming.consume(self.gap);
-            self.gap = 0;
+    /// Drops what the session is done with.
+    fn discard(&mut self, count: usize) {
+        if let Some(incoming) = &mut self.incoming {
+            incoming.consume(count);
             if incoming.is_empty() {
                 self.incoming = None;
             }
@@ -195,7 +181,7 @@ impl TlsStream {
         let mut none = [];
         for _ in 0..4 {
             let undigested = match &mut self.incoming {
-                Some(buffer) => &mut buffer.data_mut()[self.plain + self.gap..],
+                Some(buffer) => buffer.data_mut(),
                 None => &mut none[..],
             };
             let UnbufferedStatus { state: Ok(state), .. } = self.session.process_tls_records(undigested) else {
@@ -315,7 +301,7 @@ impl TlsStream {
 
     /// Whether plaintext is waiting that the socket will not announce again.
     pub(crate) fn has_plaintext(&self) -> bool {
-        self.plain > 0
+        self.plaintext.is_some()
     }
 
     /// The negotiated version.
@@ -331,6 +317,17 @@ fn join(lead: &[u8], rest: &[u8]) -> Buffer {
     let first = joined.append(&lead[..lead.len().min(room)]);
     joined.append(&rest[..rest.len().min(room - first)]);
     joined
+}
+
+/// Keeps decrypted bytes until they are read.
+fn keep(payload: &[u8], plaintext: &mut Option<Buffer>) -> io::Result<()> {
+    if payload.is_empty() {
+        return Ok(());
+    }
+    match plaintext.get_or_insert_with(Buffer::small).append(payload) {
+        count if count == payload.len() => Ok(()),
+        _ => Err(io::Error::new(io::ErrorKind::InvalidData, "more plaintext than was received")),
+    }
 }
 
 fn encode<D>(data: &mut rustls::unbuffered::EncodeTlsData<'_, D>, outgoing: &mut Option<Buffer>) -> io::Result<()> {

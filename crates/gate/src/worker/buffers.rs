@@ -1,7 +1,6 @@
 //! Buffers that a thread lends to connections while they are busy. An idle connection holds none.
 
 use std::cell::RefCell;
-use std::ops::Range;
 
 /// Bytes of a small buffer: a head of the largest default size, or a TLS record with its overhead.
 const SMALL: usize = 20 << 10;
@@ -109,12 +108,6 @@ impl Buffer {
         self.bytes[self.end..self.end + count].copy_from_slice(&bytes[..count]);
         self.end += count;
         count
-    }
-
-    /// Moves a part of the data, by place within it, to another place within it.
-    pub(crate) fn copy_within(&mut self, from: Range<usize>, to: usize) {
-        let start = self.start;
-        self.bytes.copy_within(start + from.start..start + from.end, start + to);
     }
 }
 

@@ -15,7 +15,9 @@ pub use handler::{Compression, FilesHandler, Handler, RedirectHandler, RespondHa
 pub use limits::Limits;
 pub use service::{Balance, InstanceHost, InstanceTls, Service, ServiceIndex, Target, TargetAddress};
 pub use settings::{AccessLog, Admin, CertificateFiles, Listen, Log, LogFormat, State, Tls, TlsVersion};
-pub use site::{ErrorPage, HeaderCondition, HeaderEdit, Hsts, Place, Route, Scheme, Site, SiteAddress, StatusClass};
+pub use site::{
+    ErrorPage, HeaderCondition, HeaderEdit, Hsts, Place, Route, Scheme, Site, SiteAddress, StatusClass,
+};
 pub use template::{Piece, Template, Variable};
 
 /// A whole configuration, compiled and checked.

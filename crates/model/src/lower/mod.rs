@@ -1,0 +1,94 @@
+//! From what the files say to the plan: everything that needs more than one value to be judged.
+//!
+//! Each part reports all it finds and goes on with what is usable; whether a plan comes out is decided at the end.
+
+mod handlers;
+mod headers;
+mod limits;
+mod merge;
+mod redirects;
+mod routes;
+mod service_settings;
+mod services;
+mod settings;
+mod site_name;
+mod sites;
+mod target;
+mod template;
+
+pub(crate) use merge::Merged;
+pub(crate) use template::is_variable;
+
+use crate::plan::Plan;
+use crate::problem::{Problem, shown};
+use crate::raw::decode::Text;
+use crate::source::Sources;
+use std::path::PathBuf;
+
+/// The longest path of a Unix socket in bytes (`sun_path` of unix(7), less its NUL).
+const LONGEST_SOCKET: usize = 107;
+
+/// Makes the plan, as far as it can be made.
+pub(crate) fn lower(merged: &Merged, sources: &Sources, problems: &mut Vec<Problem>) -> Plan {
+    let mut lowering = Lowering { sources, problems };
+    let mut plan = Plan {
+        listen: settings::listen(merged.listen.as_ref(), &mut lowering),
+        tls: settings::tls(merged.tls.as_ref(), &mut lowering),
+        limits: limits::limits(merged.limits.as_ref(), &mut lowering),
+        log: settings::log(merged.log.as_ref(), &mut lowering),
+        admin: settings::admin(merged.admin.as_ref(), &mut lowering),
+        state: settings::state(merged.state.as_ref(), &mut lowering),
+        ..Plan::default()
+    };
+    let mut services = services::Services::new(merged, &plan.listen, &mut lowering);
+    plan.sites = sites::sites(merged, &plan.listen, &mut services, &mut lowering);
+    plan.services = services.finish(&mut lowering);
+    plan
+}
+
+/// What every part needs: the texts, and where problems go.
+pub(super) struct Lowering<'a> {
+    sources: &'a Sources,
+    problems: &'a mut Vec<Problem>,
+}
+
+impl Lowering<'_> {
+    fn report(&mut self, problem: Problem) {
+        self.problems.push(problem);
+    }
+
+    /// A path, from the folder of the file that names it.
+    fn path(&mut self, text: &Text) -> Option<PathBuf> {
+        let written = text.as_str();
+        let refusal = match written {
+            "" => Some(("empty", None)),
+            _ if written.contains('\0') => Some(("has a NUL byte", None)),
+            _ if written.starts_with('~') => {
+                Some(("`~` is a word of the shell", Some("write the path of the folder itself")))
+            }
+            _ => None,
+        };
+        if let Some((label, hint)) = refusal {
+            let problem = Problem::error(text.at, format!("{} is not a path", shown(written))).label(label);
+            self.report(problem.hint_maybe(hint.map(str::to_owned)));
+            return None;
+        }
+        let folder =
+            self.sources.get(text.at.source).map(|source| source.folder().to_owned()).unwrap_or_default();
+        Some(folder.join(written.strip_prefix("./").unwrap_or(written)))
+    }
+
+    /// The path of a Unix socket.
+    fn socket(&mut self, text: &Text) -> Option<PathBuf> {
+        let path = self.path(text)?;
+        let length = path.as_os_str().len();
+        if length <= LONGEST_SOCKET {
+            return Some(path);
+        }
+        self.report(
+            Problem::error(text.at, "the path of a Unix socket is too long")
+                .label(format!("{length} bytes, at most {LONGEST_SOCKET} are possible")),
+        );
+        None
+    }
+}

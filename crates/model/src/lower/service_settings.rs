@@ -1,0 +1,117 @@
+//! The settings of one service beside its instances.
+
+use super::Lowering;
+use super::limits::{count, time};
+use crate::host::HostName;
+use crate::plan::{Balance, InstanceHost, InstanceTls, Service, TargetAddress};
+use crate::problem::{Problem, closest, shown};
+use crate::raw::decode::Text;
+use crate::raw::service as raw;
+use crate::source::Located;
+
+pub(super) fn settings(mut service: Service, raw: &raw::Service, lowering: &mut Lowering<'_>) -> Service {
+    if let Some(balance) = &raw.balance {
+        service.balance = match balance.value {
+            raw::Balance::RoundRobin => Balance::RoundRobin,
+            raw::Balance::LeastRequests => Balance::LeastRequests,
+        };
+    }
+    if let Some(host) = &raw.host {
+        service.host = instance_host(host, &service, lowering).unwrap_or_default();
+    }
+    if let Some(tls) = &raw.tls {
+        service.tls = instance_tls(tls, &service, lowering);
+    }
+    time(&mut service.connect_timeout, raw.connect_timeout.as_ref());
+    time(&mut service.response_timeout, raw.response_timeout.as_ref());
+    time(&mut service.read_timeout, raw.read_timeout.as_ref());
+    count(&mut service.keep_alive, raw.keep_alive.as_ref());
+    time(&mut service.keep_alive_timeout, raw.keep_alive_timeout.as_ref());
+    time(&mut service.ejection, raw.ejection.as_ref());
+    service
+}
+
+fn instance_host(
+    raw: &Located<Text>,
+    service: &Service,
+    lowering: &mut Lowering<'_>,
+) -> Option<InstanceHost> {
+    let fixed = match raw.value.as_str() {
+        "client" => return Some(InstanceHost::Client),
+        "instance" => {
+            refuse_sockets(raw, service, lowering);
+            return Some(InstanceHost::Instance);
+        }
+        fixed => fixed,
+    };
+    if let Err(error) = crate::host::parse_authority(fixed.as_bytes(), &mut String::new()) {
+        let near = closest(fixed, ["client", "instance"]);
+        lowering.report(
+            Problem::error(raw.value.inner(), format!("{} cannot be sent as `Host`", shown(fixed)))
+                .label(near.map_or_else(|| error.to_string(), |near| format!("did you mean \"{near}\"?")))
+                .hint("write \"client\", \"instance\", or a host with or without a port"),
+        );
+        return None;
+    }
+    Some(InstanceHost::Fixed(fixed.to_owned()))
+}
+
+/// A Unix socket has no name that could be sent.
+fn refuse_sockets(raw: &Located<Text>, service: &Service, lowering: &mut Lowering<'_>) {
+    let socket = service.instances.iter().find(|target| matches!(target.address, TargetAddress::Unix(_)));
+    if let Some(socket) = socket {
+        lowering.report(
+            Problem::error(raw.at, format!("the instance `{socket}` has no host"))
+                .label("a Unix socket is no host")
+                .hint("write \"client\" or a fixed name"),
+        );
+    }
+}
+
+fn instance_tls(
+    raw: &Located<raw::InstanceTls>,
+    service: &Service,
+    lowering: &mut Lowering<'_>,
+) -> InstanceTls {
+    let mut tls = InstanceTls::default();
+    if !service.instances.is_empty() && service.instances.iter().all(|target| !target.tls) {
+        lowering.report(
+            Problem::error(raw.at, format!("no instance of `{}` is spoken to with TLS", service.name))
+                .label("would not be used")
+                .hint("write the instances as https://host:port"),
+        );
+    }
+    if let Some(verify) = &raw.value.verify {
+        tls.verify = verify.value;
+        if !verify.value {
+            let warning = Problem::warning(verify.at, "certificates of instances are not verified");
+            lowering.report(
+                warning
+                    .label("whoever is on the way can read and change everything")
+                    .hint("trust the instance's own authority with `authorities` instead"),
+            );
+        }
+    }
+    if let Some(authorities) = &raw.value.authorities {
+        tls.authorities = lowering.path(&authorities.value);
+        if !tls.verify {
+            let problem = Problem::error(authorities.at, "`authorities` has no use without verification");
+            lowering.report(problem.label("would not be used").hint("leave `verify = false` out"));
+        }
+    }
+    tls.server_name = raw.value.server_name.as_ref().and_then(|name| server_name(&name.value, lowering));
+    tls
+}
+
+fn server_name(text: &Text, lowering: &mut Lowering<'_>) -> Option<String> {
+    match HostName::parse(text.as_str()) {
+        Ok(name) => Some(name.as_str().to_owned()),
+        Err(error) => {
+            lowering.report(
+                Problem::error(text.inner(), format!("`{}` is not a server name", text.as_str()))
+                    .label(error.to_string()),
+            );
+            None
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Services: the named ones, and one for every address that a route names directly.
+
+use super::service_settings;
+use super::target::{self, Named};
+use super::{Lowering, Merged};
+use crate::plan::{Listen, Service, ServiceIndex, Target};
+use crate::problem::{Problem, Severity, closest};
+use crate::raw::decode::Text;
+use crate::raw::service as raw;
+use crate::source::{Located, Location};
+use std::collections::HashMap;
+
+/// With more problems than this no names are suggested.
+const GUESSES: usize = 100;
+
+/// The services of a plan as they come together.
+pub(super) struct Services<'a> {
+    listen: &'a Listen,
+    /// The names as written, in the order of `list`; direct addresses follow them there.
+    names: Vec<(&'a Text, bool)>,
+    list: Vec<Service>,
+    /// The names by text, and the direct addresses.
+    by_name: HashMap<&'a str, usize>,
+    by_target: HashMap<Target, usize>,
+    /// Names that are declared by what could not be read.
+    lost: &'a [String],
+}
+
+impl<'a> Services<'a> {
+    pub(super) fn new(merged: &'a Merged, listen: &'a Listen, lowering: &mut Lowering<'_>) -> Self {
+        let mut services = Self {
+            listen,
+            names: Vec::new(),
+            list: Vec::new(),
+            by_name: HashMap::new(),
+            by_target: HashMap::new(),
+            lost: &merged.lost_services,
+        };
+        for (name, service) in &merged.services {
+            services.declare(name, service, lowering);
+        }
+        services
+    }
+
+    fn declare(&mut self, name: &'a Text, raw: &Located<raw::Service>, lowering: &mut Lowering<'_>) {
+        if !is_service_name(name.as_str()) {
+            lowering.report(
+                Problem::error(name.at, format!("`{}` cannot be the name of a service", name.as_str()))
+                    .label("letters, digits, `-` and `_`, a letter first, at most 63"),
+            );
+        }
+        if let Some((first, _)) = self.by_name.get(name.as_str()).and_then(|first| self.names.get(*first)) {
+            lowering.report(
+                Problem::error(name.at, format!("the service `{}` is written twice", name.as_str()))
+                    .label("again here")
+                    .related(first.at, "first here"),
+            );
+            return;
+        }
+        self.by_name.insert(name.as_str(), self.names.len());
+        self.names.push((name, false));
+        let instances = instances(name, raw, self.listen, lowering);
+        let service = Service::with_defaults(name.as_str().to_owned(), instances);
+        self.list.push(service_settings::settings(service, &raw.value, lowering));
+    }
+
+    /// The service that a target of a route names, declared or direct.
+    pub(super) fn resolve(&mut self, text: &Text, lowering: &mut Lowering<'_>) -> Option<ServiceIndex> {
+        match target::target(text, lowering)? {
+            Named::Service => self.named(text, lowering),
+            Named::Address(target) => {
+                refuse_loop(&target, text.inner(), self.listen, lowering);
+                Some(self.direct(text.as_str(), target))
+            }
+        }
+    }
+
+    fn named(&mut self, text: &Text, lowering: &mut Lowering<'_>) -> Option<ServiceIndex> {
+        let name = text.as_str();
+        if let Some(&index) = self.by_name.get(name) {
+            self.names[index].1 = true;
+            return Some(ServiceIndex(index));
+        }
+        if self.lost.iter().any(|lost| lost == name) {
+            return None;
+        }
+        let candidates = self.names.iter().map(|(other, _)| other.as_str());
+        // Whoever has so many problems has no need of a guess for each, which takes time for each name.
+        let near = if lowering.problems.len() < GUESSES { closest(name, candidates) } else { None };
+        let problem = Problem::error(text.inner(), format!("there is no service `{name}`"));
+        let looks_like_host = name == "localhost" || name.contains('.');
+        lowering.report(match near {
+            Some(near) => problem.label(format!("did you mean `{near}`?")),
+            None if looks_like_host => problem
+                .label("a host without a port")
+                .hint(format!("an address needs a port: \"{name}:3000\"")),
+            None if is_service_name(name) => problem.label("not declared").hint(format!(
+                "declare [service.{name}] with its instances, or write an address such as localhost:3000"
+            )),
+            None => problem.label("not declared").hint("write an address such as localhost:3000"),
+        });
+        None
+    }
+
+    fn direct(&mut self, written: &str, target: Target) -> ServiceIndex {
+        let list = &mut self.list;
+        let index = *self.by_target.entry(target).or_insert_with_key(|target| {
+            list.push(Service::with_defaults(written.to_owned(), vec![target.clone()]));
+            list.len() - 1
+        });
+        ServiceIndex(index)
+    }
+
+    /// All services; warns of those that nothing leads to, unless a route that cannot be read might.
+    pub(super) fn finish(self, lowering: &mut Lowering<'_>) -> Vec<Service> {
+        let sound = !lowering.problems.iter().any(|problem| problem.severity == Severity::Error);
+        for (name, _) in self.names.iter().filter(|(_, used)| sound && !used) {
+            lowering.report(
+                Problem::warning(name.at, format!("no route leads to the service `{}`", name.as_str()))
+                    .label("never used"),
+            );
+        }
+        self.list
+    }
+}
+
+fn is_service_name(name: &str) -> bool {
+    let bytes = name.as_bytes();
+    bytes.len() <= 63
+        && bytes.first().is_some_and(u8::is_ascii_alphabetic)
+        && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+}
+
+fn instances(
+    name: &Text,
+    raw: &Located<raw::Service>,
+    listen: &Listen,
+    lowering: &mut Lowering<'_>,
+) -> Vec<Target> {
+    let empty = |at| {
+        Problem::error(at, format!("the service `{}` has no instances", name.as_str()))
+            .label("where does it run?")
+            .hint("write instances = [\"localhost:3000\"]")
+    };
+    let Some(written) = &raw.value.instances else {
+        if !raw.value.broken {
+            lowering.report(empty(name.at));
+        }
+        return Vec::new();
+    };
+    if written.value.is_empty() && !raw.value.broken {
+        lowering.report(empty(written.at));
+    }
+    let mut targets: Vec<(Target, Location)> = Vec::new();
+    for text in &written.value {
+        let Some(target) = instance(&text.value, listen, lowering) else { continue };
+        match targets.iter().find(|(other, _)| *other == target) {
+            Some((_, first)) => lowering.report(
+                Problem::error(text.at, format!("the instance `{target}` is written twice"))
+                    .label("again here")
+                    .related(*first, "first here"),
+            ),
+            None => targets.push((target, text.at)),
+        }
+    }
+    targets.into_iter().map(|(target, _)| target).collect()
+}
+
+fn instance(text: &Text, listen: &Listen, lowering: &mut Lowering<'_>) -> Option<Target> {
+    match target::target(text, lowering)? {
+        Named::Address(target) => {
+            refuse_loop(&target, text.inner(), listen, lowering);
+            Some(target)
+        }
+        Named::Service => {
+            lowering.report(
+                Problem::error(text.inner(), format!("`{}` is not an address", text.as_str()))
+                    .label("the port is missing")
+                    .hint(format!("write \"{}:3000\"", text.as_str())),
+            );
+            None
+        }
+    }
+}
+
+/// A target that is the gate itself. Ports that are not written may become others, so there it is only a warning.
+fn refuse_loop(target: &Target, at: Location, listen: &Listen, lowering: &mut Lowering<'_>) {
+    if !target::is_this_gate(target, listen) {
+        return;
+    }
+    let title = format!("`{target}` is the gate itself");
+    let problem = if listen.ports_written { Problem::error(at, title) } else { Problem::warning(at, title) };
+    lowering.report(problem.label("would forward to itself").hint("write the port of the application"));
+}

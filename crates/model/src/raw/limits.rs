@@ -1,0 +1,47 @@
+//! `[limits]`: each field of [`crate::plan::Limits`] by its name.
+
+use super::section::section;
+use super::units::{Bytes, Count, DAY, Off, Or, SECOND, Time, Unlimited};
+
+/// A time within which something has to happen: 100 ms to a day.
+pub(crate) type Wait = Time<100, DAY>;
+
+/// A bound of a body.
+pub(crate) type BodySize = Or<Bytes<0, { 1 << 50 }>, Unlimited>;
+
+section! {
+    /// Bounds on what clients and instances may do.
+    pub(crate) struct Limits = "`[limits]`", later [];
+    /// A message head, request line or status line included; a larger request is answered with 431.
+    header_bytes: Bytes<1024, { 1 << 20 }> = "\"16KiB\"",
+    /// Fields of a message head, and of a trailer section; more are answered with 431.
+    header_count: Count<1, 10_000> = "100",
+    /// The request line, at most `header_bytes`; a longer one is answered with 414.
+    request_line: Bytes<64, { 1 << 20 }> = "\"8KiB\"",
+    /// A request body; a larger one is answered with 413. A route may have its own bound.
+    body: BodySize = "\"1GiB\"",
+    /// From accept to the end of the TLS handshake.
+    handshake_timeout: Wait = "\"10s\"",
+    /// From the first moment a request may be read to the end of its head; then 408.
+    head_timeout: Wait = "\"10s\"",
+    /// Silence on a connection between two requests.
+    idle_timeout: Wait = "\"60s\"",
+    /// Silence of a client in the middle of a request body; then 408.
+    read_timeout: Wait = "\"30s\"",
+    /// A client takes nothing of a response for so long.
+    write_timeout: Wait = "\"30s\"",
+    /// What a client must send or take a second, on average, while we wait for it.
+    min_rate: Or<Bytes<1, { 1 << 30 }>, Off> = "\"240B\"",
+    /// Silence in both directions of an upgraded connection, such as a WebSocket.
+    upgrade_timeout: Time<SECOND, { 30 * DAY }> = "\"1h\"",
+    /// How long requests in flight may take to end after SIGTERM.
+    drain_timeout: Time<0, DAY> = "\"30s\"",
+    /// Client connections in total; derived from the limit of file descriptors where it is not written.
+    connections: Count<1, 10_000_000>,
+    /// Client connections of one address (IPv6: of one /64).
+    connections_per_address: Count<1, 10_000_000> = "1024",
+    /// Whether field names with an underscore are accepted.
+    underscores_in_headers: bool = "false",
+    /// The cache of small files, for each thread.
+    file_cache: Bytes<0, { 1 << 40 }> = "\"32MiB\"",
+}

@@ -1,0 +1,48 @@
+//! `[service.NAME]`.
+
+use super::choice::choice;
+use super::decode::{List, Text};
+use super::limits::Wait;
+use super::section::section;
+use super::units::{Count, DAY, Time};
+
+section! {
+    /// A named application behind the gate.
+    pub(crate) struct Service = "a service", later ["run", "scale", "health", "user", "on"];
+    /// The targets where it runs, at least one; required.
+    instances: List<Text>,
+    /// How an instance is chosen: one after the other, or the less busy one of two chosen at random.
+    balance: Balance = "\"round-robin\"",
+    /// What an instance sees as `Host`: `"client"` is what was asked for, `"instance"` the target, any other text itself.
+    host: Text = "\"client\"",
+    /// TLS towards instances whose target is `https://`.
+    tls: InstanceTls,
+    /// How long a connection to an instance may take to open, TLS included.
+    connect_timeout: Wait = "\"3s\"",
+    /// From the end of the request to the head of the response; then 504.
+    response_timeout: Wait = "\"60s\"",
+    /// Silence of an instance in the middle of a response body.
+    read_timeout: Wait = "\"5m\"",
+    /// Idle connections kept open to each instance by each thread.
+    keep_alive: Count<0, 65_536> = "64",
+    /// How long an idle connection to an instance is kept.
+    keep_alive_timeout: Wait = "\"30s\"",
+    /// How long an instance that failed is left alone; doubles with every failure in a row, up to 32 times.
+    ejection: Time<0, DAY> = "\"1s\"",
+}
+
+choice! {
+    /// How an instance is chosen.
+    pub(crate) enum Balance { RoundRobin = "round-robin", LeastRequests = "least-requests" }
+}
+
+section! {
+    /// TLS towards instances.
+    pub(crate) struct InstanceTls = "the `tls` of a service", later [];
+    /// Whether the certificate is verified.
+    verify: bool = "true",
+    /// The PEM file of authorities to trust instead of the system's.
+    authorities: Text,
+    /// The name that the certificate must carry; the host of the target where it is not written.
+    server_name: Text,
+}

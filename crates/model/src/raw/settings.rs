@@ -1,0 +1,74 @@
+//! The sections that are not about one site or service: `[listen]`, `[tls]`, `[log]`, `[admin]`, `[state]`.
+
+use super::address::{Address, Network};
+use super::choice::choice;
+use super::decode::{List, Text};
+use super::section::section;
+use super::units::{Count, Off, Or};
+
+/// A port.
+pub(crate) type Port = Count<1, 65535>;
+
+section! {
+    /// Where the gate listens.
+    pub(crate) struct Listen = "`[listen]`", later [];
+    /// The local addresses.
+    addresses: List<Address> = r#"["0.0.0.0", "::"]"#,
+    /// The port of plain HTTP: redirects to HTTPS, and sites written with `http://`.
+    http: Or<Port, Off> = "80",
+    /// The port of HTTPS.
+    https: Port = "443",
+    /// Peers whose `Forwarded` and `X-Forwarded-*` fields are believed.
+    trusted_proxies: List<Network> = "[]",
+}
+
+section! {
+    /// TLS towards clients.
+    pub(crate) struct Tls = "`[tls]`", later [];
+    /// The lowest version that is accepted.
+    min_version: TlsVersion = "\"1.2\"",
+    /// Certificates from files, each served for every name that it carries.
+    certificates: List<Certificate> = "[]",
+}
+
+choice! {
+    /// A version of TLS.
+    pub(crate) enum TlsVersion { V1_2 = "1.2", V1_3 = "1.3" }
+}
+
+section! {
+    /// A certificate from files.
+    pub(crate) struct Certificate = "a certificate", later [];
+    /// The PEM file of the chain, leaf first; required.
+    certificate: Text,
+    /// The PEM file of the leaf's private key; required.
+    key: Text,
+}
+
+section! {
+    /// Logs.
+    pub(crate) struct Log = "`[log]`", later [];
+    /// Where requests are logged: `"off"`, `"stdout"`, or the path of a file, with a slash in it.
+    access: Text = "\"stdout\"",
+    /// How a request is written.
+    format: LogFormat = "\"json\"",
+}
+
+choice! {
+    /// The shape of a line of the access log.
+    pub(crate) enum LogFormat { Json = "json", Combined = "combined" }
+}
+
+section! {
+    /// The operator's socket.
+    pub(crate) struct Admin = "`[admin]`", later [];
+    /// The path of the Unix socket; beneath the state folder where it is not written.
+    socket: Text,
+}
+
+section! {
+    /// Where state is kept.
+    pub(crate) struct State = "`[state]`", later [];
+    /// The folder; `/var/lib/portcullis` for root and the user's own state folder otherwise.
+    folder: Text,
+}

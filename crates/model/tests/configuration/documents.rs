@@ -1,0 +1,117 @@
+//! The documents say what the code does: their tables are made from it, their examples compile, and the defaults
+//! that they state are the defaults. With `BLESS=1` in the environment the tables are written instead.
+
+use model::plan::Plan;
+use model::{SectionReference, compile_text, reference};
+use std::path::PathBuf;
+
+const BEGIN: &str = "<!-- made from the code: begin -->\n";
+const END: &str = "<!-- made from the code: end -->\n";
+
+fn path(document: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(document)
+}
+
+fn section(title: &str) -> SectionReference {
+    reference().into_iter().find(|section| section.title == title).unwrap()
+}
+
+fn plan(text: &str) -> Plan {
+    let compiled = compile_text("portcullis.toml", text);
+    compiled.plan.unwrap_or_else(|| panic!("{text}\n{}", compiled.problems.render(false)))
+}
+
+fn check_table(document: &str, table: &str) {
+    let path = path(document);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let (before, rest) = text.split_once(BEGIN).unwrap();
+    let (_, after) = rest.split_once(END).unwrap();
+    let wanted = format!("{before}{BEGIN}\n{table}\n{END}{after}");
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(&path, &wanted).unwrap();
+    } else {
+        assert_eq!(text, wanted, "{document} is not what the code says; BLESS=1 writes it");
+    }
+}
+
+#[test]
+fn the_reference_is_made_from_the_sections() {
+    let tables: Vec<String> =
+        reference().iter().map(|section| section.to_string().trim_end().to_owned()).collect();
+    check_table("configuration.md", &format!("{}\n", tables.join("\n\n")));
+}
+
+#[test]
+fn the_limits_are_made_from_their_section() {
+    let limits = section("`[limits]`").to_string();
+    let table = limits.lines().skip_while(|line| !line.starts_with('|')).collect::<Vec<_>>().join("\n");
+    check_table("limits.md", &format!("{table}\n"));
+}
+
+#[test]
+fn every_example_of_the_documents_compiles() {
+    let mut examples = 0;
+    for document in ["configuration.md", "limits.md"] {
+        let text = std::fs::read_to_string(path(document)).unwrap();
+        for block in text.split("```toml\n").skip(1) {
+            plan(block.split("```").next().unwrap());
+            examples += 1;
+        }
+    }
+    assert!(examples >= 9, "only {examples} examples");
+}
+
+#[test]
+fn stated_defaults_of_the_gate_are_the_defaults() {
+    for name in ["listen", "tls", "limits", "log"] {
+        for key in section(&format!("`[{name}]`")).keys {
+            let Some(default) = key.default else { continue };
+            let mut written = plan(&format!("[{name}]\n{} = {default}\n", key.name));
+            written.listen.ports_written = false;
+            assert_eq!(written, Plan::default(), "[{name}] {}", key.name);
+        }
+    }
+}
+
+#[test]
+fn stated_defaults_of_services_are_the_defaults() {
+    let base = "[site]\n'a.test' = 'app'\n[service.app]\ninstances = ['https://localhost:3000']\n";
+    for key in section("a service").keys {
+        let Some(default) = key.default else { continue };
+        assert_eq!(plan(&format!("{base}{} = {default}\n", key.name)), plan(base), "{}", key.name);
+    }
+    for key in section("the `tls` of a service").keys {
+        let Some(default) = key.default else { continue };
+        assert_eq!(plan(&format!("{base}tls.{} = {default}\n", key.name)), plan(base), "{}", key.name);
+    }
+}
+
+#[test]
+fn stated_defaults_of_sites_and_routes_are_the_defaults() {
+    let mut tested = 0;
+    for handler in ["service = 'localhost:3000'", "files = '/srv'", "redirect = '/x'", "respond = ''"] {
+        let base = format!("[site.'a.test']\nhsts.max_age = '1y'\nroutes.'/a/'.{handler}\n");
+        for (section, prefix) in [("a route", "routes.'/a/'."), ("a site", ""), ("`hsts`", "hsts.")] {
+            for key in self::section(section).keys {
+                let Some(default) = key.default else { continue };
+                let text = format!("{base}{prefix}{} = {default}\n", key.name);
+                let Some(written) = compile_text("portcullis.toml", &text).plan else { continue };
+                assert_eq!(written, plan(&base), "{text}");
+                tested += 1;
+            }
+        }
+    }
+    assert!(tested >= 15, "only {tested} defaults were accepted with some handler");
+}
+
+#[test]
+fn the_schema_knows_every_key_and_no_other() {
+    let schema = model::schema();
+    let route = schema["$defs"]["route"]["properties"].as_object().unwrap();
+    let known: Vec<&str> = section("a route").keys.iter().map(|key| key.name).collect();
+    assert_eq!(route.len(), known.len());
+    assert!(known.iter().all(|key| route.contains_key(*key)));
+    assert_eq!(schema["properties"]["limits"]["properties"]["header_count"]["default"], 100);
+    assert_eq!(schema["properties"]["listen"]["additionalProperties"], false);
+    assert!(schema["properties"]["site"]["additionalProperties"]["anyOf"].is_array());
+}

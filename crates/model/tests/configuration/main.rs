@@ -1,0 +1,13 @@
+//! The configuration from text to plan: cases as files, documents, and texts at random.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a case or document that cannot be read is a failed test"
+)]
+
+mod cases;
+mod documents;
+mod panics;
+mod plan;
+mod surroundings;

@@ -1,0 +1,125 @@
+//! A plan as short text for comparison: what is as it is by default is left out.
+
+use model::plan::{
+    FilesHandler, Handler, HeaderEdit, Limits, Piece, Plan, RedirectHandler, RespondHandler, Route, Service,
+    ServiceHandler, Site, Template,
+};
+use std::fmt::Debug;
+
+/// The whole plan.
+pub(crate) fn show(plan: &Plan) -> String {
+    let default = Plan::default();
+    let mut lines = Vec::new();
+    part(&mut lines, "", "listen", &plan.listen, &default.listen);
+    part(&mut lines, "", "tls", &plan.tls, &default.tls);
+    limits(&mut lines, &plan.limits, &default.limits);
+    part(&mut lines, "", "log", &plan.log, &default.log);
+    part(&mut lines, "", "admin", &plan.admin, &default.admin);
+    part(&mut lines, "", "state", &plan.state, &default.state);
+    for (index, service) in plan.services.iter().enumerate() {
+        self::service(&mut lines, index, service);
+    }
+    for site in &plan.sites {
+        self::site(&mut lines, site);
+    }
+    lines.join("\n") + "\n"
+}
+
+fn part<T: Debug + PartialEq>(lines: &mut Vec<String>, indent: &str, name: &str, own: &T, default: &T) {
+    if own != default {
+        lines.push(format!("{indent}{name}: {own:?}"));
+    }
+}
+
+fn limits(lines: &mut Vec<String>, limits: &Limits, default: &Limits) {
+    let own = format!("{limits:#?}");
+    let default = format!("{default:#?}");
+    if own != default {
+        lines.push(format!("limits: {}", own.replace("\n        ", "").replace(",\n    )", ")")));
+    }
+}
+
+fn service(lines: &mut Vec<String>, index: usize, service: &Service) {
+    let targets: Vec<String> = service.instances.iter().map(ToString::to_string).collect();
+    lines.push(format!("service {index} {:?}: {}", service.name, targets.join(", ")));
+    let default = Service::with_defaults(String::new(), Vec::new());
+    part(lines, "  ", "balance", &service.balance, &default.balance);
+    part(lines, "  ", "tls", &service.tls, &default.tls);
+    part(lines, "  ", "host", &service.host, &default.host);
+    part(lines, "  ", "connect_timeout", &service.connect_timeout, &default.connect_timeout);
+    part(lines, "  ", "response_timeout", &service.response_timeout, &default.response_timeout);
+    part(lines, "  ", "read_timeout", &service.read_timeout, &default.read_timeout);
+    part(lines, "  ", "keep_alive", &service.keep_alive, &default.keep_alive);
+    part(lines, "  ", "keep_alive_timeout", &service.keep_alive_timeout, &default.keep_alive_timeout);
+    part(lines, "  ", "ejection", &service.ejection, &default.ejection);
+}
+
+fn site(lines: &mut Vec<String>, site: &Site) {
+    let host = site.address.host.as_ref().map_or("any host".to_owned(), ToString::to_string);
+    let port = site.address.port.map_or(String::new(), |port| format!(" port {port}"));
+    lines.push(format!("site {:?}: {:?} {host}{port}", site.label, site.address.scheme));
+    for alias in &site.aliases {
+        lines.push(format!("  alias: {alias}"));
+    }
+    part(lines, "  ", "certificate", &site.certificate, &None);
+    part(lines, "  ", "hsts", &site.hsts, &None);
+    part(lines, "  ", "error_pages", &site.error_pages, &Vec::new());
+    part(lines, "  ", "maintenance", &site.maintenance, &None);
+    for route in &site.routes {
+        self::route(lines, route);
+    }
+}
+
+fn route(lines: &mut Vec<String>, route: &Route) {
+    let place = match route.place.line {
+        0 => "command line".to_owned(),
+        line => format!("{}:{line}", route.place.file),
+    };
+    lines.push(format!("  route {} ({place})", route.pattern));
+    lines.push(format!("    {}", handler(&route.handler)));
+    part(lines, "    ", "methods", &route.methods, &Vec::new());
+    for condition in &route.headers {
+        lines.push(format!("    header {}: {:?}", condition.name, condition.value));
+    }
+    part(lines, "    ", "encoded_slashes", &route.encoded_slashes, &false);
+    part(lines, "    ", "body", &route.body, &None);
+    lines.extend(route.request_headers.iter().map(|edit| format!("    request {}", self::edit(edit))));
+    lines.extend(route.response_headers.iter().map(|edit| format!("    response {}", self::edit(edit))));
+}
+
+fn handler(handler: &Handler) -> String {
+    match handler {
+        Handler::Service(ServiceHandler { service, strip_prefix, compression }) => {
+            format!("service {} strip_prefix {strip_prefix:?} compression {compression:?}", service.0)
+        }
+        Handler::Files(files) => self::files(files),
+        Handler::Redirect(RedirectHandler { to, status }) => format!("redirect {status} {}", template(to)),
+        Handler::Respond(RespondHandler { status, body, content_type }) => {
+            format!("respond {status} {content_type:?} {}", template(body))
+        }
+    }
+}
+
+fn files(files: &FilesHandler) -> String {
+    let FilesHandler { root, skip_segments, index, fallback, listing, precompressed, hidden, cache_control } =
+        files;
+    format!(
+        "files {root:?} skip {skip_segments} index {index:?} fallback {fallback:?} listing {listing} \
+         precompressed {precompressed} hidden {hidden} cache_control {cache_control:?}"
+    )
+}
+
+fn edit(edit: &HeaderEdit) -> String {
+    match edit {
+        HeaderEdit::Set { name, value } => format!("set {name}: {}", template(value)),
+        HeaderEdit::Remove { name } => format!("remove {name}"),
+    }
+}
+
+fn template(template: &Template) -> String {
+    let piece = |piece: &Piece| match piece {
+        Piece::Literal(text) => format!("{text:?}"),
+        Piece::Variable(variable) => format!("{variable:?}"),
+    };
+    template.pieces.iter().map(piece).collect::<Vec<_>>().join(" + ")
+}

@@ -1,0 +1,151 @@
+//! The asking half of the admin socket, for commands. It blocks, with deadlines.
+
+use super::{METRICS, Message, RELOAD, ReloadRefused, ReloadRequest, STATUS, STOP};
+use crate::failure::Failure;
+use http1::{BodyReader, HeadLimits, HeadScanner, Response, write};
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// A reload compiles and loads certificates, which is the longest that a gate takes to answer.
+const DEADLINE: Duration = Duration::from_secs(60);
+const MAX_ANSWER: u64 = 64 << 20;
+
+/// Asks a running gate.
+#[derive(Clone, Debug)]
+pub(crate) struct Client {
+    socket: PathBuf,
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(crate) enum AskError {
+    /// Nobody answers at the socket.
+    NotRunning(PathBuf),
+    /// The gate is somebody else's.
+    NotAllowed(PathBuf),
+    /// The gate kept its old configuration.
+    ReloadRefused(ReloadRefused),
+    /// The connection failed.
+    Io(PathBuf, io::Error),
+    /// The answer is not one of ours, or an error that the gate names.
+    Answer(String),
+}
+
+impl fmt::Display for AskError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotRunning(path) => write!(f, "no gate answers at {}", path.display()),
+            Self::NotAllowed(path) => write!(f, "the gate at {} is another user's", path.display()),
+            Self::ReloadRefused(refused) => f.write_str(&refused.reason),
+            Self::Io(path, error) => write!(f, "cannot ask the gate at {}: {error}", path.display()),
+            Self::Answer(reason) => write!(f, "the gate answered: {reason}"),
+        }
+    }
+}
+
+impl From<AskError> for Failure {
+    fn from(error: AskError) -> Self {
+        let reason = error.to_string();
+        match error {
+            AskError::NotRunning(_) => Self::no(reason)
+                .with_hint("`portcullis up` starts one; --config or --state says which one is meant"),
+            AskError::NotAllowed(_) => Self::refused(reason).with_hint("ask as that user, or as root"),
+            AskError::ReloadRefused(refused) => Self { hint: refused.hint, ..Self::no(reason) },
+            AskError::Io(..) | AskError::Answer(_) => Self::refused(reason),
+        }
+    }
+}
+
+impl Client {
+    /// A client of the gate with this socket.
+    pub(crate) fn new(socket: &Path) -> Self {
+        Self { socket: socket.to_owned() }
+    }
+
+    /// What the gate does.
+    pub(crate) fn status(&self) -> Result<serde_json::Value, AskError> {
+        parse(&self.ask("GET", STATUS, b"")?)
+    }
+
+    /// Its metrics, as text.
+    pub(crate) fn metrics(&self) -> Result<Vec<u8>, AskError> {
+        self.ask("GET", METRICS, b"")
+    }
+
+    /// Has it take a changed configuration; the answer is a line for people.
+    pub(crate) fn reload(&self, file: Option<&Path>) -> Result<String, AskError> {
+        let request = ReloadRequest { file: file.map(Path::to_owned) };
+        let body = serde_json::to_vec(&request).map_err(|error| AskError::Answer(error.to_string()))?;
+        parse::<Message>(&self.ask("POST", RELOAD, &body)?).map(|answer| answer.message)
+    }
+
+    /// Has it end; the answer is a line for people.
+    pub(crate) fn stop(&self) -> Result<String, AskError> {
+        parse::<Message>(&self.ask("POST", STOP, b"")?).map(|answer| answer.message)
+    }
+
+    fn ask(&self, method: &str, path: &str, body: &[u8]) -> Result<Vec<u8>, AskError> {
+        let failed = |error: io::Error| match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+                AskError::NotRunning(self.socket.clone())
+            }
+            io::ErrorKind::PermissionDenied => AskError::NotAllowed(self.socket.clone()),
+            _ => AskError::Io(self.socket.clone(), error),
+        };
+        let bytes = self.exchange(&request(method, path, body)).map_err(failed)?;
+        match read_response(&bytes)? {
+            (200..=299, body) => Ok(body),
+            (403, _) => Err(AskError::NotAllowed(self.socket.clone())),
+            (422, body) => Err(AskError::ReloadRefused(parse(&body)?)),
+            (status, body) => {
+                Err(AskError::Answer(format!("{status} {}", String::from_utf8_lossy(&body).trim())))
+            }
+        }
+    }
+
+    fn exchange(&self, request: &[u8]) -> io::Result<Vec<u8>> {
+        let mut stream = UnixStream::connect(&self.socket)?;
+        stream.set_read_timeout(Some(DEADLINE))?;
+        stream.set_write_timeout(Some(DEADLINE))?;
+        stream.write_all(request)?;
+        let mut bytes = Vec::new();
+        stream.take(MAX_ANSWER).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+}
+
+fn request(method: &str, path: &str, body: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    write::request_line(&mut out, method.as_bytes(), &[path.as_bytes()]);
+    write::field(&mut out, b"Host", b"portcullis");
+    if method == "POST" {
+        write::number_field(&mut out, b"Content-Length", body.len() as u64);
+    }
+    write::end(&mut out);
+    out.extend_from_slice(body);
+    out
+}
+
+fn read_response(bytes: &[u8]) -> Result<(u16, Vec<u8>), AskError> {
+    let broken = || AskError::Answer("something that is not understood".to_owned());
+    let limits = HeadLimits::default();
+    let end = HeadScanner::default().scan(bytes, &limits).ok().flatten().ok_or_else(broken)?;
+    let mut response = Response::default();
+    response.parse(&bytes[..end], false, &limits).map_err(|_| broken())?;
+    let (mut reader, mut rest, mut body) = (BodyReader::new(response.body), &bytes[end..], Vec::new());
+    while !reader.is_done() && !rest.is_empty() {
+        let decoded = reader.decode(rest).map_err(|_| broken())?;
+        body.extend_from_slice(&rest[decoded.start..decoded.end]);
+        rest = &rest[decoded.consumed..];
+    }
+    reader.end().map_err(|_| broken())?;
+    Ok((response.status, body))
+}
+
+fn parse<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, AskError> {
+    serde_json::from_slice(body)
+        .map_err(|error| AskError::Answer(format!("something else than expected: {error}")))
+}

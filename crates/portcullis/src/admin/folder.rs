@@ -1,0 +1,101 @@
+//! The folder of the admin socket and of the lock: nobody but its owner may put a file into it.
+
+use std::fmt;
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+/// Why a folder is not good enough.
+#[derive(Debug)]
+pub(crate) enum FolderError {
+    /// It belongs to somebody else, or others may write it.
+    Untrusted(PathBuf),
+    /// The machine refused.
+    Io(PathBuf, io::Error),
+}
+
+impl fmt::Display for FolderError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Untrusted(path) => write!(f, "others can put files into {}", path.display()),
+            Self::Io(path, error) => write!(f, "cannot use {}: {error}", path.display()),
+        }
+    }
+}
+
+impl FolderError {
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> String {
+        match self {
+            Self::Untrusted(path) => format!("make it yours alone: chmod 0700 {}", path.display()),
+            Self::Io(..) => "--state names another folder for certificates and the admin socket".to_owned(),
+        }
+    }
+}
+
+/// Makes the folder of a file, for its owner alone, or judges the one that is there, and the one above it.
+pub(super) fn prepare(file: &Path) -> Result<(), FolderError> {
+    let folder = folder_of(file);
+    let above = folder_of(folder);
+    DirBuilder::new().recursive(true).mode(0o755).create(above).map_err(failed(above))?;
+    match DirBuilder::new().mode(0o700).create(folder) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(failed(folder)(error)),
+        _ => {}
+    }
+    judge(above, is_steady)?;
+    judge(folder, is_private)
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."))
+}
+
+fn failed(path: &Path) -> impl FnOnce(io::Error) -> FolderError {
+    let path = path.to_owned();
+    |error| FolderError::Io(path, error)
+}
+
+fn judge(folder: &Path, is_good: fn(u32, u32, u32) -> bool) -> Result<(), FolderError> {
+    let facts = fs::metadata(folder).map_err(failed(folder))?;
+    let caller = rustix::process::geteuid().as_raw();
+    if facts.is_dir() && is_good(caller, facts.uid(), facts.mode()) {
+        Ok(())
+    } else {
+        Err(FolderError::Untrusted(folder.to_owned()))
+    }
+}
+
+/// Whether nobody else can put a file into a folder.
+fn is_private(caller: u32, owner: u32, mode: u32) -> bool {
+    (owner == caller || owner == 0) && mode & 0o022 == 0
+}
+
+/// Whether nobody else can put another folder in the place of one in it, which the sticky bit prevents as well.
+fn is_steady(caller: u32, owner: u32, mode: u32) -> bool {
+    const STICKY: u32 = 0o1000;
+    (owner == caller || owner == 0) && (mode & 0o022 == 0 || mode & STICKY != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_folder_that_no_other_can_write_is_good_enough() {
+        assert!(is_private(1000, 1000, 0o700));
+        assert!(is_private(1000, 0, 0o755));
+        assert!(!is_private(1000, 1001, 0o700));
+        assert!(!is_private(0, 1000, 0o700), "root does not work in the folder of a user");
+        assert!(!is_private(0, 0, 0o777));
+        assert!(!is_private(0, 0, 0o770));
+    }
+
+    #[test]
+    fn above_it_the_sticky_bit_is_enough() {
+        assert!(is_steady(1000, 0, 0o1777));
+        assert!(is_steady(1000, 1000, 0o755));
+        assert!(!is_steady(1000, 0, 0o777));
+        assert!(!is_steady(0, 1000, 0o755), "its owner could put another folder there");
+    }
+}

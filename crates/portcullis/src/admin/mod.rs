@@ -1,0 +1,66 @@
+//! The admin socket: how commands talk to the running gate. HTTP/1.1 over a Unix socket, four requests, one for each
+//! connection; `curl --unix-socket` works as well.
+//!
+//! Who may ask is decided by the kernel's word about the peer, not by the socket file's mode alone. What is done is
+//! not decided here: requests go to a [`Control`].
+
+mod client;
+mod folder;
+mod lock;
+mod message;
+mod server;
+
+pub(crate) use client::{AskError, Client};
+pub(crate) use lock::GateLock;
+pub(crate) use server::Server;
+
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// What the running gate offers to its operator. Calls come from threads of the admin server and may block.
+pub(crate) trait Control: Send + Sync + 'static {
+    /// What the gate does at the moment.
+    fn status(&self) -> serde_json::Value;
+
+    /// Takes the configuration from this file, or from where it came from before. Answers with one line for people.
+    fn reload(&self, file: Option<&Path>) -> Result<String, ReloadRefused>;
+
+    /// Begins to end the gate, and returns at once.
+    fn stop(&self);
+
+    /// The metrics in the text format of `OpenMetrics`.
+    fn metrics(&self) -> String;
+}
+
+/// Why the gate kept its old configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ReloadRefused {
+    /// Why, in one line.
+    pub(crate) reason: String,
+    /// Every problem of the file, rendered without colours, or nothing.
+    pub(crate) problems: String,
+    /// What to do.
+    pub(crate) hint: Option<String>,
+}
+
+/// The body of `POST /reload`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReloadRequest {
+    #[serde(default)]
+    file: Option<PathBuf>,
+}
+
+/// The answer to what has no data: one line for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Message {
+    message: String,
+}
+
+const STATUS: &str = "/status";
+const RELOAD: &str = "/reload";
+const STOP: &str = "/stop";
+const METRICS: &str = "/metrics";
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,201 @@
+//! The serving half of the admin socket: a thread of its own, so that it answers whatever the gate is busy with.
+
+use super::folder::{self, FolderError};
+use super::message::{self, Answer, Asked};
+use super::{Control, METRICS, Message, RELOAD, ReloadRequest, STATUS, STOP};
+use crate::report;
+use crate::socket_file::{self, BindError};
+use rustix::fs::Mode;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{Semaphore, oneshot};
+use tokio::time::timeout;
+
+/// Connections that are served at the same time; others wait in the kernel's queue.
+const AT_ONCE: u32 = 16;
+/// To receive a request, and again to send its answer.
+const DEADLINE: Duration = Duration::from_secs(5);
+/// For answers under way when the server ends.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// A running admin server. The value's end ends it and removes the socket.
+#[derive(Debug)]
+pub(crate) struct Server {
+    socket: PathBuf,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Why there is no admin socket.
+#[derive(Debug)]
+pub(crate) enum ServerError {
+    /// The folder is not good enough.
+    Folder(FolderError),
+    /// There is no socket.
+    Bind(PathBuf, BindError),
+    /// The machine gives no thread or no runtime.
+    Io(io::Error),
+}
+
+impl fmt::Display for ServerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Folder(error) => error.fmt(f),
+            Self::Bind(path, error) => write!(f, "cannot make the admin socket {}: {error}", path.display()),
+            Self::Io(error) => write!(f, "cannot serve the admin socket: {error}"),
+        }
+    }
+}
+
+impl From<ServerError> for crate::failure::Failure {
+    fn from(error: ServerError) -> Self {
+        let failure = Self::refused(error.to_string());
+        match &error {
+            ServerError::Folder(folder) => failure.with_hint(folder.hint()),
+            ServerError::Bind(_, BindError::InUse(_)) => {
+                failure.with_hint("`portcullis stop` ends a running gate; --state names another folder")
+            }
+            ServerError::Bind(..) | ServerError::Io(_) => failure,
+        }
+    }
+}
+
+impl Server {
+    /// Listens at `socket` and serves what `control` offers.
+    pub(crate) fn start(socket: &Path, control: Arc<dyn Control>) -> Result<Self, ServerError> {
+        folder::prepare(socket).map_err(ServerError::Folder)?;
+        let failed = |error| ServerError::Bind(socket.to_owned(), error);
+        let listener = socket_file::bind(socket, Mode::RUSR | Mode::WUSR).map_err(failed)?;
+        listener.set_nonblocking(true).map_err(ServerError::Io)?;
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServerError::Io)?;
+        let (stop, stopped) = oneshot::channel();
+        let thread = std::thread::Builder::new().name("admin".to_owned()).spawn(move || {
+            let served = runtime.block_on(serve(listener, control, stopped));
+            if let Err(error) = served {
+                report::error(format_args!("the admin socket is not served any more: {error}"));
+            }
+            // What still blocks in a call of `Control` must not keep the process.
+            runtime.shutdown_background();
+        });
+        let thread = Some(thread.map_err(ServerError::Io)?);
+        Ok(Self { socket: socket.to_owned(), stop: Some(stop), thread })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Nobody can connect from here on; answers under way are still sent.
+        let _ = fs::remove_file(&self.socket);
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn serve(
+    listener: std::os::unix::net::UnixListener,
+    control: Arc<dyn Control>,
+    mut stopped: oneshot::Receiver<()>,
+) -> io::Result<()> {
+    let listener = UnixListener::from_std(listener)?;
+    let places = Arc::new(Semaphore::new(AT_ONCE as usize));
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return Ok(()) };
+        let accepted = tokio::select! {
+            _ = &mut stopped => break,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                let control = Arc::clone(&control);
+                tokio::spawn(async move {
+                    // A client that breaks off has nobody to be told.
+                    let _ = converse(stream, control).await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                report::warning(format_args!("the admin socket cannot accept: {error}"));
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+    let _ = timeout(FAREWELL, places.acquire_many(AT_ONCE)).await;
+    Ok(())
+}
+
+async fn converse(mut stream: UnixStream, control: Arc<dyn Control>) -> io::Result<()> {
+    let peer = stream.peer_cred()?.uid();
+    let answer = if may_ask(peer, rustix::process::geteuid().as_raw()) {
+        match timeout(DEADLINE, message::read(&mut stream)).await {
+            Ok(Ok(Ok(asked))) => answer(asked, control).await,
+            Ok(Ok(Err(refused))) => refused,
+            Ok(Err(error)) => return Err(error),
+            Err(_) => Answer::text(408, "the request took too long"),
+        }
+    } else {
+        report::warning(format_args!("the admin socket refused the user with id {peer}"));
+        Answer::text(403, "only root and the user of the gate may ask")
+    };
+    timeout(DEADLINE, send(&mut stream, &answer)).await.unwrap_or(Ok(()))
+}
+
+/// Sends an answer, then takes what was not read of the request, up to a bound: closing with unread bytes would take
+/// the answer away from the client.
+async fn send(stream: &mut UnixStream, answer: &Answer) -> io::Result<()> {
+    const UNREAD: u64 = 64 << 10;
+    stream.write_all(&answer.to_bytes()).await?;
+    stream.shutdown().await?;
+    let mut rest = stream.take(UNREAD);
+    tokio::io::copy(&mut rest, &mut tokio::io::sink()).await.map(drop)
+}
+
+/// Root and the gate's own user may ask.
+pub(super) fn may_ask(peer: u32, own: u32) -> bool {
+    peer == 0 || peer == own
+}
+
+async fn answer(asked: Asked, control: Arc<dyn Control>) -> Answer {
+    // A reload reads files and compiles; a status must not wait for it.
+    let answered = tokio::task::spawn_blocking(move || decide(&asked, control.as_ref())).await;
+    answered.unwrap_or_else(|_| Answer::text(500, "a bug in portcullis; the gate's log has more"))
+}
+
+/// What a request is answered with.
+pub(super) fn decide(asked: &Asked, control: &dyn Control) -> Answer {
+    match (asked.method.as_str(), asked.path.as_str()) {
+        ("GET", STATUS) => Answer::json(200, &control.status()),
+        ("GET", METRICS) => Answer {
+            status: 200,
+            content_type: "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            body: control.metrics().into_bytes(),
+        },
+        ("POST", RELOAD) => reload(&asked.body, control),
+        ("POST", STOP) => {
+            control.stop();
+            Answer::json(202, &Message { message: "the gate finishes its requests and ends".to_owned() })
+        }
+        (_, STATUS | METRICS | RELOAD | STOP) => Answer::text(405, "this wants another method"),
+        _ => Answer::text(404, "there are /status, /metrics, /reload and /stop"),
+    }
+}
+
+fn reload(body: &[u8], control: &dyn Control) -> Answer {
+    let request = if body.is_empty() { Ok(ReloadRequest::default()) } else { serde_json::from_slice(body) };
+    match request {
+        Err(error) => Answer::text(400, &format!("the body is not understood: {error}")),
+        Ok(ReloadRequest { file }) => match control.reload(file.as_deref()) {
+            Ok(message) => Answer::json(200, &Message { message }),
+            Err(refused) => Answer::json(422, &refused),
+        },
+    }
+}

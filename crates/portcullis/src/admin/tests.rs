@@ -1,0 +1,192 @@
+//! The admin socket from end to end, with a control that records what it was asked.
+
+use super::message::{self, Asked};
+use super::server::{decide, may_ask};
+use super::*;
+use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::sync::{Arc, Mutex};
+
+#[derive(Default)]
+struct Recorder {
+    asked: Mutex<Vec<String>>,
+}
+
+impl Recorder {
+    fn note(&self, what: impl Into<String>) {
+        self.asked.lock().expect("no test panics with the lock").push(what.into());
+    }
+}
+
+impl Control for Recorder {
+    fn status(&self) -> serde_json::Value {
+        self.note("status");
+        serde_json::json!({ "process": 7 })
+    }
+
+    fn reload(&self, file: Option<&Path>) -> Result<String, ReloadRefused> {
+        self.note(format!("reload {file:?}"));
+        match file {
+            None => Ok("2 sites changed".to_owned()),
+            Some(_) => Err(ReloadRefused {
+                reason: "the old configuration stays".to_owned(),
+                problems: "error: bad\n".to_owned(),
+                hint: Some("repair it".to_owned()),
+            }),
+        }
+    }
+
+    fn stop(&self) {
+        self.note("stop");
+    }
+
+    fn metrics(&self) -> String {
+        "# EOF\n".to_owned()
+    }
+}
+
+fn asked(method: &str, path: &str, body: &[u8]) -> Asked {
+    Asked { method: method.to_owned(), path: path.to_owned(), body: body.to_vec() }
+}
+
+#[test]
+fn four_requests_are_answered_and_no_other() {
+    for (method, path, body, status, call) in [
+        ("GET", "/status", "", 200, Some("status")),
+        ("GET", "/metrics", "", 200, None),
+        ("POST", "/reload", "", 200, Some("reload None")),
+        ("POST", "/reload", "{}", 200, Some("reload None")),
+        ("POST", "/reload", r#"{"file":"/a.toml"}"#, 422, Some("reload Some(\"/a.toml\")")),
+        ("POST", "/reload", r#"{"path":"/a.toml"}"#, 400, None),
+        ("POST", "/reload", "x", 400, None),
+        ("POST", "/stop", "", 202, Some("stop")),
+        ("GET", "/stop", "", 405, None),
+        ("POST", "/status", "", 405, None),
+        ("GET", "/", "", 404, None),
+        ("GET", "/status?x", "", 404, None),
+    ] {
+        let recorder = Recorder::default();
+        let answer = decide(&asked(method, path, body.as_bytes()), &recorder);
+        assert_eq!(answer.status, status, "{method} {path} {body}");
+        let calls = recorder.asked.into_inner().expect("no test panics with the lock");
+        assert_eq!(calls, Vec::from_iter(call), "{method} {path} {body}");
+    }
+}
+
+#[test]
+fn only_root_and_the_own_user_may_ask() {
+    for (peer, own, verdict) in
+        [(0, 0, true), (0, 1000, true), (1000, 1000, true), (1000, 0, false), (1001, 1000, false)]
+    {
+        assert_eq!(may_ask(peer, own), verdict, "peer {peer}, own {own}");
+    }
+}
+
+fn read(bytes: &[u8]) -> Result<Asked, u16> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let mut source = bytes;
+    match runtime.block_on(message::read(&mut source)) {
+        Ok(Ok(asked)) => Ok(asked),
+        Ok(Err(refused)) => Err(refused.status),
+        Err(_) => Err(0),
+    }
+}
+
+#[test]
+fn requests_are_strict_and_bounded() {
+    assert_eq!(
+        read(b"POST /reload HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}"),
+        Ok(asked("POST", "/reload", b"{}"))
+    );
+    assert_eq!(read(b"GET /status HTTP/1.1\r\nHost: a\r\n\r\n"), Ok(asked("GET", "/status", b"")));
+    assert_eq!(read(b"GET /status HTTP/1.1\n\n"), Err(400), "a bare line feed");
+    assert_eq!(read(b"GET /status HTTP/1.1\r\n\r\n"), Err(400), "no host");
+    assert_eq!(read(b"POST /reload HTTP/1.1\r\nHost: a\r\nContent-Length: 16385\r\n\r\n"), Err(413));
+    assert_eq!(read(b"POST /reload HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"), Err(411));
+    assert_eq!(read(b"POST /reload HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{"), Err(0), "cut short");
+    assert_eq!(read(&[b'a'; 9000]), Err(414));
+}
+
+#[test]
+fn a_client_gets_what_the_control_says() {
+    let folder = testkit::Folder::new();
+    let socket = folder.join("admin/socket");
+    let recorder = Arc::new(Recorder::default());
+    let server = Server::start(&socket, recorder.clone()).expect("a server");
+    let client = Client::new(&socket);
+    assert_eq!(client.status().expect("a status"), serde_json::json!({ "process": 7 }));
+    assert_eq!(client.metrics().expect("metrics"), b"# EOF\n");
+    assert_eq!(client.reload(None).expect("a reload"), "2 sites changed");
+    match client.reload(Some(Path::new("/bad.toml"))) {
+        Err(AskError::ReloadRefused(refused)) => assert_eq!(refused.problems, "error: bad\n"),
+        other => assert!(other.is_err(), "a refused reload: {other:?}"),
+    }
+    client.stop().expect("a stop");
+    drop(server);
+    assert!(!socket.exists());
+    assert!(matches!(client.status(), Err(AskError::NotRunning(_))));
+    assert_eq!(recorder.asked.lock().expect("no test panics with the lock").len(), 4);
+}
+
+#[test]
+fn the_socket_is_for_its_owner_alone() {
+    let folder = testkit::Folder::new();
+    let socket = folder.join("admin/socket");
+    let _server = Server::start(&socket, Arc::new(Recorder::default())).expect("a server");
+    let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
+    assert_eq!(mode(&socket), 0o600);
+    assert_eq!(mode(&folder.join("admin")), 0o700);
+}
+
+#[test]
+fn a_folder_that_others_can_write_is_refused() {
+    let folder = testkit::Folder::new();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).expect("our folder");
+    let error = Server::start(&folder.join("socket"), Arc::new(Recorder::default())).expect_err("refused");
+    assert!(error.to_string().contains("others can put files into"), "{error}");
+}
+
+#[test]
+fn a_stale_socket_is_replaced_and_a_living_one_is_not() {
+    let folder = testkit::Folder::new();
+    let stale = folder.join("stale");
+    drop(UnixListener::bind(&stale).expect("a socket"));
+    drop(Server::start(&stale, Arc::new(Recorder::default())).expect("the stale socket is replaced"));
+
+    let living = folder.join("living");
+    let _listener = UnixListener::bind(&living).expect("a socket");
+    let error = Server::start(&living, Arc::new(Recorder::default())).expect_err("refused");
+    assert!(error.to_string().ends_with(&format!("process {} answers there", std::process::id())), "{error}");
+
+    let file = folder.write("file", "precious");
+    Server::start(&file, Arc::new(Recorder::default())).expect_err("no socket");
+    assert_eq!(fs::read(file).expect("still there"), b"precious");
+}
+
+#[test]
+fn a_slow_client_does_not_keep_others_from_asking() {
+    let folder = testkit::Folder::new();
+    let socket = folder.join("socket");
+    let _server = Server::start(&socket, Arc::new(Recorder::default())).expect("a server");
+    let mut slow = UnixStream::connect(&socket).expect("a connection");
+    slow.write_all(b"GET /sta").expect("room for it");
+    Client::new(&socket).status().expect("an answer for the other");
+    slow.write_all(b"tus HTTP/1.1\r\nHost: a\r\n\r\n").expect("room for it");
+    let mut answer = String::new();
+    slow.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+}
+
+#[test]
+fn one_state_folder_has_one_gate() {
+    let folder = testkit::Folder::new();
+    assert!(!GateLock::is_taken(folder.path()));
+    let lock = GateLock::take(folder.path()).expect("the first");
+    assert!(GateLock::is_taken(folder.path()));
+    let error = GateLock::take(folder.path()).expect_err("the second");
+    assert!(error.to_string().ends_with(&format!("(process {})", std::process::id())), "{error}");
+    drop(lock);
+    GateLock::take(folder.path()).expect("the first has gone");
+}

@@ -1,0 +1,92 @@
+//! `portcullis cert`: what certificates there are, and how our own authority becomes trusted.
+
+mod list;
+mod show;
+mod trust;
+
+use super::plan;
+use crate::cli::{Cert, Common};
+use crate::failure::{Exit, Failure};
+use crate::place::Places;
+use crate::terminal;
+use certs::{CertificateFacts, Source, StateFolder, Store, StoreError};
+use model::plan::Plan;
+use serde_json::{Value, json};
+use std::error::Error;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+pub(super) fn run(common: &Common, command: &Cert) -> Result<Exit, Failure> {
+    match command {
+        Cert::List { json } => list::run(common, *json),
+        Cert::Show { host, json } => show::run(common, host, *json),
+        Cert::Trust { install } => trust::run(common, *install),
+    }
+}
+
+/// The certificates of a configuration, and what is wrong with those that are missing on standard error.
+fn certificates(common: &Common, now: SystemTime) -> Result<Vec<CertificateFacts>, Failure> {
+    let mut plan = plan(common)?;
+    let state = StateFolder::new(Places::of(&plan, common.state.clone()).state);
+    if !state.path().join("authority").exists() {
+        leave_out_own(&mut plan);
+    }
+    let (store, events) = Store::open(state, &plan, now).map_err(|StoreError::Authority(error)| {
+        let hint = error.hint();
+        Failure::refused(with_causes(&error)).with_hint(hint)
+    })?;
+    for event in &events {
+        match event.severity() {
+            certs::Severity::Information => {}
+            certs::Severity::Warning | certs::Severity::Error => terminal::warn(with_causes(event)),
+        }
+    }
+    Ok(store.list(now))
+}
+
+/// A question must not make an authority; the first `portcullis up` does.
+fn leave_out_own(plan: &mut Plan) {
+    let before = plan.sites.len();
+    plan.sites.retain(|site| site.certificate.is_some());
+    if plan.sites.len() < before {
+        terminal::say("the gate makes the certificates of the other sites when it starts\n");
+    }
+}
+
+/// An error with the reasons behind it, in one line.
+fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+fn names(facts: &CertificateFacts) -> Vec<String> {
+    facts.names.iter().map(ToString::to_string).collect()
+}
+
+fn source(facts: &CertificateFacts) -> &'static str {
+    match facts.source {
+        Source::Files => "files",
+        Source::OwnAuthority(_) => "own authority",
+    }
+}
+
+fn to_json(facts: &CertificateFacts) -> Value {
+    let seconds =
+        |moment: SystemTime| moment.duration_since(UNIX_EPOCH).map(|since| since.as_secs()).unwrap_or(0);
+    json!({
+        "names": names(facts),
+        "source": source(facts),
+        "issuer": facts.issuer,
+        "not_before": seconds(facts.validity.not_before),
+        "not_after": seconds(facts.validity.not_after),
+        "sha256": facts.fingerprint.to_string(),
+        "certificate": facts.files.certificate,
+        "used_for": facts.used_for,
+        "problems": facts.problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
+    })
+}

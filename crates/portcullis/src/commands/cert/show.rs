@@ -1,0 +1,53 @@
+//! `portcullis cert show`.
+
+use super::{certificates, names, source, to_json};
+use crate::cli::Common;
+use crate::day;
+use crate::failure::{Exit, Failure};
+use crate::terminal;
+use certs::CertificateFacts;
+use std::fmt::Write;
+use std::time::SystemTime;
+
+pub(super) fn run(common: &Common, host: &str, json: bool) -> Result<Exit, Failure> {
+    let list = certificates(common, SystemTime::now())?;
+    let found = find(&list, host).ok_or_else(|| {
+        Failure::no(format!("there is no certificate for {host}"))
+            .with_hint("`portcullis cert list` shows the names that there are")
+    })?;
+    if json {
+        terminal::print_json(&to_json(found))?;
+    } else {
+        terminal::print(describe(found))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// The certificate with this very name, or else one with a wildcard in place of its first label.
+fn find<'a>(list: &'a [CertificateFacts], host: &str) -> Option<&'a CertificateFacts> {
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    let wildcard = host.split_once('.').map(|(_, parent)| format!("*.{parent}"));
+    let carries = |name: &str| list.iter().find(|facts| names(facts).iter().any(|carried| carried == name));
+    carries(&host).or_else(|| wildcard.and_then(|wildcard| carries(&wildcard)))
+}
+
+fn describe(facts: &CertificateFacts) -> String {
+    let mut text = String::new();
+    let mut line = |name: &str, value: &str| {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{name:<12} {value}");
+    };
+    line("names", &names(facts).join(", "));
+    line("issuer", &facts.issuer);
+    line("valid from", &day::format(facts.validity.not_before));
+    line("valid until", &day::format(facts.validity.not_after));
+    line("sha-256", &facts.fingerprint.to_string());
+    line("from", source(facts));
+    line("certificate", &facts.files.certificate.display().to_string());
+    line("serves", &if facts.used_for.is_empty() { "-".to_owned() } else { facts.used_for.join(", ") });
+    for problem in &facts.problems {
+        line("problem", &problem.to_string());
+        line("hint", &problem.hint());
+    }
+    text
+}

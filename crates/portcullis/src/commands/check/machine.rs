@@ -1,0 +1,112 @@
+//! What a plan names, held against this machine: certificates, folders, pages. Looks, and changes nothing.
+//!
+//! It is judged as the user who asks; the gate may run as another.
+
+use certs::{Event, StateFolder, Store, StoreError};
+use model::plan::{AccessLog, FilesHandler, Handler, Place, Plan, Route, Site};
+use model::problem::{Problem, Severity};
+use rustix::fs::{Access, access};
+use std::error::Error;
+use std::fs;
+use std::path::Path;
+use std::time::SystemTime;
+
+/// Everything that is not as the plan needs it.
+pub(super) fn look(plan: &Plan) -> Vec<Problem> {
+    let mut found = look_at_certificates(plan);
+    for site in &plan.sites {
+        look_at_pages(site, &mut found);
+        for route in &site.routes {
+            if let Handler::Files(files) = &route.handler {
+                look_at_files(files, route, &mut found);
+            }
+        }
+    }
+    let authorities = plan.services.iter().filter_map(|service| service.tls.authorities.as_deref());
+    found.extend(authorities.filter_map(|path| unreadable(path, "the authorities of a service")));
+    if let AccessLog::File(path) = &plan.log.access {
+        found.extend(unwritable_log(path));
+    }
+    found
+}
+
+/// Loads the certificates from files as the gate would. What the own authority issues is left out, because asking
+/// for it would make it.
+fn look_at_certificates(plan: &Plan) -> Vec<Problem> {
+    let mut plan = plan.clone();
+    plan.sites.retain(|site| site.certificate.is_some());
+    // Nothing is kept in this folder: no site that is left needs the own authority.
+    let state = StateFolder::new("/nonexistent");
+    match Store::open(state, &plan, SystemTime::now()) {
+        Ok((_, events)) => events.iter().filter_map(of_event).collect(),
+        Err(StoreError::Authority(_)) => Vec::new(),
+    }
+}
+
+fn of_event(event: &Event) -> Option<Problem> {
+    let severity = match event.severity() {
+        certs::Severity::Information => return None,
+        certs::Severity::Warning => Severity::Warning,
+        certs::Severity::Error => Severity::Error,
+    };
+    // The text of an event is for a running gate; of broken files, the error alone says it for a file at rest.
+    let title = match event {
+        Event::FilesBroken { error, .. } => error.to_string(),
+        event => event.to_string(),
+    };
+    let problem = Problem { severity, ..Problem::placeless(title) };
+    let problem = match event.source() {
+        Some(cause) => problem.note(cause.to_string()),
+        None => problem,
+    };
+    Some(problem.hint_maybe(event.hint()))
+}
+
+fn look_at_files(files: &FilesHandler, route: &Route, found: &mut Vec<Problem>) {
+    let root = files.root.as_path();
+    let flaw = match fs::metadata(root) {
+        Err(error) => Some(error.to_string()),
+        Ok(facts) if !facts.is_dir() => Some("it is no folder".to_owned()),
+        Ok(_) => access(root, Access::READ_OK | Access::EXEC_OK).err().map(|error| error.to_string()),
+    };
+    if let Some(flaw) = flaw {
+        let problem = Problem::placeless(format!("cannot serve files of {}: {flaw}", root.display()));
+        found.push(placed(problem, &route.place));
+    } else if let Some(fallback) = &files.fallback {
+        let path = root.join(fallback);
+        let problem = unreadable(&path, "the fallback");
+        found.extend(problem.map(|problem| placed(problem, &route.place)));
+    }
+}
+
+fn look_at_pages(site: &Site, found: &mut Vec<Problem>) {
+    let pages = site.error_pages.iter().map(|page| page.page.as_path());
+    for path in pages.chain(site.maintenance.as_deref()) {
+        let problem = unreadable(path, "the page");
+        found.extend(problem.map(|problem| problem.note(format!("of the site {}", site.label))));
+    }
+}
+
+fn unreadable(path: &Path, what: &str) -> Option<Problem> {
+    let flaw = match fs::File::open(path).and_then(|file| file.metadata()) {
+        Err(error) => error.to_string(),
+        Ok(facts) if !facts.is_file() => "it is no file".to_owned(),
+        Ok(_) => return None,
+    };
+    Some(Problem::placeless(format!("cannot read {what} {}: {flaw}", path.display())))
+}
+
+fn unwritable_log(path: &Path) -> Option<Problem> {
+    let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    let target = if path.exists() { path } else { folder };
+    let error = access(target, Access::WRITE_OK).err()?;
+    Some(Problem::placeless(format!("cannot write the access log {}: {error}", path.display())))
+}
+
+fn placed(problem: Problem, place: &Place) -> Problem {
+    if place.line == 0 {
+        problem
+    } else {
+        problem.note(format!("named in {}, line {}", place.file, place.line))
+    }
+}

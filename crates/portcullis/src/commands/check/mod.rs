@@ -1,0 +1,57 @@
+//! `portcullis check`: everything that is wrong with the configuration, and whether what it names is there.
+
+mod machine;
+
+use crate::cli::{Check, Common};
+use crate::configuration::Origin;
+use crate::failure::{Exit, Failure};
+use crate::terminal;
+use model::Compiled;
+use model::plan::Plan;
+use model::problem::{Problem, Problems};
+use serde_json::{Value, json};
+
+pub(super) fn run(common: &Common, arguments: &Check) -> Result<Exit, Failure> {
+    let origin = Origin::of_command(common, arguments.file.as_deref())?;
+    let Compiled { plan, problems } = origin.compile()?;
+    // What a file with errors means is not known, so only a plan is held against the machine.
+    let found = plan.as_ref().map(machine::look).unwrap_or_default();
+    let problems = join(&problems, found);
+    if arguments.json {
+        terminal::print_json(&report(&origin.name(), plan.as_ref(), &problems))?;
+    } else {
+        terminal::print(problems.render(true))?;
+        if let Some(plan) = plan.filter(|_| problems.errors() == 0) {
+            let name = origin.name();
+            terminal::print(format_args!("{name}: {}, {}\n", count(&plan), problems.summary()))?;
+        }
+    }
+    Ok(if problems.errors() > 0 { Exit::No } else { Exit::Done })
+}
+
+fn join(of_text: &Problems, of_machine: Vec<Problem>) -> Problems {
+    let list = of_text.iter().cloned().chain(of_machine).collect();
+    Problems::new(list, of_text.sources().clone())
+}
+
+fn count(plan: &Plan) -> String {
+    let counted =
+        |number: usize, noun: &str| format!("{number} {noun}{}", if number == 1 { "" } else { "s" });
+    let routes = plan.sites.iter().map(|site| site.routes.len()).sum();
+    [counted(plan.sites.len(), "site"), counted(routes, "route"), counted(plan.services.len(), "service")]
+        .join(", ")
+}
+
+fn report(file: &str, plan: Option<&Plan>, problems: &Problems) -> Value {
+    let mut report = json!({ "file": file });
+    if let Some(plan) = plan {
+        let routes: usize = plan.sites.iter().map(|site| site.routes.len()).sum();
+        report["sites"] = plan.sites.len().into();
+        report["routes"] = routes.into();
+        report["services"] = plan.services.len().into();
+    }
+    if let (Some(report), Value::Object(found)) = (report.as_object_mut(), problems.to_json()) {
+        report.extend(found);
+    }
+    report
+}

@@ -1,0 +1,68 @@
+//! The commands, one file each. A command reads its arguments, asks the parts that know, and prints the answer.
+
+mod cert;
+mod check;
+mod completions;
+mod man;
+mod reload;
+mod schema;
+mod status;
+mod stop;
+mod up;
+
+use crate::admin::Client;
+use crate::cli::{Arguments, Command, Common};
+use crate::configuration::{Origin, require_plan};
+use crate::failure::{Exit, Failure};
+use crate::hello;
+use crate::place::Places;
+use model::plan::Plan;
+use std::path::Path;
+
+/// Runs the command that was asked for.
+pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
+    let common = arguments.common;
+    match arguments.command {
+        Command::Up(up) => up::run(&common, &up),
+        Command::Check(check) => check::run(&common, &check),
+        Command::Reload(reload) => reload::run(&common, &reload),
+        Command::Status(status) => status::run(&common, &status),
+        Command::Stop(stop) => stop::run(&common, &stop),
+        Command::Cert(cert) => cert::run(&common, &cert),
+        Command::Hello(hello) => hello::serve(&hello),
+        Command::Schema => schema::run(),
+        Command::Completions { shell } => completions::run(shell),
+        Command::Man { folder } => man::run(folder.as_deref()),
+    }
+}
+
+/// The plan of the file that a command is about.
+fn plan(common: &Common) -> Result<Plan, Failure> {
+    let origin = Origin::of_command(common, None)?;
+    require_plan(&origin, origin.compile()?)
+}
+
+/// Where the running gate keeps its things.
+///
+/// A gate that was started without a file keeps them in the usual place, so there need not be a file. One that is
+/// there and cannot be used is a failure: guessing could reach another gate. `--state` does without the file.
+fn places(common: &Common, file: Option<&Path>) -> Result<Places, Failure> {
+    let named = file.is_some() || common.config.is_some();
+    let plan = match Origin::of_command(common, file) {
+        _ if common.state.is_some() && !named => Plan::default(),
+        Err(_) if !named => Plan::default(),
+        origin => {
+            let origin = origin?;
+            origin.compile().and_then(|compiled| require_plan(&origin, compiled)).map_err(|failure| {
+                let hint = "--state FOLDER says where the running gate is, without the file";
+                if failure.hint.is_none() { failure.with_hint(hint) } else { failure }
+            })?
+        }
+    };
+    Ok(Places::of(&plan, common.state.clone()))
+}
+
+/// A client of the running gate.
+fn client(common: &Common, file: Option<&Path>) -> Result<Client, Failure> {
+    Ok(Client::new(&places(common, file)?.admin_socket))
+}

@@ -1,0 +1,27 @@
+//! `portcullis reload`: has the running gate take its changed configuration.
+
+use super::client;
+use crate::admin::AskError;
+use crate::cli::{Common, Reload};
+use crate::failure::{Exit, Failure};
+use crate::terminal;
+use std::path::Path;
+
+pub(super) fn run(common: &Common, arguments: &Reload) -> Result<Exit, Failure> {
+    let file = arguments.file.as_deref().map(absolute).transpose()?;
+    match client(common, file.as_deref())?.reload(file.as_deref()) {
+        Ok(message) => terminal::say(format_args!("{message}\n")),
+        Err(AskError::ReloadRefused(refused)) => {
+            terminal::say(&refused.problems);
+            return Err(AskError::ReloadRefused(refused).into());
+        }
+        Err(error) => return Err(error.into()),
+    }
+    Ok(Exit::Done)
+}
+
+/// The gate has a current folder of its own.
+fn absolute(file: &Path) -> Result<std::path::PathBuf, Failure> {
+    std::path::absolute(file)
+        .map_err(|error| Failure::refused(format!("cannot name {}: {error}", file.display())))
+}

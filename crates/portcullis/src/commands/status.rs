@@ -1,0 +1,106 @@
+//! `portcullis status`: what the running gate does, for people, programs or Prometheus.
+//!
+//! The gate decides what there is to tell; this shows any such answer: plain values side by side, lists as tables.
+
+use super::client;
+use crate::cli::{Common, Status};
+use crate::failure::{Exit, Failure};
+use crate::table::aligned;
+use crate::terminal;
+use serde_json::{Map, Value};
+use std::fmt::Write;
+
+pub(super) fn run(common: &Common, arguments: &Status) -> Result<Exit, Failure> {
+    let client = client(common, None)?;
+    if arguments.metrics {
+        terminal::print_bytes(&client.metrics()?)?;
+    } else if arguments.json {
+        terminal::print_json(&client.status()?)?;
+    } else {
+        terminal::print(render(&client.status()?))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Plain values first, then one paragraph for each list or object.
+fn render(status: &Value) -> String {
+    let Some(object) = status.as_object() else { return plain(status) + "\n" };
+    let mut text = pairs(object);
+    for (name, value) in object {
+        let paragraph = match value {
+            Value::Array(items) if items.iter().any(Value::is_object) => table(items),
+            Value::Object(inner) if !inner.is_empty() => render(&Value::Object(inner.clone())),
+            _ => continue,
+        };
+        // Writing to a string cannot fail.
+        let _ = write!(text, "\n{}\n{}", words(name), indented(&paragraph));
+    }
+    text
+}
+
+fn pairs(object: &Map<String, Value>) -> String {
+    let simple = |value: &Value| match value {
+        Value::Object(inner) => inner.is_empty(),
+        Value::Array(items) => !items.iter().any(Value::is_object),
+        _ => true,
+    };
+    let pairs: Vec<_> = object.iter().filter(|(_, value)| simple(value)).collect();
+    let width = pairs.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    pairs.iter().fold(String::new(), |mut text, (name, value)| {
+        let _ = writeln!(text, "{:width$}  {}", words(name), plain(value));
+        text
+    })
+}
+
+fn table(items: &[Value]) -> String {
+    let mut columns: Vec<&String> = Vec::new();
+    for name in items.iter().filter_map(Value::as_object).flat_map(Map::keys) {
+        if !columns.contains(&name) {
+            columns.push(name);
+        }
+    }
+    let header: Vec<String> = columns.iter().map(|name| words(name)).collect();
+    let cell = |item: &Value, name: &str| plain(item.get(name).unwrap_or(&Value::Null));
+    aligned(&header, items.iter().map(|item| columns.iter().map(|name| cell(item, name))))
+}
+
+fn indented(text: &str) -> String {
+    text.lines().fold(String::new(), |mut out, line| {
+        let _ = writeln!(out, "{}", format!("  {}", line.trim_end()).trim_end());
+        out
+    })
+}
+
+fn words(name: &str) -> String {
+    name.replace('_', " ")
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) if items.is_empty() => "-".to_owned(),
+        Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
+        Value::Object(inner) if inner.is_empty() => "-".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_is_shown_as_pairs_and_tables() {
+        let status = serde_json::json!({
+            "process": 7,
+            "listening": ["[::]:443", "0.0.0.0:443"],
+            "sites": [
+                { "site": "example.com", "requests": 12 },
+                { "site": "b.test", "requests": 3, "note": "maintenance" },
+            ],
+            "connections": { "open": 2 },
+        });
+        insta::assert_snapshot!(render(&status));
+    }
+}

@@ -1,0 +1,14 @@
+//! `portcullis up`: runs the gate in the foreground.
+
+use crate::cli::{Common, Up};
+use crate::configuration::{Origin, require_plan};
+use crate::failure::{Exit, Failure};
+use crate::place::Places;
+use crate::run;
+
+pub(super) fn run(common: &Common, arguments: &Up) -> Result<Exit, Failure> {
+    let origin = Origin::of_up(common, arguments)?;
+    let plan = require_plan(&origin, origin.compile()?)?;
+    let places = Places::of(&plan, common.state.clone());
+    run::run(origin, plan, &places, arguments.threads)
+}

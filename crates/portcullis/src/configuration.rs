@@ -1,0 +1,244 @@
+//! Finding, reading and compiling the configuration. What it means is decided in `model`; this is the edge to files.
+
+use crate::cli::{Common, Up};
+use crate::failure::Failure;
+use crate::ownership;
+use crate::terminal;
+use model::plan::Plan;
+use model::problem::Problems;
+use model::source::Surroundings;
+use model::{Compiled, compile, quick_start};
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+const IN_THIS_FOLDER: &str = "portcullis.toml";
+const OF_THE_MACHINE: &str = "/etc/portcullis/portcullis.toml";
+/// A configuration is written by people; something larger is another file.
+const MAX_BYTES: u64 = 4 << 20;
+
+/// Where a configuration comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// A file.
+    File(PathBuf),
+    /// `HOST=TARGET` arguments.
+    QuickStart(Vec<String>),
+}
+
+impl Origin {
+    /// The file that a command is about: its own argument, `--config`, or the usual places.
+    pub(crate) fn of_command(common: &Common, argument: Option<&Path>) -> Result<Self, Failure> {
+        match (argument, &common.config) {
+            (Some(_), Some(_)) => Err(Failure::usage("the configuration is named twice")
+                .with_hint("leave out --config, or the file after the command")),
+            (Some(file), None) => Ok(Self::File(file.to_owned())),
+            (None, Some(file)) => Ok(Self::File(file.clone())),
+            (None, None) => find(&[Path::new(IN_THIS_FOLDER), Path::new(OF_THE_MACHINE)]).map(Self::File),
+        }
+    }
+
+    /// What `portcullis up` is about.
+    pub(crate) fn of_up(common: &Common, up: &Up) -> Result<Self, Failure> {
+        let is_site = |argument: &String| argument.contains('=');
+        match up.what.as_slice() {
+            [] => Self::of_command(common, None),
+            [file] if !is_site(file) => Self::of_command(common, Some(Path::new(file))),
+            sites if sites.iter().all(is_site) && common.config.is_none() => {
+                Ok(Self::QuickStart(sites.to_vec()))
+            }
+            _ => Err(Failure::usage("a configuration and sites on the command line do not go together")
+                .with_hint("name one file, or only HOST=TARGET arguments")),
+        }
+    }
+
+    /// Reads and compiles it.
+    ///
+    /// Problems of the text are in the result. A file that cannot be read at all, or that root must not obey, is a
+    /// failure.
+    pub(crate) fn compile(&self) -> Result<Compiled, Failure> {
+        match self {
+            Self::QuickStart(sites) => Ok(quick_start(sites)),
+            Self::File(path) => {
+                let opened = open(path).map_err(|error| match error {
+                    ReadError::Untrusted(failure) => failure,
+                    ReadError::Io(error) => {
+                        Failure::refused(format!("cannot read {}: {error}", path.display()))
+                    }
+                })?;
+                drop(opened);
+                Ok(compile(path, &Machine))
+            }
+        }
+    }
+
+    /// Its name for people.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::QuickStart(_) => "command line".to_owned(),
+        }
+    }
+}
+
+/// The plan, or a failure after every problem was written to standard error. Warnings are written in both cases.
+pub(crate) fn require_plan(origin: &Origin, compiled: Compiled) -> Result<Plan, Failure> {
+    show_problems(&compiled.problems);
+    compiled.plan.ok_or_else(|| Failure::no(format!("{} cannot be used as it is", origin.name())))
+}
+
+/// Writes problems, where there are any, to standard error.
+pub(crate) fn show_problems(problems: &Problems) {
+    terminal::say(problems.render(true));
+}
+
+fn find(places: &[&Path]) -> Result<PathBuf, Failure> {
+    // A place that cannot be looked at is taken, so that opening it says why.
+    let exists = |path: &&&Path| path.try_exists().unwrap_or(true);
+    places.iter().find(exists).map(|path| path.to_path_buf()).ok_or_else(|| {
+        Failure::usage(format!(
+            "there is no configuration: neither {IN_THIS_FOLDER} here nor {OF_THE_MACHINE}"
+        ))
+        .with_hint("--config names one; `portcullis up example.com=localhost:3000` needs none")
+    })
+}
+
+/// The files and variables of this machine.
+struct Machine;
+
+enum ReadError {
+    Untrusted(Failure),
+    Io(io::Error),
+}
+
+impl From<io::Error> for ReadError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// Opens a configuration file and judges what was opened.
+fn open(path: &Path) -> Result<File, ReadError> {
+    let file = File::open(path)?;
+    let facts = file.metadata()?;
+    if !facts.is_file() {
+        return Err(io::Error::other("it is no regular file").into());
+    }
+    if facts.len() > MAX_BYTES {
+        return Err(io::Error::other("it is larger than 4 MiB").into());
+    }
+    ownership::judge_file(path, &facts).map_err(ReadError::Untrusted)?;
+    Ok(file)
+}
+
+impl Surroundings for Machine {
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        let file = open(path).map_err(|error| match error {
+            ReadError::Io(error) => error,
+            ReadError::Untrusted(failure) => {
+                let hint = failure.hint.unwrap_or_default();
+                io::Error::new(io::ErrorKind::PermissionDenied, format!("{} ({hint})", failure.reason))
+            }
+        })?;
+        let mut bytes = Vec::new();
+        file.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn glob(&self, pattern: &Path) -> io::Result<Vec<PathBuf>> {
+        glob(pattern)
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+}
+
+/// The files that a pattern names; `*` and `?` stand in its last part only. Hidden files are left out.
+fn glob(pattern: &Path) -> io::Result<Vec<PathBuf>> {
+    let (Some(folder), Some(name)) = (pattern.parent(), pattern.file_name().and_then(|name| name.to_str()))
+    else {
+        return Err(io::ErrorKind::InvalidInput.into());
+    };
+    if folder.to_string_lossy().contains(['*', '?', '[']) || name.contains('[') {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "only * and ? in the file name are understood",
+        ));
+    }
+    if !name.contains(['*', '?']) {
+        return Ok(if pattern.try_exists()? { vec![pattern.to_owned()] } else { Vec::new() });
+    }
+    let listed = if folder == Path::new("") { Path::new(".") } else { folder };
+    let mut found = Vec::new();
+    for entry in fs::read_dir(listed)? {
+        let entry = entry?.file_name();
+        let visible = entry.to_str().filter(|entry| !entry.starts_with('.'));
+        if visible.is_some_and(|entry| matches(name, entry)) {
+            found.push(folder.join(entry));
+        }
+    }
+    Ok(found)
+}
+
+/// Whether a name matches a pattern of `*` and `?`: remembers the last star and goes back to it, so the time is at
+/// most the product of both lengths.
+fn matches(pattern: &str, name: &str) -> bool {
+    let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
+    let (mut at, mut next, mut star) = (0, 0, None);
+    while next < name.len() {
+        match pattern.get(at) {
+            Some('*') => {
+                star = Some((at, next));
+                at += 1;
+            }
+            Some(&wanted) if wanted == '?' || wanted == name[next] => (at, next) = (at + 1, next + 1),
+            _ => match star {
+                Some((star_at, taken)) => {
+                    star = Some((star_at, taken + 1));
+                    (at, next) = (star_at + 1, taken + 1);
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[at..].iter().all(|&rest| rest == '*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_match_names() {
+        for (pattern, name, expected) in [
+            ("*.toml", "a.toml", true),
+            ("*.toml", "a.toml.bak", false),
+            ("*", "", true),
+            ("a?c", "abc", true),
+            ("a?c", "ac", false),
+            ("*a*b", "xaxxb", true),
+            ("*a*b", "xaxxbx", false),
+            ("a*", "ba", false),
+        ] {
+            assert_eq!(matches(pattern, name), expected, "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn up_takes_one_file_or_only_sites() {
+        let origin = |what: &[&str], config: Option<&str>| {
+            let common = Common { config: config.map(PathBuf::from), ..Common::default() };
+            let up = Up { what: what.iter().map(ToString::to_string).collect(), threads: None };
+            Origin::of_up(&common, &up).map_err(|failure| failure.exit)
+        };
+        let usage = Err(crate::failure::Exit::Usage);
+        assert_eq!(origin(&["a.toml"], None), Ok(Origin::File("a.toml".into())));
+        assert_eq!(origin(&[], Some("a.toml")), Ok(Origin::File("a.toml".into())));
+        assert_eq!(origin(&["a=b", "c=d"], None), Ok(Origin::QuickStart(vec!["a=b".into(), "c=d".into()])));
+        assert_eq!(origin(&["a=b", "c.toml"], None), usage);
+        assert_eq!(origin(&["a.toml", "c.toml"], None), usage);
+        assert_eq!(origin(&["a=b"], Some("c.toml")), usage);
+        assert_eq!(origin(&["a.toml"], Some("c.toml")), usage);
+    }
+}

@@ -1,0 +1,65 @@
+//! Where things are kept: the state folder and the admin socket. Names only; nothing is created here.
+
+use model::plan::Plan;
+use std::env;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Where the gate keeps things.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Places {
+    /// The state folder.
+    pub(crate) state: PathBuf,
+    /// The admin socket.
+    pub(crate) admin_socket: PathBuf,
+}
+
+impl Places {
+    /// The places for a plan; the command line's `--state` wins over the file.
+    pub(crate) fn of(plan: &Plan, flag: Option<PathBuf>) -> Self {
+        let socket = plan.admin.socket.clone();
+        let state = flag.or_else(|| plan.state.folder.clone()).unwrap_or_else(default_state);
+        let admin_socket = socket.unwrap_or_else(|| state.join("admin/socket"));
+        Self { state, admin_socket }
+    }
+}
+
+fn default_state() -> PathBuf {
+    default_state_for(
+        rustix::process::geteuid().is_root(),
+        env::var_os("XDG_STATE_HOME"),
+        env::var_os("HOME"),
+    )
+}
+
+/// `/var/lib/portcullis` for root, the user's state folder (XDG Base Directory Specification) for anybody else.
+fn default_state_for(root: bool, state_home: Option<OsString>, home: Option<OsString>) -> PathBuf {
+    if root {
+        return PathBuf::from("/var/lib/portcullis");
+    }
+    // The specification asks that relative values are ignored.
+    let absolute = |value: Option<OsString>| value.map(PathBuf::from).filter(|path| path.is_absolute());
+    absolute(state_home)
+        .or_else(|| absolute(home).map(|home| home.join(".local/state")))
+        .unwrap_or_else(|| PathBuf::from("/var/tmp"))
+        .join("portcullis")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_state_folder_follows_the_user() {
+        let folder = |root, state_home: Option<&str>, home: Option<&str>| {
+            default_state_for(root, state_home.map(OsString::from), home.map(OsString::from))
+        };
+        assert_eq!(folder(true, Some("/x"), Some("/root")), PathBuf::from("/var/lib/portcullis"));
+        assert_eq!(folder(false, Some("/x"), Some("/home/a")), PathBuf::from("/x/portcullis"));
+        assert_eq!(
+            folder(false, Some("x"), Some("/home/a")),
+            PathBuf::from("/home/a/.local/state/portcullis")
+        );
+        assert_eq!(folder(false, None, Some("/home/a")), PathBuf::from("/home/a/.local/state/portcullis"));
+    }
+}

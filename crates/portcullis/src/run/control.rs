@@ -1,0 +1,154 @@
+//! What the running gate offers to its operator.
+
+use super::bind::Listeners;
+use super::content::{Content, chain};
+use super::signals::Signal;
+use crate::admin::{Control, ReloadRefused};
+use crate::configuration::Origin;
+use crate::failure::Failure;
+use crate::report;
+use gate::{AccessLog, Gate};
+use model::plan::Plan;
+use std::path::Path;
+use std::sync::mpsc::Sender;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+/// The running gate.
+pub(super) struct Running {
+    gate: Gate,
+    content: Content,
+    log: AccessLog,
+    threads: usize,
+    started: Instant,
+    signals: Mutex<Sender<Signal>>,
+    current: Mutex<Current>,
+}
+
+/// What a reload changes.
+struct Current {
+    origin: Origin,
+    plan: Plan,
+    listeners: Listeners,
+    reloads: u64,
+}
+
+impl Running {
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the parts are made one after the other and meet only here"
+    )]
+    pub(super) fn new(
+        origin: Origin,
+        plan: Plan,
+        content: Content,
+        listeners: Listeners,
+        gate: Gate,
+        log: AccessLog,
+        threads: usize,
+        signals: Sender<Signal>,
+    ) -> Self {
+        let current = Mutex::new(Current { origin, plan, listeners, reloads: 0 });
+        Self { gate, content, log, threads, started: Instant::now(), signals: Mutex::new(signals), current }
+    }
+
+    pub(super) fn into_gate(self) -> Gate {
+        self.gate
+    }
+
+    pub(super) fn refresh_certificates(&self) {
+        self.content.refresh();
+    }
+
+    pub(super) fn reopen_log(&self) {
+        self.log.reopen(&self.current().plan.log.access);
+        report::info("the access log is opened anew");
+    }
+
+    /// A reload that nobody waits for.
+    pub(super) fn reload_and_report(&self) {
+        match self.reload(None) {
+            Ok(done) => report::info(done),
+            Err(refused) => {
+                crate::terminal::say(&refused.problems);
+                report::error(format_args!("{}; the old configuration stays", refused.reason));
+            }
+        }
+    }
+
+    fn current(&self) -> MutexGuard<'_, Current> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn install(&self, current: &mut Current, plan: Plan) -> Result<(), Failure> {
+        // Everything that can fail comes first, so that a refusal changes nothing.
+        let served = self.content.of(plan.clone())?;
+        let listeners =
+            current.listeners.open(&served.snapshot.planned_ports(), &plan.listen, self.threads)?;
+        self.content.apply(&plan);
+        self.gate.install(served, &listeners).map_err(|error| Failure::no(chain(&error)))?;
+        if plan.log.access != current.plan.log.access {
+            self.log.reopen(&plan.log.access);
+        }
+        current.plan = plan;
+        current.reloads += 1;
+        Ok(())
+    }
+}
+
+impl Control for Running {
+    fn status(&self) -> serde_json::Value {
+        let current = self.current();
+        serde_json::json!({
+            "process": std::process::id(),
+            "version": env!("CARGO_PKG_VERSION"),
+            "configuration": current.origin.name(),
+            "uptime_seconds": self.started.elapsed().as_secs(),
+            "threads": self.threads,
+            "sites": current.plan.sites.iter().map(|site| site.label.as_str()).collect::<Vec<_>>(),
+            "services": current.plan.services.len(),
+            "listeners": current.listeners.describe(),
+            "connections": self.gate.connections(),
+            "requests": self.gate.requests(),
+            "reloads": current.reloads,
+            "access_log_lost": self.log.lost(),
+        })
+    }
+
+    fn reload(&self, file: Option<&Path>) -> Result<String, ReloadRefused> {
+        let mut current = self.current();
+        let origin = file.map_or_else(|| current.origin.clone(), |file| Origin::File(file.to_owned()));
+        let compiled = origin.compile().map_err(|failure| refused(failure, String::new()))?;
+        let problems = compiled.problems.render(false);
+        let Some(plan) = compiled.plan else {
+            let failure = Failure::no(format!("{} cannot be used as it is", origin.name()));
+            return Err(refused(failure, problems.to_string()));
+        };
+        if plan == current.plan {
+            current.origin = origin;
+            return Ok("nothing changed".to_owned());
+        }
+        self.install(&mut current, plan).map_err(|failure| refused(failure, problems.to_string()))?;
+        current.origin = origin;
+        let sites = current.plan.sites.len();
+        Ok(format!(
+            "{} is served: {sites} {}",
+            current.origin.name(),
+            if sites == 1 { "site" } else { "sites" }
+        ))
+    }
+
+    fn stop(&self) {
+        let signals = self.signals.lock().unwrap_or_else(PoisonError::into_inner);
+        // Nobody listens any more when the gate is ending already.
+        let _ = signals.send(Signal::Stop);
+    }
+
+    fn metrics(&self) -> String {
+        self.gate.metrics()
+    }
+}
+
+fn refused(failure: Failure, problems: String) -> ReloadRefused {
+    ReloadRefused { reason: failure.reason, problems, hint: failure.hint }
+}

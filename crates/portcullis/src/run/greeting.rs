@@ -1,0 +1,54 @@
+//! What the operator reads when the gate is up.
+
+use crate::report;
+use gate::Listener;
+use model::plan::{Handler, Plan, Route, Scheme, Site};
+use std::collections::BTreeSet;
+
+/// Sites that are named one by one.
+const NAMED: usize = 20;
+
+/// Says where the gate listens and what it serves.
+pub(super) fn greet(plan: &Plan, listeners: &[Listener], threads: usize) {
+    let places: BTreeSet<String> = listeners.iter().map(|listener| listener.local().to_string()).collect();
+    let places: Vec<_> = places.into_iter().collect();
+    report::info(format_args!("listening on {} with {threads} threads", places.join(", ")));
+    for site in plan.sites.iter().take(NAMED) {
+        report::info(format_args!("serving {}", describe(site, plan, listeners)));
+    }
+    if let Some(more) = plan.sites.len().checked_sub(NAMED).filter(|more| *more > 0) {
+        report::info(format_args!("serving {more} further sites"));
+    }
+    if plan.sites.is_empty() {
+        report::warning("no site is configured: visitors see a page that says so");
+    }
+}
+
+fn describe(site: &Site, plan: &Plan, listeners: &[Listener]) -> String {
+    let (scheme, usual) = match site.address.scheme {
+        Scheme::Https => ("https", 443),
+        Scheme::Http => ("http", 80),
+    };
+    let planned = site.address.port.unwrap_or(match site.address.scheme {
+        Scheme::Https => plan.listen.https,
+        Scheme::Http => plan.listen.http.unwrap_or(usual),
+    });
+    let real = listeners.iter().find(|listener| listener.planned().port == planned);
+    let port = real.map_or(planned, |listener| listener.local().port());
+    let host = site.address.host.as_ref().map_or_else(|| "any host".to_owned(), ToString::to_string);
+    let port = if port == usual { String::new() } else { format!(":{port}") };
+    let routes: Vec<_> = site.routes.iter().map(|route| handler(route, plan)).collect();
+    match routes.as_slice() {
+        [only] => format!("{scheme}://{host}{port} from {only}"),
+        several => format!("{scheme}://{host}{port} with {} routes", several.len()),
+    }
+}
+
+fn handler(route: &Route, plan: &Plan) -> String {
+    match &route.handler {
+        Handler::Service(handler) => plan.services[handler.service.0].name.clone(),
+        Handler::Files(files) => files.root.display().to_string(),
+        Handler::Redirect(_) => "a redirect".to_owned(),
+        Handler::Respond(_) => "a fixed response".to_owned(),
+    }
+}

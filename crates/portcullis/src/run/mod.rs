@@ -1,0 +1,100 @@
+//! Running the gate: the only place that wires plan, certificates, listeners and threads together.
+
+mod bind;
+mod content;
+mod control;
+mod greeting;
+mod signals;
+
+pub(crate) use signals::Signal;
+
+use crate::admin::{GateLock, Server};
+use crate::configuration::Origin;
+use crate::failure::{Exit, Failure};
+use crate::place::Places;
+use crate::report;
+use bind::Listeners;
+use certs::{StateFolder, Store};
+use content::Content;
+use control::Running;
+use gate::{AccessLog, Gate};
+use model::plan::Plan;
+use std::sync::Arc;
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::{Duration, SystemTime};
+
+/// How often certificates are looked after.
+const CERTIFICATES: Duration = Duration::from_secs(5);
+
+/// Runs the gate until it is told to stop.
+pub(crate) fn run(
+    origin: Origin,
+    plan: Plan,
+    places: &Places,
+    threads: Option<usize>,
+) -> Result<Exit, Failure> {
+    let _lock = GateLock::take(&places.state)?;
+    raise_descriptor_limit();
+    let threads = threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let (signals, events) =
+        signals::listen().map_err(|error| Failure::refused(format!("no signals: {error}")))?;
+    let now = SystemTime::now();
+    let (store, noted) = Store::open(StateFolder::new(&places.state), &plan, now)
+        .map_err(|error| Failure::refused(error.to_string()).with_hint(error.hint()))?;
+    content::report_events(&noted);
+    let mut listeners = Listeners::default();
+    let content = Content::new(store)?;
+    let served = content.of(plan.clone())?;
+    let bound = listeners.open(&served.snapshot.planned_ports(), &plan.listen, threads)?;
+    let log = AccessLog::start(&plan.log.access).map_err(|error| log_failure(&plan, &error))?;
+    let gate = Gate::start(served, &bound, Some(log.clone()), threads)
+        .map_err(|error| Failure::refused(content::chain(&error)))?;
+    greeting::greet(&plan, &bound, threads);
+    let drain = plan.limits.drain_timeout;
+    let running = Arc::new(Running::new(origin, plan, content, listeners, gate, log, threads, signals));
+    let admin = Server::start(&places.admin_socket, Arc::clone(&running) as Arc<_>)?;
+    wait(&running, &events);
+    drop(admin);
+    report::info("stopping: no new connections; requests in flight end");
+    signals::let_the_next_one_kill();
+    finish(running, drain);
+    Ok(Exit::Done)
+}
+
+/// Obeys signals and looks after certificates until the gate is to stop.
+fn wait(running: &Running, events: &std::sync::mpsc::Receiver<Signal>) {
+    loop {
+        match events.recv_timeout(CERTIFICATES) {
+            Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+            Ok(Signal::Reload) => running.reload_and_report(),
+            Ok(Signal::ReopenLogs) => running.reopen_log(),
+            Err(RecvTimeoutError::Timeout) => running.refresh_certificates(),
+        }
+    }
+}
+
+fn finish(running: Arc<Running>, drain: Duration) {
+    let Some(running) = Arc::into_inner(running) else { return };
+    let cut = running.into_gate().drain(drain);
+    if cut > 0 {
+        report::warning(format_args!("{cut} connections were cut after {} seconds", drain.as_secs()));
+    }
+    report::info("stopped");
+}
+
+fn log_failure(plan: &Plan, error: &std::io::Error) -> Failure {
+    let place = match &plan.log.access {
+        model::plan::AccessLog::File(path) => path.display().to_string(),
+        _ => "standard output".to_owned(),
+    };
+    Failure::refused(format!("cannot write the access log to {place}: {error}"))
+        .with_hint("[log] access names another file, \"stdout\" or \"off\"")
+}
+
+/// A gate needs two descriptors for each connection. The hard limit is what the operator allows.
+fn raise_descriptor_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    // Where it cannot be raised, fewer connections are taken.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+}

@@ -1,0 +1,76 @@
+//! Printing: data to standard output, everything else to standard error, colour only where a person looks at it.
+//!
+//! The streams of `anstream` take the colours out when the output is no terminal or `NO_COLOR` is set, so callers
+//! colour without asking.
+
+use crate::failure::{Exit, Failure};
+use anstyle::{AnsiColor, Style};
+use std::fmt::Display;
+use std::io::{self, Write};
+
+/// The word `error`.
+pub(crate) const ERROR: Style = AnsiColor::Red.on_default().bold();
+/// The word `warning`.
+pub(crate) const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+/// The word `hint`.
+pub(crate) const HINT: Style = AnsiColor::Cyan.on_default().bold();
+
+/// Writes data, as it is, to standard output.
+///
+/// A reader who left early (`portcullis schema | head -1`) has what they wanted: a broken pipe is no error.
+pub(crate) fn print(text: impl Display) -> Result<(), Failure> {
+    forgive_broken_pipe(write!(anstream::stdout().lock(), "{text}"), "standard output")
+}
+
+/// Writes bytes, as they are and without looking for colours, to standard output.
+pub(crate) fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
+    let mut output = io::stdout().lock();
+    forgive_broken_pipe(output.write_all(bytes).and_then(|()| output.flush()), "standard output")
+}
+
+/// Writes a JSON value and a line feed to standard output.
+pub(crate) fn print_json(value: &serde_json::Value) -> Result<(), Failure> {
+    print_bytes(format!("{value:#}\n").as_bytes())
+}
+
+/// Writes what is not data, as it is, to standard error. There is nobody left to tell when that fails.
+pub(crate) fn say(text: impl Display) {
+    let _ = write!(anstream::stderr().lock(), "{text}");
+}
+
+/// Writes a warning to standard error.
+pub(crate) fn warn(text: impl Display) {
+    say(format_args!("{WARNING}warning{WARNING:#}: {text}\n"));
+}
+
+/// Writes `error: …` and, where there is one, `hint: …` to standard error.
+pub(crate) fn print_failure(failure: &Failure) {
+    let reason = &failure.reason;
+    match &failure.hint {
+        Some(hint) => say(format_args!("{ERROR}error{ERROR:#}: {reason}\n{HINT}hint{HINT:#}: {hint}\n")),
+        None => say(format_args!("{ERROR}error{ERROR:#}: {reason}\n")),
+    }
+}
+
+fn forgive_broken_pipe(written: io::Result<()>, stream: &str) -> Result<(), Failure> {
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure {
+            exit: Exit::Refused,
+            reason: format!("cannot write to {stream}: {error}"),
+            hint: None,
+        }),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_who_left_is_no_error_and_a_full_disk_is_one() {
+        let ended = |kind: io::ErrorKind| forgive_broken_pipe(Err(kind.into()), "standard output");
+        assert_eq!(ended(io::ErrorKind::BrokenPipe), Ok(()));
+        assert_eq!(ended(io::ErrorKind::StorageFull).map_err(|failure| failure.exit), Err(Exit::Refused));
+    }
+}

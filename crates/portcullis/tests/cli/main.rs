@@ -1,0 +1,25 @@
+//! The commands as a person or a script meets them: the built program, its output, its exit codes.
+
+mod admin;
+mod cert;
+mod check;
+mod hello;
+mod help;
+mod ownership;
+mod usage;
+mod websocket;
+
+use std::process::Command;
+use testkit::{Finished, Folder, Program};
+
+/// The program, in an empty folder of its own and without the caller's settings.
+fn portcullis(folder: &Folder) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+    command.current_dir(folder.path()).env_clear().env("COLUMNS", "100");
+    command
+}
+
+/// Runs it to its end.
+fn run(folder: &Folder, arguments: &[&str]) -> Finished {
+    Program::spawn(portcullis(folder).args(arguments)).finish()
+}

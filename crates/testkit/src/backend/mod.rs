@@ -1,0 +1,8 @@
+//! Instances for tests: one that records and judges, one that follows a script.
+
+mod recording;
+mod scripted;
+mod server;
+
+pub use recording::{Answer, Recording};
+pub use scripted::{Scripted, Step};

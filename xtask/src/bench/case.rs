@@ -1,0 +1,83 @@
+//! What is measured: one row of the table for each case. Adding a case is adding an entry.
+
+use super::backend::{LARGE, SMALL};
+use super::client::Mode;
+
+/// One kind of work.
+pub(super) struct Case {
+    /// The name for `--case`.
+    pub(super) name: &'static str,
+    /// What it is, for the report.
+    pub(super) title: &'static str,
+    pub(super) mode: Mode,
+    pub(super) tls: bool,
+    pub(super) path: &'static str,
+    /// Bytes of the body.
+    pub(super) length: usize,
+    pub(super) connections: usize,
+}
+
+impl Case {
+    /// Whether a file answers, and no instance.
+    pub(super) fn is_file(&self) -> bool {
+        !self.path.starts_with("/api/")
+    }
+}
+
+/// Bytes of the small file.
+pub(super) const FILE: usize = 1 << 10;
+
+/// Idle connections whose memory is measured.
+const IDLE: usize = 8000;
+
+const PLAIN: Case = Case {
+    name: "plain",
+    title: "HTTP/1.1, 256 B",
+    mode: Mode::KeepAlive,
+    tls: false,
+    path: "/api/products/7",
+    length: SMALL,
+    connections: 64,
+};
+
+/// Every case, in the order of the report.
+pub(super) const CASES: [Case; 9] = [
+    PLAIN,
+    Case { name: "tls", title: "HTTP/1.1 over TLS 1.3, 256 B", tls: true, ..PLAIN },
+    Case {
+        name: "handshake",
+        title: "full TLS 1.3 handshake and one request of 256 B",
+        mode: Mode::Handshakes,
+        tls: true,
+        connections: 16,
+        ..PLAIN
+    },
+    Case { name: "large", title: "1 MiB", path: "/api/1m", length: LARGE, connections: 8, ..PLAIN },
+    Case {
+        name: "large-tls",
+        title: "1 MiB over TLS 1.3",
+        tls: true,
+        path: "/api/1m",
+        length: LARGE,
+        connections: 8,
+        ..PLAIN
+    },
+    Case { name: "file", title: "file of 1 KiB", path: "/small.bin", length: FILE, ..PLAIN },
+    Case {
+        name: "file-large",
+        title: "file of 1 MiB",
+        path: "/large.bin",
+        length: LARGE,
+        connections: 8,
+        ..PLAIN
+    },
+    Case { name: "idle", title: "idle connections", mode: Mode::Idle, connections: IDLE, ..PLAIN },
+    Case {
+        name: "idle-tls",
+        title: "idle TLS connections",
+        mode: Mode::Idle,
+        tls: true,
+        connections: IDLE,
+        ..PLAIN
+    },
+];
