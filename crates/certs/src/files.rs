@@ -115,26 +115,35 @@ impl FileError {
     pub fn hint(&self) -> String {
         match self {
             Self::Unreadable { path, source } if source.kind() == io::ErrorKind::PermissionDenied => {
-                format!("let the user that runs portcullis read it, and enter every folder above it: ls -l {}", path.display())
+                let advice = "let the user that runs portcullis read it, and enter every folder above it";
+                format!("{advice}: ls -l {}", path.display())
             }
             Self::Unreadable { .. } | Self::NotAFile { .. } | Self::TooLarge { .. } => {
                 "give the path of a PEM file that exists".into()
             }
             Self::BadPem { path, .. } => {
-                format!("openssl x509 -in {0} -noout, or openssl pkey -in {0} -noout, shows whether it is damaged", path.display())
+                let path = path.display();
+                format!(
+                    "openssl x509 -in {path} -noout, or openssl pkey -in {path} -noout, shows what is damaged"
+                )
             }
             Self::NoCertificate { has_key: true, .. } => "are certificate and key exchanged?".into(),
             Self::NoCertificate { .. } => {
-                "a PEM certificate starts with -----BEGIN CERTIFICATE-----; convert DER by openssl x509 -inform der".into()
+                "PEM starts with -----BEGIN CERTIFICATE-----; convert DER by openssl x509 -inform der".into()
             }
             Self::BadCertificate { .. } => "get the file anew from whoever issued it".into(),
             Self::NoKey { has_certificate: true, .. } => "are certificate and key exchanged?".into(),
             Self::NoKey { .. } => "a PEM key starts with -----BEGIN PRIVATE KEY-----".into(),
             Self::EncryptedKey { path } => {
-                format!("keep it without a passphrase, readable by its owner alone: openssl pkey -in {} -out key.pem", path.display())
+                let advice = "keep it without a passphrase, readable by its owner alone";
+                format!("{advice}: openssl pkey -in {} -out key.pem", path.display())
             }
-            Self::BadKey { .. } => "use an ECDSA P-256 or P-384, an RSA (2048 bits or more) or an Ed25519 key".into(),
-            Self::LeafNotFirst { .. } => "put the certificate of the key first, then each one's issuer".into(),
+            Self::BadKey { .. } => {
+                "use an ECDSA P-256 or P-384, an RSA (2048 bits or more) or an Ed25519 key".into()
+            }
+            Self::LeafNotFirst { .. } => {
+                "put the certificate of the key first, then each one's issuer".into()
+            }
             Self::KeyMismatch { certificate, key } => format!(
                 "compare openssl x509 -in {} -noout -pubkey with openssl pkey -in {} -pubout",
                 certificate.display(),

@@ -4,6 +4,8 @@
 //! provide them. One thread per core, each with a runtime of its own; on the way of a request nothing is shared
 //! between them.
 
+mod coding;
+mod compress;
 mod connection;
 mod files;
 mod forward;

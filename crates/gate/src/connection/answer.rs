@@ -175,7 +175,7 @@ impl Client {
                 let forwarding = Forwarding { active, site, route, handler };
                 self.forward(working, forwarding, handler).await
             }
-            Handler::Files(_) => Box::pin(self.files(active, working, site, route)).await,
+            Handler::Files(_) => self.files(active, working, site, route).await,
             Handler::Redirect(handler) => self.redirect(working, site, route, handler).await,
             Handler::Respond(handler) => self.fixed(working, site, route, handler).await,
         }
@@ -189,7 +189,7 @@ impl Client {
         working.outcome.bytes_out = working.download.sent;
         match forwarded {
             Ok(()) => self.after_response(working).await,
-            Err(failure) => Box::pin(self.failed(working, &forwarding, failure)).await,
+            Err(failure) => self.failed(working, &forwarding, failure).await,
         }
     }
 
@@ -250,7 +250,7 @@ impl Client {
             ClientNext::Close => After::Close,
             ClientNext::KeepAlive if self.worker.draining.get() => After::Close,
             ClientNext::KeepAlive => After::KeepAlive,
-            ClientNext::Drain => Box::pin(self.drain_body(working)).await,
+            ClientNext::Drain => self.drain_body(working).await,
         }
     }
 

@@ -41,6 +41,11 @@ impl Client {
                 Version::Http11 => "HTTP/1.1",
             },
             secure: self.port.planned.secure,
+            tls: match self.stream.tls_version() {
+                Some(rustls::ProtocolVersion::TLSv1_2) => "1.2",
+                Some(rustls::ProtocolVersion::TLSv1_3) => "1.3",
+                _ => "",
+            },
             status: outcome.status,
             bytes_in: outcome.bytes_in,
             bytes_out: outcome.bytes_out,

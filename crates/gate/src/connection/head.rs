@@ -3,10 +3,12 @@
 use super::{After, Client};
 use crate::respond::Answer;
 use crate::transport::Source;
+use crate::worker::deadlines::{self, Tick};
 use crate::worker::scratch::Scratch;
 use http1::{HeadScanner, Refusal, Version};
 use std::future::poll_fn;
 use std::task::Poll;
+use std::time::Duration;
 
 /// What came of waiting.
 #[derive(Debug)]
@@ -19,11 +21,35 @@ pub(super) enum Next {
     TimedOut,
     /// The connection ended, or was idle for too long.
     Closed,
+    /// Nothing came for a while.
+    Quiet,
 }
 
+/// After how long without a request a connection counts as idle and gives back what a busy one needs.
+const QUIET: Duration = Duration::from_secs(1);
+
 impl Client {
+    /// Waits until something can be received, and answers whether something can. Nothing is held meanwhile.
+    pub(super) async fn first_byte(&mut self, first: Option<Tick>) -> bool {
+        let due = {
+            let active = self.worker.active();
+            let limits = &active.served.snapshot.plan.limits;
+            match first {
+                Some(since) => since.after(limits.head_timeout),
+                None => deadlines::now().after(limits.idle_timeout.saturating_sub(QUIET)),
+            }
+        };
+        self.deadline.set_at(due);
+        poll_fn(|context| match self.stream.poll_readable(context) {
+            Poll::Ready(readable) => Poll::Ready(readable),
+            Poll::Pending if self.worker.draining.get() || self.deadline.is_due() => Poll::Ready(false),
+            Poll::Pending => Poll::Pending,
+        })
+        .await
+    }
+
     /// Waits for the head of the next request. No buffer is held before its first byte.
-    pub(super) async fn next_head(&mut self, first: bool) -> Next {
+    pub(super) async fn next_head(&mut self, first: Option<Tick>) -> Next {
         let active = self.worker.active();
         let limits = &active.served.snapshot.plan.limits;
         let (head_timeout, idle_timeout) = (limits.head_timeout, limits.idle_timeout);
@@ -32,7 +58,8 @@ impl Client {
         drop(active);
         let mut scanner = HeadScanner::default();
         let mut started = false;
-        self.deadline.set(if first { head_timeout } else { idle_timeout });
+        let quiet = QUIET.min(idle_timeout);
+        self.deadline.set_at(first.map_or_else(|| deadlines::now().after(quiet), |since| since.after(head_timeout)));
         poll_fn(|context| {
             loop {
                 let received = self.stream.received();
@@ -42,7 +69,7 @@ impl Client {
                         Ok(None) => {}
                         Err(refusal) => return Poll::Ready(Next::Refused(refusal)),
                     }
-                    if !started && !first {
+                    if !started && first.is_none() {
                         self.deadline.set(head_timeout);
                     }
                     started = true;
@@ -52,7 +79,9 @@ impl Client {
                     Poll::Ready(Ok(_)) => {}
                     Poll::Pending if !started && self.worker.draining.get() => return Poll::Ready(Next::Closed),
                     Poll::Pending if !self.deadline.is_due() => return Poll::Pending,
-                    Poll::Pending => return Poll::Ready(if started { Next::TimedOut } else { Next::Closed }),
+                    Poll::Pending if started => return Poll::Ready(Next::TimedOut),
+                    Poll::Pending if first.is_some() || quiet == idle_timeout => return Poll::Ready(Next::Closed),
+                    Poll::Pending => return Poll::Ready(Next::Quiet),
                 }
             }
         })

@@ -6,14 +6,15 @@ mod files;
 mod finish;
 mod head;
 mod respond;
+mod send;
 
 use crate::identity;
 use crate::listener::PortFacts;
 use crate::shared::Place;
 use crate::transport::client::ClientStream;
-use crate::transport::{Sink, Source};
+use crate::transport::Source;
 use crate::worker::Worker;
-use crate::worker::deadlines::Deadline;
+use crate::worker::deadlines::{self, Deadline, Tick};
 use crate::worker::scratch::Scratch;
 use head::Next;
 use std::future::poll_fn;
@@ -99,11 +100,27 @@ impl Client {
     }
 
     async fn serve(mut self) {
-        if self.stream.is_tls() && self.handshake().await.is_err() {
+        if self.stream.is_tls() && Box::pin(self.handshake()).await.is_err() {
             self.worker.shared.metrics.failed_handshake();
             return;
         }
-        let mut first = true;
+        // When the first request could have come; its head is due from then on.
+        let mut first = Some(deadlines::now());
+        while self.first_byte(first).await {
+            let (client, after) = Box::pin(self.busy(first)).await;
+            self = client;
+            first = None;
+            match after {
+                After::KeepAlive => {}
+                After::Close => return Box::pin(self.close()).await,
+                After::Abort => return,
+            }
+        }
+    }
+
+    /// Answers requests until none comes for a while. What this needs to be kept between two polls is much, so an
+    /// idle connection does without it; a busy one keeps it from request to request.
+    async fn busy(mut self, mut first: Option<Tick>) -> (Self, After) {
         loop {
             let after = match self.next_head(first).await {
                 Next::Head(length) => {
@@ -113,12 +130,11 @@ impl Client {
                 Next::Refused(refusal) => self.refuse_head(refusal).await,
                 Next::TimedOut => self.refuse_slow().await,
                 Next::Closed => After::Abort,
+                Next::Quiet => return (self, After::KeepAlive),
             };
-            first = false;
-            match after {
-                After::KeepAlive => {}
-                After::Close => return self.close().await,
-                After::Abort => return,
+            first = None;
+            if after != After::KeepAlive {
+                return (self, after);
             }
         }
     }
@@ -140,30 +156,6 @@ impl Client {
         .await?;
         self.sni = sni;
         Ok(())
-    }
-
-    /// Sends bytes, within the time that a client has to take them.
-    pub(crate) async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let timeout = self.worker.active().served.snapshot.plan.limits.write_timeout;
-        self.deadline.set(timeout);
-        let mut sent = 0;
-        poll_fn(|context| {
-            while sent < bytes.len() {
-                match self.stream.poll_send(context, &bytes[sent..], &[]) {
-                    Poll::Ready(Ok(count)) => {
-                        sent += count;
-                        self.deadline.set(timeout);
-                    }
-                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                    Poll::Pending => return self.pending_until_due(),
-                }
-            }
-            match self.stream.poll_flush(context) {
-                Poll::Pending => self.pending_until_due(),
-                flushed => flushed,
-            }
-        })
-        .await
     }
 
     fn pending_until_due(&self) -> Poll<io::Result<()>> {

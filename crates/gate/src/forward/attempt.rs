@@ -4,6 +4,7 @@ use super::failure::{Failure, Step};
 use super::pump::{Blocked, PumpError};
 use super::stall::{Patience, Stall};
 use super::{Forwarding, interim};
+use crate::compress::Compressor;
 use crate::connection::Client;
 use crate::service::Lease;
 use crate::transport::Source;
@@ -23,6 +24,8 @@ pub(super) struct Sending {
     /// The instance takes no more of the request; what it says may still explain why.
     pub(super) broken: Option<io::Error>,
     pub(super) stall: Stall,
+    /// What the body of the response goes through on its way to the client.
+    pub(super) compressor: Option<Compressor>,
 }
 
 /// Sends the request and receives the head of the final response, which is parsed into `working.response` and left
@@ -45,7 +48,7 @@ pub(super) async fn run(
             100 | 102..=199 => interim::relay(client, working, lease, length).await?,
             _ => {
                 working.exchange.responded(&working.response);
-                super::response_head::write(forwarding, working, head);
+                sending.compressor = super::response_head::write(forwarding, working, head);
                 lease.stream.consume(length);
                 return Ok(sending);
             }

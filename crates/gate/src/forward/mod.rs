@@ -12,7 +12,8 @@ mod stall;
 mod tunnel;
 
 pub(crate) use failure::{Failure, Step};
-pub(crate) use pump::Pump;
+pub(crate) use pump::{Blocked, Pump};
+pub(crate) use stall::{Patience, Stall};
 use attempt::Sending;
 
 use crate::connection::Client;

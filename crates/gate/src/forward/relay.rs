@@ -5,14 +5,14 @@ use super::failure::{Failure, Step};
 use super::pump::{Blocked, PumpError};
 use super::stall::{Patience, Stall};
 use super::{Forwarding, Pump};
+use crate::compress::Compressor;
 use crate::connection::Client;
 use crate::service::Lease;
-use crate::transport::Source;
 use crate::worker::deadlines::Tick;
 use crate::worker::scratch::Working;
 use http1::{BodyReader, Refusal};
 use std::future::poll_fn;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 /// Moves the response to the client, whose head stands in the lead of `working.download`.
 pub(super) async fn run(
@@ -27,12 +27,11 @@ pub(super) async fn run(
         if !sending.done {
             poll_upload(context, client, working, lease, sending)?;
         }
-        let download = &mut working.download;
-        let polled = download.poll(context, &mut working.exchange.response, &mut lease.stream, &mut client.stream);
+        let polled = poll_download(context, working, lease, client, sending.compressor.as_mut());
         if let Poll::Ready(done) = polled {
             return Poll::Ready(done.map_err(download_failure));
         }
-        let (due, blocked) = download_due(download, forwarding, &mut receiving);
+        let (due, blocked) = download_due(&working.download, forwarding, &mut receiving);
         let upload = if sending.done { Tick::NEVER } else { upload_due(working, forwarding, sending) };
         client.deadline.set_at(due.min(upload));
         if !client.deadline.is_due() {
@@ -47,28 +46,22 @@ pub(super) async fn run(
     .await
 }
 
-/// Moves a body that is made on the way, from `source` to the client.
-pub(super) async fn run_made(
+/// Moves as much as it can of the response, through the compressor if it has one.
+fn poll_download(
+    context: &mut Context<'_>,
+    working: &mut Working,
+    lease: &mut Lease,
     client: &mut Client,
-    download: &mut Pump,
-    source: &mut impl Source,
-    forwarding: &Forwarding<'_>,
-) -> Result<(), Failure> {
-    let mut receiving = Stall::default();
-    let mut reader = BodyReader::UntilClose;
-    poll_fn(|context| {
-        if let Poll::Ready(done) = download.poll(context, &mut reader, source, &mut client.stream) {
-            return Poll::Ready(done.map_err(download_failure));
-        }
-        let (due, blocked) = download_due(download, forwarding, &mut receiving);
-        client.deadline.set_at(due);
-        match blocked {
-            _ if !client.deadline.is_due() => Poll::Pending,
-            Blocked::OnSource => Poll::Ready(Err(Failure::Silent(Step::Body))),
-            Blocked::OnSink => Poll::Ready(Err(Failure::ClientSlow)),
-        }
-    })
-    .await
+    compressor: Option<&mut Compressor>,
+) -> Poll<Result<(), PumpError>> {
+    let Working { download, exchange, .. } = working;
+    let Some(compressor) = compressor else {
+        return download.poll(context, &mut exchange.response, &mut lease.stream, &mut client.stream);
+    };
+    // What is made ends where the compressor says. The pump notes that itself, so each poll has a reader of its own.
+    let mut made = BodyReader::UntilClose;
+    let mut source = compressor.over(&mut exchange.response, &mut lease.stream);
+    download.poll(context, &mut made, &mut source, &mut client.stream)
 }
 
 fn download_due(download: &Pump, forwarding: &Forwarding<'_>, stall: &mut Stall) -> (Tick, Blocked) {
@@ -83,7 +76,11 @@ fn download_due(download: &Pump, forwarding: &Forwarding<'_>, stall: &mut Stall)
 
 fn download_failure(error: PumpError) -> Failure {
     match error {
-        PumpError::Source(error) => Failure::Broken(Step::Body, error),
+        PumpError::Source(error) => match error.downcast::<Refusal>() {
+            // What a compressor read of the instance.
+            Ok(refusal) => Failure::Response(refusal),
+            Err(error) => Failure::Broken(Step::Body, error),
+        },
         PumpError::Sink(error) => Failure::Client(error),
         PumpError::Refused(refusal) => Failure::Response(refusal),
         PumpError::TooLarge => Failure::Response(Refusal::Truncated),

@@ -3,16 +3,20 @@
 use super::Forwarding;
 use super::pump::Framing;
 use super::request_head::{is_edited, write_edits};
+use crate::compress::{Compressor, Judged, Verdict, decide};
 use crate::respond::persistence;
 use crate::worker::clock;
 use crate::worker::scratch::Working;
-use http1::{BodyLength, ClientNext, Known, Version, write};
+use http1::{BodyLength, ClientNext, Known, Response, Version, write};
 
-/// Writes the head into the lead of `working.download`. `head` is the judged head of the instance.
-pub(super) fn write(forwarding: &Forwarding<'_>, working: &mut Working, head: &[u8]) {
+/// Writes the head into the lead of `working.download`, and answers with what the body has to go through, if it is
+/// not relayed as it comes. `head` is the judged head of the instance.
+pub(super) fn write(forwarding: &Forwarding<'_>, working: &mut Working, head: &[u8]) -> Option<Compressor> {
+    let (verdict, compressor) = compression(forwarding, working, head);
+    let encoded = matches!(verdict, Verdict::Encoded(_));
     let body = working.response.body;
     let old_client = working.request.version == Version::Http10;
-    let endless = matches!(body, BodyLength::Chunked | BodyLength::UntilClose);
+    let endless = matches!(body, BodyLength::Chunked | BodyLength::UntilClose) || compressor.is_some();
     let framing = if endless && !old_client { Framing::Chunked } else { Framing::Plain };
     if (endless && old_client) || working.exchange.client_next() == ClientNext::Close {
         working.exchange.close_client();
@@ -21,30 +25,53 @@ pub(super) fn write(forwarding: &Forwarding<'_>, working: &mut Working, head: &[
     let mut out = std::mem::take(&mut working.download.lead);
     let response = &working.response;
     write::status_line(&mut out, Version::Http11, response.status, response.reason.of(head));
-    write_fields(forwarding, working, head, &mut out);
+    write_fields(forwarding, working, head, encoded, &mut out);
     write_edits(&forwarding.route.route.response_headers, working, &mut out);
+    write_coding(forwarding, working, head, verdict, &mut out);
     if let Some(hsts) = &forwarding.site.hsts
         && working.facts.secure
     {
         out.extend_from_slice(hsts);
     }
-    write_framing(working, framing, &mut out);
+    write_framing(working, framing, encoded, &mut out);
     write::end(&mut out);
     working.download.lead = out;
     working.outcome.status = working.response.status;
+    compressor
 }
 
-fn write_fields(forwarding: &Forwarding<'_>, working: &Working, head: &[u8], out: &mut Vec<u8>) {
+/// Decides about compression. A response whose coding or validator the operator writes is left to the operator.
+fn compression(forwarding: &Forwarding<'_>, working: &Working, head: &[u8]) -> (Verdict, Option<Compressor>) {
+    let edits = &forwarding.route.route.response_headers;
+    if is_edited(edits, b"Content-Encoding") || is_edited(edits, b"ETag") {
+        return (Verdict::Untouched, None);
+    }
+    let Working { request, response, .. } = working;
+    let request = Judged { message: request, head: &working.head };
+    let verdict = decide(forwarding.handler.compression, request, Judged { message: response, head });
+    match (verdict, response.body) {
+        (Verdict::Encoded(coding), BodyLength::Exact(_) | BodyLength::Chunked | BodyLength::UntilClose) => {
+            match Compressor::new(coding, response.content_length) {
+                Some(compressor) => (verdict, Some(compressor)),
+                None => (Verdict::Varies, None),
+            }
+        }
+        _ => (verdict, None),
+    }
+}
+
+fn write_fields(forwarding: &Forwarding<'_>, working: &Working, head: &[u8], encoded: bool, out: &mut Vec<u8>) {
     let edits = &forwarding.route.route.response_headers;
     let mut dated = false;
     for field in working.response.fields.iter() {
-        let name = field.name.of(head);
+        let (name, value) = (field.name.of(head), field.value.of(head));
         let ours = field.hop || field.known == Known::ContentLength || is_edited(edits, name);
         let hsts = working.facts.secure
             && forwarding.site.hsts.is_some()
             && name.eq_ignore_ascii_case(b"strict-transport-security");
-        if !ours && !hsts {
-            write::field(out, name, field.value.of(head));
+        let of_identity = encoded && write_of_identity(field.known, name, value, out);
+        if !ours && !hsts && !of_identity {
+            write::field(out, name, value);
         }
         dated |= field.known == Known::Date;
     }
@@ -53,16 +80,55 @@ fn write_fields(forwarding: &Forwarding<'_>, working: &Working, head: &[u8], out
     }
 }
 
-fn write_framing(working: &Working, framing: Framing, out: &mut Vec<u8>) {
+/// Deals with a field that holds for the bytes of the instance alone, once these are encoded, and answers whether it
+/// was one. Encoded bytes are no longer the same from answer to answer, so their validator is a weak one (RFC 9110
+/// section 8.8.1) and ranges of them mean nothing.
+fn write_of_identity(known: Known, name: &[u8], value: &[u8], out: &mut Vec<u8>) -> bool {
+    if known == Known::ETag && !value.starts_with(b"W/") {
+        write::field(out, name, &[b"W/", value].concat());
+        return true;
+    }
+    name.eq_ignore_ascii_case(b"Accept-Ranges")
+}
+
+/// Writes what the client and caches have to know of the coding.
+fn write_coding(
+    forwarding: &Forwarding<'_>,
+    working: &Working,
+    head: &[u8],
+    verdict: Verdict,
+    out: &mut Vec<u8>,
+) {
+    if let Verdict::Encoded(coding) = verdict {
+        write::field(out, b"Content-Encoding", coding.token().as_bytes());
+    }
+    let passed = !is_edited(&forwarding.route.route.response_headers, b"Vary");
+    if verdict != Verdict::Untouched && !(passed && varies(&working.response, head)) {
+        write::field(out, b"Vary", b"Accept-Encoding");
+    }
+}
+
+/// Whether the instance says already that the response depends on `Accept-Encoding`.
+fn varies(response: &Response, head: &[u8]) -> bool {
+    response
+        .fields
+        .iter()
+        .filter(|field| field.known == Known::Vary)
+        .flat_map(|field| field.value.of(head).split(|&byte| byte == b','))
+        .map(<[u8]>::trim_ascii)
+        .any(|name| name == b"*" || name.eq_ignore_ascii_case(b"accept-encoding"))
+}
+
+fn write_framing(working: &Working, framing: Framing, encoded: bool, out: &mut Vec<u8>) {
     let response = &working.response;
     if response.status == 101 {
         out.extend_from_slice(b"Connection: Upgrade\r\nUpgrade: websocket\r\n");
         return;
     }
     match (response.body, response.content_length) {
-        (BodyLength::Exact(length), _) => write::number_field(out, b"Content-Length", length),
+        (BodyLength::Exact(length), _) if !encoded => write::number_field(out, b"Content-Length", length),
         // What the body of a GET would be long, on an answer to HEAD or a 304.
-        (BodyLength::None, Some(length)) if response.status != 204 => {
+        (BodyLength::None, Some(length)) if response.status != 204 && !encoded => {
             write::number_field(out, b"Content-Length", length);
         }
         _ if framing == Framing::Chunked => write::field(out, b"Transfer-Encoding", b"chunked"),

@@ -25,6 +25,7 @@ pub(super) fn write(out: &mut Vec<u8>, record: &Record<'_>) {
         record.duration.as_millis(),
         record.duration.subsec_micros() % 1000,
     );
+    some_text(out, "tls", record.tls.as_bytes());
     some_text(out, "site", record.site.as_bytes());
     some_text(out, "service", record.service.as_bytes());
     some_text(out, "instance", record.instance.as_bytes());

@@ -31,6 +31,8 @@ pub(crate) struct Record<'a> {
     pub(crate) query: &'a [u8],
     pub(crate) version: &'static str,
     pub(crate) secure: bool,
+    /// The version of TLS, or empty.
+    pub(crate) tls: &'static str,
     pub(crate) status: u16,
     pub(crate) bytes_in: u64,
     pub(crate) bytes_out: u64,

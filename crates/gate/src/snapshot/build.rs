@@ -76,7 +76,6 @@ impl Snapshot {
 fn site_runtime(site: &Site, plan: &Plan, files: &mut usize) -> Result<SiteRuntime, SnapshotError> {
     let pages = site.error_pages.iter().map(|page| Ok((page.status, read_page(&page.page)?)));
     Ok(SiteRuntime {
-        label: site.label.as_str().into(),
         address: site.address.clone(),
         table: RouteTable::new(&site.routes),
         routes: site.routes.iter().map(|route| route_runtime(route, plan, files)).collect(),

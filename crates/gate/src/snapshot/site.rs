@@ -3,12 +3,10 @@
 use crate::respond::page::Page;
 use model::plan::{Route, SiteAddress, StatusClass};
 use model::routes::RouteTable;
-use std::sync::Arc;
 
 /// A site made ready for requests.
 #[derive(Debug)]
 pub(crate) struct SiteRuntime {
-    pub(crate) label: Arc<str>,
     pub(crate) address: SiteAddress,
     pub(crate) table: RouteTable,
     pub(crate) routes: Vec<RouteRuntime>,

@@ -44,6 +44,14 @@ impl ClientStream {
         self.tls.is_some()
     }
 
+    /// Waits until something can be received; `false` when the socket failed.
+    pub(crate) fn poll_readable(&mut self, context: &mut Context<'_>) -> Poll<bool> {
+        if self.input.is_some() || self.tls.as_ref().is_some_and(|tls| tls.has_plaintext()) {
+            return Poll::Ready(true);
+        }
+        self.socket.poll_read_ready(context).map(|ready| ready.is_ok())
+    }
+
     /// The socket itself, for what only a plain connection can do.
     pub(crate) fn socket(&self) -> &TcpStream {
         &self.socket

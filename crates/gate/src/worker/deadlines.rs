@@ -79,11 +79,6 @@ impl Deadline {
         WHEEL.with_borrow_mut(|wheel| wheel.due[self.index] = moment.0);
     }
 
-    /// Lets the deadline never come.
-    pub(crate) fn clear(&self) {
-        self.set_at(Tick::NEVER);
-    }
-
     /// Whether it has come.
     pub(crate) fn is_due(&self) -> bool {
         WHEEL.with_borrow(|wheel| wheel.due[self.index] <= wheel.now)
@@ -134,7 +129,7 @@ mod tests {
         assert!(!deadline.is_due());
         advance(1);
         assert!(deadline.is_due());
-        deadline.clear();
+        deadline.set_at(Tick::NEVER);
         assert!(!deadline.is_due());
     }
 }

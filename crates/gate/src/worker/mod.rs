@@ -11,6 +11,7 @@ mod thread;
 
 pub(crate) use thread::{Order, Start, run};
 
+use crate::files::FileCache;
 use crate::log::LogBuffer;
 use crate::shared::Shared;
 use active::Active;
@@ -24,6 +25,7 @@ pub(crate) struct Worker {
     pub(crate) shared: Arc<Shared>,
     active: RefCell<Rc<Active>>,
     pub(crate) log: RefCell<LogBuffer>,
+    pub(crate) file_cache: FileCache,
     pub(crate) draining: Cell<bool>,
     /// Connections of this thread.
     pub(crate) connections: Cell<usize>,
@@ -31,7 +33,9 @@ pub(crate) struct Worker {
 
 impl Worker {
     pub(crate) fn new(shared: Arc<Shared>, active: Active, log: LogBuffer) -> Self {
+        let file_cache = FileCache::new(active.served.snapshot.plan.limits.file_cache);
         Self {
+            file_cache,
             shared,
             active: RefCell::new(Rc::new(active)),
             log: RefCell::new(log),

@@ -1,0 +1,24 @@
+//! The running gate over real sockets: what clients and instances see, whatever the other side sends.
+//!
+//! Every test starts a gate of its own on ports of its own. Instances are strict recorders, scripts or `portcullis
+//! hello`; none of them shares the parser under test.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "whatever is not there fails the test")]
+
+mod running;
+
+mod bodies;
+mod hostile;
+mod identity;
+mod instances;
+mod limits;
+mod log;
+mod paths;
+mod reload;
+mod serving;
+mod smuggling;
+mod tunnel;
+mod vectors;
+
+#[path = "../../../http1/tests/judgement/table.rs"]
+mod table;

@@ -1,0 +1,225 @@
+//! A running gate, its folder, its log, and the commands that ask it.
+
+use rustix::process::Signal;
+use std::fs;
+use std::io::Read;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::atomic::{AtomicU16, Ordering};
+use testkit::strict::{Response, Source};
+use testkit::tls::Tls;
+use testkit::{Finished, Folder, Program, Raw, eventually};
+
+/// How a gate is started.
+pub(crate) struct Setup {
+    /// Further lines of `[listen]`.
+    pub(crate) listen: &'static str,
+    /// Further lines of `[log]`.
+    pub(crate) log: &'static str,
+    /// Files beside the configuration, with their content.
+    pub(crate) files: &'static [(&'static str, &'static str)],
+    pub(crate) threads: usize,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self { listen: "", log: "", files: &[], threads: 2 }
+    }
+}
+
+/// A gate that runs until the value goes away.
+pub(crate) struct Gate {
+    pub(crate) program: Program,
+    pub(crate) folder: Folder,
+    pub(crate) http: SocketAddr,
+    pub(crate) https: SocketAddr,
+    head: String,
+}
+
+impl Gate {
+    /// Starts a gate with everything of a configuration but `[listen]` and `[log]`. `{http}` and `{https}` in it
+    /// stand for the ports.
+    pub(crate) fn up(configuration: &str) -> Self {
+        Setup::default().up(configuration)
+    }
+
+    /// Starts a gate with a site of plain HTTP for every host, with this as its table.
+    pub(crate) fn any_host(site: &str) -> Self {
+        Self::up(&format!("[site.\":{{http}}\"]\n{site}"))
+    }
+
+    /// Starts a gate that forwards every request of plain HTTP to one address.
+    pub(crate) fn before(instance: SocketAddr) -> Self {
+        Self::any_host(&format!("service = \"{instance}\"\n"))
+    }
+
+    /// A raw connection to the port of plain HTTP.
+    pub(crate) fn raw(&self) -> Raw {
+        Raw::connect(self.http)
+    }
+
+    /// Asks for a target over a connection of its own.
+    pub(crate) fn get(&self, host: &str, target: &str) -> Response {
+        self.raw().get(host, target)
+    }
+
+    /// A client that trusts the gate's own authority.
+    pub(crate) fn tls(&self) -> Tls {
+        Tls::trusting(self.ask(&["cert", "trust"]).stdout)
+    }
+
+    /// Runs a command with the gate's state folder to its end.
+    pub(crate) fn ask(&self, arguments: &[&str]) -> Finished {
+        Program::spawn(command(&self.folder).args(arguments).args(["--state", "state", "--config", "portcullis.toml"]))
+            .finish()
+    }
+
+    /// Writes another configuration; `[listen]` and `[log]` stay.
+    pub(crate) fn write(&self, configuration: &str) {
+        self.folder.write("portcullis.toml", self.head.clone() + &self.with_ports(configuration));
+    }
+
+    /// Writes another configuration and has the gate take it.
+    pub(crate) fn reload(&self, configuration: &str) {
+        self.write(configuration);
+        let done = self.ask(&["reload"]);
+        assert_eq!(done.code(), 0, "{}{}", done.stdout, done.stderr);
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        self.program.signal(signal);
+    }
+
+    /// Everything in the access log.
+    pub(crate) fn log_text(&self) -> String {
+        fs::read_to_string(self.folder.join("access.log")).unwrap_or_default()
+    }
+
+    /// Waits until the access log has so many lines, and parses them.
+    pub(crate) fn log(&self, lines: usize) -> Vec<serde_json::Value> {
+        let text = eventually(&format!("{lines} lines in the access log"), || {
+            Some(self.log_text()).filter(|text| text.lines().count() >= lines)
+        });
+        text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"))).collect()
+    }
+
+    /// The resident memory in bytes.
+    pub(crate) fn memory(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.program.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_ascii_whitespace().nth(1).unwrap().parse::<u64>().unwrap() << 10
+    }
+
+    fn with_ports(&self, configuration: &str) -> String {
+        with_ports(configuration, self.http, self.https)
+    }
+}
+
+impl Setup {
+    /// Starts a gate, as [`Gate::up`] does.
+    pub(crate) fn up(self, configuration: &str) -> Gate {
+        (0..5).find_map(|_| self.try_up(configuration)).expect("free ports")
+    }
+
+    fn try_up(&self, configuration: &str) -> Option<Gate> {
+        let folder = Folder::new();
+        for (name, content) in self.files {
+            folder.write(name, content);
+        }
+        let (http, https) = (free_address(), free_address());
+        let head = format!(
+            "[listen]\naddresses = [\"127.0.0.1\"]\nhttp = {}\nhttps = {}\n{}\n[log]\naccess = \"./access.log\"\n{}\n",
+            http.port(),
+            https.port(),
+            self.listen,
+            self.log
+        );
+        folder.write("portcullis.toml", head.clone() + &with_ports(configuration, http, https));
+        let threads = self.threads.to_string();
+        let arguments = ["up", "--state", "state", "--threads", &threads, "portcullis.toml"];
+        let mut program = Program::spawn(command(&folder).args(arguments));
+        let socket = folder.join("state/admin/socket");
+        let is_up = program.wait_until("the admin socket", |program| {
+            let taken = program.stderr().contains("cannot listen");
+            let up = std::os::unix::net::UnixStream::connect(&socket).is_ok();
+            (taken || up).then_some(up)
+        });
+        is_up.then_some(Gate { program, folder, http, https, head })
+    }
+}
+
+fn with_ports(configuration: &str, http: SocketAddr, https: SocketAddr) -> String {
+    configuration.replace("{http}", &http.port().to_string()).replace("{https}", &https.port().to_string())
+}
+
+/// The program, in a folder and without the caller's settings.
+pub(crate) fn command(folder: &Folder) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+    command.current_dir(folder.path()).env_clear().env("COLUMNS", "100");
+    command
+}
+
+/// An address of the loopback that nobody uses, and that the kernel gives to nobody who asks for any.
+pub(crate) fn free_address() -> SocketAddr {
+    const FIRST: u16 = 10_000;
+    const COUNT: u16 = 22_000;
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let start = (std::process::id() as u16).wrapping_mul(251) % COUNT;
+    loop {
+        let port = FIRST + (start + NEXT.fetch_add(1, Ordering::Relaxed) % COUNT) % COUNT;
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        if TcpListener::bind(address).is_ok() {
+            return address;
+        }
+    }
+}
+
+/// A running `portcullis hello`.
+pub(crate) struct Hello {
+    pub(crate) address: SocketAddr,
+    pub(crate) program: Program,
+    _folder: Folder,
+}
+
+impl Hello {
+    pub(crate) fn start(name: &str) -> Self {
+        let folder = Folder::new();
+        let mut program = Program::spawn(command(&folder).args(["hello", "--port", "0", "--name", name]));
+        let address = program.wait_until("its address", |program| {
+            let stderr = program.stderr();
+            let (_, rest) = stderr.split_once("http://")?;
+            rest.split_once('\n')?.0.parse().ok()
+        });
+        Self { address, program, _folder: folder }
+    }
+}
+
+/// The strict responses that these bytes are, interim ones left out.
+pub(crate) fn responses(bytes: &[u8]) -> Vec<Response> {
+    let mut source = Source::new(bytes);
+    let mut found = Vec::new();
+    while !source.at_end().unwrap() {
+        let response = Response::read(&mut source, "GET")
+            .unwrap_or_else(|broken| panic!("{broken} in {}", bytes.escape_ascii()));
+        if response.status >= 200 {
+            found.push(response);
+        }
+    }
+    found
+}
+
+/// A request of plain text.
+pub(crate) fn request(method: &str, target: &str, fields: &str) -> String {
+    format!("{method} {target} HTTP/1.1\r\nHost: a.test\r\n{fields}\r\n")
+}
+
+/// The path of a file of this workspace's crates.
+pub(crate) fn of_crate(path: &str) -> String {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").join(path).display().to_string()
+}
+
+/// Reads whatever is left of a stream, for bodies that are not kept.
+pub(crate) fn drain(mut stream: impl Read) -> u64 {
+    std::io::copy(&mut stream, &mut std::io::sink()).unwrap_or_default()
+}
