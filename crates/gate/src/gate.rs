@@ -66,7 +66,8 @@ impl std::error::Error for StartError {
 pub struct Gate {
     shared: Arc<Shared>,
     orders: Vec<UnboundedSender<Order>>,
-    threads: Vec<JoinHandle<io::Result<()>>>,
+    /// Each answers how many connections it cut.
+    threads: Vec<JoinHandle<io::Result<usize>>>,
     names: Names,
     log: Option<AccessLog>,
 }
@@ -128,11 +129,7 @@ impl Gate {
         for orders in &self.orders {
             let _ = orders.send(Order::Drain(timeout));
         }
-        let mut cut = self.shared.connections.total();
-        for thread in self.threads {
-            let _ = thread.join();
-            cut = self.shared.connections.total();
-        }
+        let cut = self.threads.into_iter().filter_map(|thread| thread.join().ok()?.ok()).sum();
         if let Some(log) = &self.log {
             log.sync(Duration::from_secs(5));
         }

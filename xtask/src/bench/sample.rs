@@ -139,5 +139,5 @@ pub(super) fn memory(lab: &Lab, case: &Case, proxy: &Proxy) -> Result<f64, Failu
 
 /// Logs that are written a moment later and descriptors that are closed belong to what was, not to what comes.
 fn settle() {
-    std::thread::sleep(Duration::from_millis(300));
+    std::thread::sleep(Duration::from_millis(1000));
 }

@@ -170,6 +170,7 @@ impl<S: Source> Source for Compressed<'_, S> {
         let before = self.received().len();
         let polled = self.poll_encode(context);
         let made = self.received().len() - before;
+        // A buffer that nothing was put into goes back.
         self.consume(0);
         match polled {
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
@@ -183,3 +184,7 @@ impl<S: Source> Source for Compressed<'_, S> {
 fn refused(refusal: Refusal) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, refusal)
 }
+
+#[cfg(test)]
+#[path = "body_tests.rs"]
+mod tests;

@@ -8,7 +8,7 @@ use crate::snapshot::{RouteRuntime, SiteRuntime};
 use crate::transport::Source;
 use crate::worker::active::Active;
 use crate::worker::scratch::{Outcome, Working};
-use http1::{BodyLength, ClientNext, Refusal, Request};
+use http1::{BodyLength, ClientNext, Refusal, Request, Version};
 use model::plan::{Handler, RedirectHandler, RespondHandler, Scheme, ServiceHandler};
 use model::routes::{Matched, RequestFacts};
 use std::net::SocketAddr;
@@ -201,7 +201,11 @@ impl Client {
         }
         let status = failure.status();
         if started || status == 499 {
-            // A response that was broken off must not look complete.
+            // A response that was broken off must not look complete. Where it ends with the connection, only a reset
+            // says so.
+            if started && working.request.version == Version::Http10 {
+                let _ = self.stream.socket().set_zero_linger();
+            }
             working.outcome.status = if started { working.outcome.status } else { status };
             return After::Abort;
         }

@@ -8,7 +8,6 @@ use crate::worker::scratch::Scratch;
 use http1::{HeadScanner, Refusal, Version};
 use std::future::poll_fn;
 use std::task::Poll;
-use std::time::Duration;
 
 /// What came of waiting.
 #[derive(Debug)]
@@ -21,12 +20,9 @@ pub(super) enum Next {
     TimedOut,
     /// The connection ended, or was idle for too long.
     Closed,
-    /// Nothing came for a while.
+    /// There is nothing to read at the moment.
     Quiet,
 }
-
-/// After how long without a request a connection counts as idle and gives back what a busy one needs.
-const QUIET: Duration = Duration::from_secs(1);
 
 impl Client {
     /// Waits until something can be received, and answers whether something can. Nothing is held meanwhile.
@@ -36,7 +32,7 @@ impl Client {
             let limits = &active.served.snapshot.plan.limits;
             match first {
                 Some(since) => since.after(limits.head_timeout),
-                None => deadlines::now().after(limits.idle_timeout.saturating_sub(QUIET)),
+                None => deadlines::now().after(limits.idle_timeout),
             }
         };
         self.deadline.set_at(due);
@@ -52,14 +48,13 @@ impl Client {
     pub(super) async fn next_head(&mut self, first: Option<Tick>) -> Next {
         let active = self.worker.active();
         let limits = &active.served.snapshot.plan.limits;
-        let (head_timeout, idle_timeout) = (limits.head_timeout, limits.idle_timeout);
+        let head_timeout = limits.head_timeout;
         let head_limits = active.served.snapshot.head_limits;
         // An idle connection must not keep an old snapshot alive.
         drop(active);
         let mut scanner = HeadScanner::default();
         let mut started = false;
-        let quiet = QUIET.min(idle_timeout);
-        self.deadline.set_at(first.map_or_else(|| deadlines::now().after(quiet), |since| since.after(head_timeout)));
+        self.deadline.set_at(first.unwrap_or_else(deadlines::now).after(head_timeout));
         poll_fn(|context| {
             loop {
                 let received = self.stream.received();
@@ -69,19 +64,14 @@ impl Client {
                         Ok(None) => {}
                         Err(refusal) => return Poll::Ready(Next::Refused(refusal)),
                     }
-                    if !started && first.is_none() {
-                        self.deadline.set(head_timeout);
-                    }
                     started = true;
                 }
                 match self.stream.poll_fill(context, false) {
                     Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Next::Closed),
                     Poll::Ready(Ok(_)) => {}
-                    Poll::Pending if !started && self.worker.draining.get() => return Poll::Ready(Next::Closed),
+                    Poll::Pending if !started => return Poll::Ready(Next::Quiet),
                     Poll::Pending if !self.deadline.is_due() => return Poll::Pending,
-                    Poll::Pending if started => return Poll::Ready(Next::TimedOut),
-                    Poll::Pending if first.is_some() || quiet == idle_timeout => return Poll::Ready(Next::Closed),
-                    Poll::Pending => return Poll::Ready(Next::Quiet),
+                    Poll::Pending => return Poll::Ready(Next::TimedOut),
                 }
             }
         })

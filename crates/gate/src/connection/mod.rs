@@ -5,6 +5,7 @@ mod answer;
 mod files;
 mod finish;
 mod head;
+mod pool;
 mod respond;
 mod send;
 
@@ -17,7 +18,8 @@ use crate::worker::Worker;
 use crate::worker::deadlines::{self, Deadline, Tick};
 use crate::worker::scratch::Scratch;
 use head::Next;
-use std::future::poll_fn;
+use pool::Pool;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -42,30 +44,39 @@ pub(crate) struct Client {
     sni: Option<Box<str>>,
     worker: Rc<Worker>,
     _place: Place,
+    _counted: Counted,
 }
 
 /// What becomes of a connection after a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum After {
+pub(crate) enum After {
+    /// It waits for the next request.
     KeepAlive,
+    /// Nothing was asked.
+    Quiet,
+    /// It ends so that the client can read everything.
     Close,
     /// It is cut without another word: the peer is gone, or a response was broken off and must look so.
     Abort,
 }
 
-/// Serves a connection in a task of its own.
-pub(crate) fn start(socket: TcpStream, peer: SocketAddr, place: Place, port: Rc<PortFacts>, worker: &Rc<Worker>) {
-    let worker = Rc::clone(worker);
-    tokio::task::spawn_local(async move {
-        let counted = Counted::new(&worker);
-        if let Ok(client) = Client::accept(socket, peer, place, port, worker).await {
-            client.serve().await;
+/// What serves the connections of a listener, each in a task of its own.
+pub(crate) fn server(
+    port: PortFacts,
+    worker: Rc<Worker>,
+) -> impl Fn(TcpStream, SocketAddr, Place) {
+    let port = Rc::new(port);
+    let pool = Rc::new(Pool::new(Client::busy));
+    move |socket, peer, place| {
+        // A socket that is gone already needs nobody to serve it.
+        if let Ok(client) = Client::new(socket, peer, place, &port, &worker) {
+            tokio::task::spawn_local(client.serve(Rc::clone(&pool)));
         }
-        drop(counted);
-    });
+    }
 }
 
 /// Counts a connection of a thread, also when its task ends by a panic.
+#[derive(Debug)]
 struct Counted(Rc<Worker>);
 
 impl Counted {
@@ -82,24 +93,34 @@ impl Drop for Counted {
 }
 
 impl Client {
-    async fn accept(
+    /// A connection in a box of its own, so that the task that serves it is small while it is idle.
+    fn new(
         socket: TcpStream,
         peer: SocketAddr,
         place: Place,
-        port: Rc<PortFacts>,
-        worker: Rc<Worker>,
-    ) -> io::Result<Self> {
+        port: &Rc<PortFacts>,
+        worker: &Rc<Worker>,
+    ) -> io::Result<Box<Self>> {
         socket.set_nodelay(true)?;
         let stream = if port.planned.secure {
             ClientStream::tls(socket, worker.active().served.tls.clone())?
         } else {
             ClientStream::plain(socket)
         };
-        let deadline = poll_fn(|context| Poll::Ready(Deadline::new(context.waker().clone()))).await;
-        Ok(Self { stream, deadline, peer, port, sni: None, worker, _place: place })
+        Ok(Box::new(Self {
+            stream,
+            deadline: Deadline::new(),
+            peer,
+            port: Rc::clone(port),
+            sni: None,
+            worker: Rc::clone(worker),
+            _place: place,
+            _counted: Counted::new(worker),
+        }))
     }
 
-    async fn serve(mut self) {
+    async fn serve<F: Future<Output = (Box<Self>, After)>>(mut self: Box<Self>, pool: Rc<Pool<F>>) {
+        poll_fn(|context| Poll::Ready(self.deadline.wake(context.waker()))).await;
         if self.stream.is_tls() && Box::pin(self.handshake()).await.is_err() {
             self.worker.shared.metrics.failed_handshake();
             return;
@@ -107,20 +128,19 @@ impl Client {
         // When the first request could have come; its head is due from then on.
         let mut first = Some(deadlines::now());
         while self.first_byte(first).await {
-            let (client, after) = Box::pin(self.busy(first)).await;
+            let (client, after) = pool.run(self, first).await;
             self = client;
-            first = None;
             match after {
-                After::KeepAlive => {}
+                After::KeepAlive => first = None,
+                After::Quiet => {}
                 After::Close => return Box::pin(self.close()).await,
                 After::Abort => return,
             }
         }
     }
 
-    /// Answers requests until none comes for a while. What this needs to be kept between two polls is much, so an
-    /// idle connection does without it; a busy one keeps it from request to request.
-    async fn busy(mut self, mut first: Option<Tick>) -> (Self, After) {
+    /// Answers requests as long as there are any.
+    async fn busy(mut self: Box<Self>, mut first: Option<Tick>) -> (Box<Self>, After) {
         loop {
             let after = match self.next_head(first).await {
                 Next::Head(length) => {
@@ -130,12 +150,13 @@ impl Client {
                 Next::Refused(refusal) => self.refuse_head(refusal).await,
                 Next::TimedOut => self.refuse_slow().await,
                 Next::Closed => After::Abort,
-                Next::Quiet => return (self, After::KeepAlive),
+                Next::Quiet if first.is_none() => After::KeepAlive,
+                Next::Quiet => After::Quiet,
             };
-            first = None;
-            if after != After::KeepAlive {
+            if after != After::KeepAlive || !self.stream.has_more() {
                 return (self, after);
             }
+            first = None;
         }
     }
 
@@ -156,6 +177,11 @@ impl Client {
         .await?;
         self.sni = sni;
         Ok(())
+    }
+
+    /// Whether the gate is ending, so that no further request is taken from this connection.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.worker.draining.get()
     }
 
     fn pending_until_due(&self) -> Poll<io::Result<()>> {
@@ -185,7 +211,7 @@ impl Client {
     }
 
     /// Ends the connection so that the client can read everything that was sent.
-    async fn close(mut self) {
+    async fn close(mut self: Box<Self>) {
         self.deadline.set(LINGER);
         let closed = poll_fn(|context| match self.stream.poll_close(context) {
             Poll::Pending => self.pending_until_due(),

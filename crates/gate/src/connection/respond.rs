@@ -29,6 +29,9 @@ impl Client {
             answer.content_type = "text/html; charset=utf-8";
         }
         close_unless_drained(working);
+        if self.is_draining() {
+            working.exchange.close_client();
+        }
         let keep_alive = working.exchange.client_next() != ClientNext::Close;
         let further = further_lines(working, site, edits);
         let to_head = working.request.method.of(&working.head) == b"HEAD";

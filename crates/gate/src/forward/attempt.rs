@@ -48,6 +48,9 @@ pub(super) async fn run(
             100 | 102..=199 => interim::relay(client, working, lease, length).await?,
             _ => {
                 working.exchange.responded(&working.response);
+                if client.is_draining() {
+                    working.exchange.close_client();
+                }
                 sending.compressor = super::response_head::write(forwarding, working, head);
                 lease.stream.consume(length);
                 return Ok(sending);

@@ -80,9 +80,9 @@ impl Forwarding<'_> {
                 Err(failure) => return Err(last.unwrap_or(failure)),
             };
             let in_flight = InFlight::new(&instance);
-            if working.upload.lead.is_empty() {
-                request_head::write(self, &instance, working);
-            }
+            // Anew for each attempt: the head may name the instance, and may be gone from the lead when a body that
+            // turned out to be empty was sent behind it.
+            request_head::write(self, &instance, working);
             let failure = match attempt::run(client, working, &mut lease, self).await {
                 Ok(sending) => {
                     instance.succeeded();
@@ -109,7 +109,6 @@ impl Forwarding<'_> {
             } else {
                 retried = true;
             }
-            working.upload.rewind();
             last = Some(failure);
         }
     }

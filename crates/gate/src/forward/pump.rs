@@ -76,12 +76,6 @@ impl Pump {
         self.reset(Framing::Plain, None);
     }
 
-    /// Starts sending the lead again, to another peer. Only good as long as no byte of the body was taken.
-    pub(crate) fn rewind(&mut self) {
-        self.lead_sent = 0;
-        self.sent = 0;
-    }
-
     /// Whether any byte was taken by the sink.
     pub(crate) fn started(&self) -> bool {
         self.sent > 0

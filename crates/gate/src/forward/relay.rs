@@ -58,7 +58,7 @@ fn poll_download(
     let Some(compressor) = compressor else {
         return download.poll(context, &mut exchange.response, &mut lease.stream, &mut client.stream);
     };
-    // What is made ends where the compressor says. The pump notes that itself, so each poll has a reader of its own.
+    // What is made ends where the compressor ends it, however often it is asked: its reader has nothing to remember.
     let mut made = BodyReader::UntilClose;
     let mut source = compressor.over(&mut exchange.response, &mut lease.stream);
     download.poll(context, &mut made, &mut source, &mut client.stream)

@@ -13,7 +13,7 @@ use http1::{BodyLength, ClientNext, Known, Response, Version, write};
 /// not relayed as it comes. `head` is the judged head of the instance.
 pub(super) fn write(forwarding: &Forwarding<'_>, working: &mut Working, head: &[u8]) -> Option<Compressor> {
     let (verdict, compressor) = compression(forwarding, working, head);
-    let encoded = matches!(verdict, Verdict::Encoded(_));
+    let encoded = verdict.is_of_encoded();
     let body = working.response.body;
     let old_client = working.request.version == Version::Http10;
     let endless = matches!(body, BodyLength::Chunked | BodyLength::UntilClose) || compressor.is_some();
@@ -48,7 +48,7 @@ fn compression(forwarding: &Forwarding<'_>, working: &Working, head: &[u8]) -> (
     }
     let Working { request, response, .. } = working;
     let request = Judged { message: request, head: &working.head };
-    let verdict = decide(forwarding.handler.compression, request, Judged { message: response, head });
+    let verdict = decide(forwarding.handler.compression, &request, &Judged { message: response, head });
     match (verdict, response.body) {
         (Verdict::Encoded(coding), BodyLength::Exact(_) | BodyLength::Chunked | BodyLength::UntilClose) => {
             match Compressor::new(coding, response.content_length) {
@@ -60,7 +60,13 @@ fn compression(forwarding: &Forwarding<'_>, working: &Working, head: &[u8]) -> (
     }
 }
 
-fn write_fields(forwarding: &Forwarding<'_>, working: &Working, head: &[u8], encoded: bool, out: &mut Vec<u8>) {
+fn write_fields(
+    forwarding: &Forwarding<'_>,
+    working: &Working,
+    head: &[u8],
+    encoded: bool,
+    out: &mut Vec<u8>,
+) {
     let edits = &forwarding.route.route.response_headers;
     let mut dated = false;
     for field in working.response.fields.iter() {
@@ -69,8 +75,8 @@ fn write_fields(forwarding: &Forwarding<'_>, working: &Working, head: &[u8], enc
         let hsts = working.facts.secure
             && forwarding.site.hsts.is_some()
             && name.eq_ignore_ascii_case(b"strict-transport-security");
-        let of_identity = encoded && write_of_identity(field.known, name, value, out);
-        if !ours && !hsts && !of_identity {
+        let passes = !ours && !hsts;
+        if passes && !(encoded && write_of_identity(field.known, name, value, out)) {
             write::field(out, name, value);
         }
         dated |= field.known == Known::Date;
@@ -113,7 +119,7 @@ fn varies(response: &Response, head: &[u8]) -> bool {
     response
         .fields
         .iter()
-        .filter(|field| field.known == Known::Vary)
+        .filter(|field| field.known == Known::Vary && !field.hop)
         .flat_map(|field| field.value.of(head).split(|&byte| byte == b','))
         .map(<[u8]>::trim_ascii)
         .any(|name| name == b"*" || name.eq_ignore_ascii_case(b"accept-encoding"))

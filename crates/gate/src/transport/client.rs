@@ -44,9 +44,14 @@ impl ClientStream {
         self.tls.is_some()
     }
 
+    /// Whether something was received that is not consumed yet.
+    pub(crate) fn has_more(&self) -> bool {
+        self.input.is_some() || self.tls.as_ref().is_some_and(|tls| tls.has_plaintext())
+    }
+
     /// Waits until something can be received; `false` when the socket failed.
     pub(crate) fn poll_readable(&mut self, context: &mut Context<'_>) -> Poll<bool> {
-        if self.input.is_some() || self.tls.as_ref().is_some_and(|tls| tls.has_plaintext()) {
+        if self.has_more() {
             return Poll::Ready(true);
         }
         self.socket.poll_read_ready(context).map(|ready| ready.is_ok())

@@ -178,20 +178,13 @@ impl TlsStream {
 
     /// Lets the session encode its alert before the error is reported.
     fn fail<R>(&mut self, error: rustls::Error) -> io::Result<R> {
-        let mut none = [];
-        for _ in 0..4 {
-            let undigested = match &mut self.incoming {
-                Some(buffer) => buffer.data_mut(),
-                None => &mut none[..],
-            };
-            let UnbufferedStatus { state: Ok(state), .. } = self.session.process_tls_records(undigested) else {
-                break;
-            };
-            match state {
-                ConnectionState::EncodeTlsData(mut data) => encode(&mut data, &mut self.outgoing)?,
-                ConnectionState::TransmitTlsData(data) => data.done(),
-                _ => break,
-            }
+        // Once the alert is out the session must not be asked again: it would read on where it choked.
+        while self.session.wants_write() {
+            let mut none = [];
+            let undigested = self.incoming.as_mut().map_or(&mut none[..], |buffer| buffer.data_mut());
+            let UnbufferedStatus { state, .. } = self.session.process_tls_records(undigested);
+            let Ok(ConnectionState::EncodeTlsData(mut data)) = state else { break };
+            encode(&mut data, &mut self.outgoing)?;
         }
         Err(invalid(error))
     }

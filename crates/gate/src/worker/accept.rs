@@ -16,17 +16,20 @@ const REST: Duration = Duration::from_millis(50);
 
 /// Takes connections until the task is aborted.
 pub(crate) async fn accept(listener: TcpListener, port: PortFacts, worker: Rc<Worker>) {
-    let port = Rc::new(port);
+    let serve = connection::server(port, Rc::clone(&worker));
     loop {
         for _ in 0..AT_ONCE {
-            while worker.shared.connections.is_full() {
-                tokio::time::sleep(REST).await;
-            }
             match listener.accept().await {
-                Ok((socket, peer)) => match worker.shared.connections.admit(peer.ip()) {
-                    Some(place) => connection::start(socket, peer, place, Rc::clone(&port), &worker),
-                    None => worker.shared.metrics.refused_connection(),
-                },
+                Ok((socket, peer)) => {
+                    // Asked once there is a connection: what was true when the listener began to wait is long past.
+                    while worker.shared.connections.is_full() {
+                        tokio::time::sleep(REST).await;
+                    }
+                    match worker.shared.connections.admit(peer.ip()) {
+                        Some(place) => serve(socket, peer, place),
+                        None => worker.shared.metrics.refused_connection(),
+                    }
+                }
                 Err(error) if is_of_one_connection(&error) => {}
                 // Out of descriptors or memory: trying again at once would only burn the processor.
                 Err(_) => tokio::time::sleep(REST).await,

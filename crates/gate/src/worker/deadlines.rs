@@ -55,18 +55,22 @@ pub(crate) struct Deadline {
 }
 
 impl Deadline {
-    /// A deadline that never comes, for the task that `waker` wakes.
-    pub(crate) fn new(waker: Waker) -> Self {
+    /// A deadline that never comes and wakes nobody yet.
+    pub(crate) fn new() -> Self {
         let index = WHEEL.with_borrow_mut(|wheel| {
             let index = wheel.free.pop().unwrap_or_else(|| {
                 wheel.due.push(NEVER);
                 wheel.wakers.push(None);
                 wheel.due.len() - 1
             });
-            wheel.wakers[index] = Some(waker);
             index
         });
         Self { index }
+    }
+
+    /// Says which task is woken. It has to stay the one that looks at this deadline.
+    pub(crate) fn wake(&self, waker: &Waker) {
+        WHEEL.with_borrow_mut(|wheel| wheel.wakers[self.index] = Some(waker.clone()));
     }
 
     /// Sets the deadline to `duration` from now.
@@ -123,7 +127,7 @@ mod tests {
 
     #[test]
     fn a_deadline_comes_late_and_never_early() {
-        let deadline = Deadline::new(Waker::noop().clone());
+        let deadline = Deadline::new();
         deadline.set(Duration::from_millis(250));
         advance(3);
         assert!(!deadline.is_due());

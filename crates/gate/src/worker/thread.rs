@@ -39,18 +39,17 @@ pub(crate) struct Start {
     pub(crate) log: Option<AccessLog>,
 }
 
-/// Runs a thread until it is drained.
-pub(crate) fn run(start: Start, orders: UnboundedReceiver<Order>) -> io::Result<()> {
+/// Runs a thread until it is drained, and answers how many connections were cut then.
+pub(crate) fn run(start: Start, orders: UnboundedReceiver<Order>) -> io::Result<usize> {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     let runtime = builder.enable_io().enable_time().event_interval(61).build_local(Default::default())?;
-    runtime.block_on(serve(start, orders));
-    Ok(())
+    Ok(runtime.block_on(serve(start, orders)))
 }
 
 /// The listeners that a thread serves, by the address of their socket.
 type Accepting = HashMap<(std::net::SocketAddr, u16), JoinHandle<()>>;
 
-async fn serve(start: Start, mut orders: UnboundedReceiver<Order>) {
+async fn serve(start: Start, mut orders: UnboundedReceiver<Order>) -> usize {
     let active = Active::new(start.served, &start.shared.metrics, start.number, None);
     let log = LogBuffer::new(start.log, active.served.snapshot.plan.log.format);
     let worker = Rc::new(Worker::new(start.shared, active, log));
@@ -84,6 +83,7 @@ async fn serve(start: Start, mut orders: UnboundedReceiver<Order>) {
         }
     }
     worker.log.borrow_mut().flush();
+    worker.connections.get()
 }
 
 fn install(served: Served, number: usize, worker: &Rc<Worker>) {

@@ -50,6 +50,8 @@ pub(crate) fn run(
     let gate = Gate::start(served, &bound, Some(log.clone()), threads)
         .map_err(|error| Failure::refused(content::chain(&error)))?;
     greeting::greet(&plan, &bound, threads);
+    // A listener that is open anywhere takes connections, which nobody would serve once the gate is ending.
+    drop(bound);
     let drain = plan.limits.drain_timeout;
     let running = Arc::new(Running::new(origin, plan, content, listeners, gate, log, threads, signals));
     let admin = Server::start(&places.admin_socket, Arc::clone(&running) as Arc<_>)?;

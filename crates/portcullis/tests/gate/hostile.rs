@@ -1,6 +1,8 @@
 //! Instances that misbehave: the client sees an honest failure, the pool stays clean, and the log says who failed how.
 
 use crate::running::{Gate, Setup, free_address, request};
+use std::io::Write;
+use std::net::TcpListener;
 use testkit::strict::Broken;
 use testkit::{Recording, Scripted, Step, eventually};
 
@@ -22,6 +24,12 @@ fn saw(gate: &Gate, head: &str) -> Saw {
     }
 }
 
+/// Sites `0.test`, `1.test` and so on, one before each instance.
+fn sites<'a>(apps: impl Iterator<Item = &'a Scripted>) -> String {
+    let lines = apps.enumerate().map(|(number, app)| format!("\"http://{number}.test\" = \"{}\"\n", app.address()));
+    "[site]\n".to_owned() + &lines.collect::<String>()
+}
+
 fn head(fields: &str) -> String {
     format!("HTTP/1.1 200 OK\r\n{fields}\r\n")
 }
@@ -30,7 +38,7 @@ fn head(fields: &str) -> String {
 fn responses_with_two_readings_become_502() {
     let many: String = (0..101).map(|number| format!("X-{number}: 1\r\n")).collect();
     let long = format!("X: {}\r\n", "a".repeat(17 << 10));
-    for (what, answer) in [
+    let cases = [
         ("both lengths", head("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n") + "0\r\n\r\n"),
         ("two lengths", head("Content-Length: 5\r\nContent-Length: 6\r\n") + "hello!"),
         ("the same length twice", head("Content-Length: 5\r\nContent-Length: 5\r\n") + "hello"),
@@ -57,11 +65,12 @@ fn responses_with_two_readings_become_502() {
         ("an endless head", "HTTP/1.1 200 ".to_owned() + &"a".repeat(1 << 20)),
         ("half a head", "HTTP/1.1 200 OK\r\nContent-Le".to_owned()),
         ("nothing", String::new()),
-    ] {
-        let app = Scripted::answering(answer);
-        let gate = Gate::before(app.address());
+    ];
+    let apps = cases.map(|(what, answer)| (what, Scripted::answering(answer)));
+    let gate = Gate::up(&sites(apps.iter().map(|(_, app)| app)));
+    for (number, (what, _)) in apps.iter().enumerate() {
         let mut client = gate.raw();
-        client.send(request("GET", "/", ""));
+        client.send(format!("GET /{number} HTTP/1.1\r\nHost: {number}.test\r\n\r\n"));
         let response = loop {
             let response = client.response("GET");
             if response.status >= 200 {
@@ -69,18 +78,21 @@ fn responses_with_two_readings_become_502() {
             }
         };
         assert_eq!((response.status, response.value("connection").as_deref()), (502, Some("close")), "{what}");
-        let id = response.value("x-request-id").unwrap();
-        assert!(response.text().contains(&id), "{what}");
-        let line = &gate.log(1)[0];
-        assert_eq!((line["id"].as_str(), line["status"].as_u64()), (Some(id.as_str()), Some(502)), "{what}");
-        assert_eq!(line["instance"], app.address().to_string(), "{what}");
+        assert!(response.text().contains(&response.value("x-request-id").unwrap()), "{what}");
+    }
+    let lines = gate.log(apps.len());
+    for (number, (what, app)) in apps.iter().enumerate() {
+        let path = format!("/{number}");
+        let line = lines.iter().find(|line| line["path"] == path).unwrap_or_else(|| panic!("{what} is logged"));
+        assert_eq!((line["instance"].as_str(), line["status"].as_u64()), (Some(app.address().to_string().as_str()), Some(502)), "{what}");
         assert!(line["error"].as_str().is_some_and(|error| error.contains(':')), "{what}: {line}");
+        assert_eq!(line["id"].as_str().map(str::len), Some(16), "{what}");
     }
 }
 
 #[test]
 fn a_response_that_breaks_off_never_looks_complete() {
-    for (what, answer) in [
+    let cases = [
         ("a short body", head("Content-Length: 10\r\n") + "hello"),
         ("no body at all", head("Content-Length: 10\r\n")),
         ("chunks without an end", head("Transfer-Encoding: chunked\r\n") + "5\r\nhello\r\n"),
@@ -90,16 +102,17 @@ fn a_response_that_breaks_off_never_looks_complete() {
         ("a chunk that is longer than it says", head("Transfer-Encoding: chunked\r\n") + "5\r\nhelloxx\r\n0\r\n\r\n"),
         ("a chunk size beyond bounds", head("Transfer-Encoding: chunked\r\n") + "5\r\nhello\r\nfffffffffffffffff\r\n"),
         ("a trailer that frames", head("Transfer-Encoding: chunked\r\n") + "5\r\nhello\r\n0\r\nContent-Length: 5\r\n\r\n"),
-    ] {
-        let app = Scripted::answering(answer);
-        let gate = Gate::before(app.address());
+    ];
+    let apps = cases.map(|(what, answer)| (what, Scripted::answering(answer)));
+    let gate = Gate::up(&sites(apps.iter().map(|(_, app)| app)));
+    for (number, (what, _)) in apps.iter().enumerate() {
         for version in ["HTTP/1.1", "HTTP/1.0"] {
-            let asked = format!("GET / {version}\r\nHost: a.test\r\n\r\n");
+            let asked = format!("GET / {version}\r\nHost: {number}.test\r\n\r\n");
             assert!(matches!(saw(&gate, &asked), Saw::BrokenOff | Saw::Whole(502)), "{what}, {version}");
         }
-        for line in gate.log(2) {
-            assert!(line["error"].is_string(), "{what}: {line}");
-        }
+    }
+    for line in gate.log(apps.len() * 2) {
+        assert!(line["error"].is_string(), "{line}");
     }
 }
 
@@ -126,22 +139,31 @@ fn bytes_beyond_a_response_are_never_the_answer_to_the_next_request() {
         ("without body", "HTTP/1.1 204 No Content\r\n\r\n".to_owned()),
         ("not modified", "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n".to_owned()),
     ] {
-        for at_once in [true, false] {
-            let mut script = vec![Step::ReadHead];
-            if at_once {
-                script.push(Step::Send((first.clone() + evil).into_bytes()));
-            } else {
-                script.extend([Step::Send(first.clone().into_bytes()), Step::Send(evil.into())]);
-            }
-            script.push(Step::ReadAll);
-            let app = Scripted::start_each(vec![script, vec![Step::ReadHead, Step::Send(next.clone()), Step::ReadAll]]);
-            let gate = Setup { threads: 1, ..Setup::default() }.up(&format!("[site]\n\"http://a.test\" = \"{}\"\n", app.address()));
-            let mut client = gate.raw();
-            assert!(client.get("a.test", "/").status < 400, "{what}");
-            // What comes on its own is there before the next request is: the loopback keeps the order.
-            assert_eq!(client.get("a.test", "/").text(), "next", "{what}, at once: {at_once}");
-        }
+        let script = vec![Step::ReadHead, Step::Send((first + evil).into_bytes()), Step::ReadAll];
+        let app = Scripted::start_each(vec![script, vec![Step::ReadHead, Step::Send(next.clone()), Step::ReadAll]]);
+        let gate = Setup { threads: 1, ..Setup::default() }.up(&format!("[site]\n\"http://a.test\" = \"{}\"\n", app.address()));
+        let mut client = gate.raw();
+        assert!(client.get("a.test", "/").status < 400, "{what}");
+        assert_eq!(client.get("a.test", "/").text(), "next", "{what}");
     }
+}
+
+#[test]
+fn bytes_on_an_idle_connection_are_never_the_answer_to_the_next_request() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let gate = Setup { threads: 1, ..Setup::default() }
+        .up(&format!("[site]\n\"http://a.test\" = \"{}\"\n", listener.local_addr().unwrap()));
+    let mut client = gate.raw();
+    client.send(request("GET", "/", ""));
+    let (mut first, _) = listener.accept().unwrap();
+    first.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap();
+    assert_eq!(client.response("GET").status, 204);
+    // On the loopback, what is written is received before the write returns.
+    first.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nEVIL").unwrap();
+    client.send(request("GET", "/", ""));
+    let (mut second, _) = listener.accept().unwrap();
+    second.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnext").unwrap();
+    assert_eq!(client.response("GET").text(), "next");
 }
 
 #[test]

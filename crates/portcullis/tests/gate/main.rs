@@ -8,6 +8,9 @@
 mod running;
 
 mod bodies;
+mod compression;
+mod files;
+mod handshakes;
 mod hostile;
 mod identity;
 mod instances;

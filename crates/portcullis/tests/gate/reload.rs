@@ -1,1 +1,202 @@
-//! TODO
+//! Changing a running gate, and ending it: no request that is in flight is lost.
+
+use crate::running::{Gate, Hello, Setup, free_address, request};
+use crate::tunnel::Open;
+use rustix::process::Signal;
+use std::fs;
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+use testkit::{Raw, eventually};
+
+fn fixed(text: &str) -> String {
+    format!("[site.\"http://a.test\".routes]\n\"/\" = {{ respond = \"{text}\" }}\n")
+}
+
+#[test]
+fn a_new_route_takes_effect_on_open_connections() {
+    let gate = Gate::up(&fixed("one"));
+    let mut clients: Vec<Raw> = (0..8).map(|_| gate.raw()).collect();
+    for client in &mut clients {
+        assert_eq!(client.get("a.test", "/").text(), "one");
+    }
+    gate.reload(&fixed("two"));
+    for client in &mut clients {
+        eventually("the new text", || (client.get("a.test", "/").text() == "two").then_some(()));
+    }
+}
+
+#[test]
+fn a_bad_file_keeps_the_old_configuration_and_says_why() {
+    let gate = Gate::up(&fixed("old"));
+    for (bad, reason) in [
+        ("[sit]\n", "sit"),
+        ("[site]\n\"http://a.test\" = \"nowhere\"\n", "nowhere"),
+        ("[site.\"http://a.test\".routes]\n\"/\" = { respond = \"x\", redirect = \"/\" }\n", "redirect"),
+        ("not TOML", "TOML"),
+        ("[site.\"http://a.test\"]\nservice = \"localhost:1\"\nmaintenance = \"missing.html\"\n", "missing.html"),
+    ] {
+        gate.write(bad);
+        let done = gate.ask(&["reload"]);
+        let said = done.stdout.clone() + &done.stderr;
+        assert_eq!(done.code(), 1, "{bad}: {said}");
+        assert!(said.contains(reason) || reason == "TOML", "{bad}: {said}");
+        assert_eq!(gate.get("a.test", "/").text(), "old", "{bad}");
+    }
+    fs::remove_file(gate.folder.join("portcullis.toml")).unwrap();
+    assert_ne!(gate.ask(&["reload"]).code(), 0);
+    assert_eq!(gate.get("a.test", "/").text(), "old");
+    gate.reload(&fixed("new"));
+    eventually("the new text", || (gate.get("a.test", "/").text() == "new").then_some(()));
+}
+
+#[test]
+fn sighup_reloads_as_well() {
+    let gate = Gate::up(&fixed("one"));
+    gate.write(&fixed("two"));
+    gate.signal(Signal::HUP);
+    eventually("the new text", || (gate.get("a.test", "/").text() == "two").then_some(()));
+}
+
+#[test]
+fn listeners_come_and_go_with_the_file() {
+    let gate = Gate::up(&fixed("old"));
+    let further = free_address();
+    let port = further.port();
+    gate.reload(&(fixed("old") + &format!("[site.\"http://b.test:{port}\".routes]\n\"/\" = {{ respond = \"further\" }}\n")));
+    eventually("the further port", || TcpStream::connect(further).ok());
+    let mut client = Raw::connect(further);
+    assert_eq!(client.get("b.test", "/").text(), "further");
+    assert_eq!(client.get("a.test", "/").status, 421, "a site of another port");
+    gate.reload(&fixed("old"));
+    eventually("the end of the further port", || TcpStream::connect(further).is_err().then_some(()));
+    assert_eq!(client.get("b.test", "/").status, 421, "an open connection sees the new sites");
+    assert_eq!(gate.get("a.test", "/").text(), "old");
+}
+
+#[test]
+fn a_port_that_is_taken_refuses_the_reload() {
+    let gate = Gate::up(&fixed("old"));
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    gate.write(&format!("[site.\"http://b.test:{port}\".routes]\n\"/\" = {{ respond = \"new\" }}\n"));
+    let done = gate.ask(&["reload"]);
+    assert_eq!(done.code(), 1, "{}{}", done.stdout, done.stderr);
+    assert!(done.stderr.contains(&format!("cannot listen on 127.0.0.1:{port}")), "{}", done.stderr);
+    assert_eq!(gate.get("a.test", "/").text(), "old");
+}
+
+/// How often the gate is reloaded under load; the long run sets it to 1000.
+fn reloads() -> usize {
+    std::env::var("PORTCULLIS_TEST_RELOADS").ok().and_then(|text| text.parse().ok()).unwrap_or(200)
+}
+
+#[test]
+fn reloads_under_load_lose_no_request() {
+    let hello = Hello::start("app");
+    let version = |number: usize| {
+        format!(
+            "[service.app]\ninstances = [\"{}\"]\n\
+             [site.\"http://a.test\"]\nservice = \"app\"\nresponse_headers = {{ set = {{ X-Version = \"{number}\" }} }}\n",
+            hello.address
+        )
+    };
+    let gate = Gate::up(&version(0));
+    let mut socket = Open::new(&gate, "a.test");
+    let (stop, answered) = (AtomicBool::new(false), AtomicUsize::new(0));
+    thread::scope(|scope| {
+        for worker in 0..3 {
+            let (gate, stop, answered) = (&gate, &stop, &answered);
+            scope.spawn(move || {
+                let mut client = gate.raw();
+                let mut newest = 0;
+                while !stop.load(Ordering::Relaxed) {
+                    if worker == 2 {
+                        client = gate.raw();
+                    }
+                    let response = client.get("a.test", "/static256");
+                    assert_eq!((response.status, response.body.len()), (200, 256));
+                    let version: usize = response.value("x-version").unwrap().parse().unwrap();
+                    assert!(worker == 2 || version >= newest, "version {version} after {newest}");
+                    newest = version;
+                    answered.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        for number in 1..=reloads() {
+            gate.reload_quickly(&version(number));
+            socket.echoes(b"still here");
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    assert!(answered.load(Ordering::Relaxed) > reloads(), "{answered:?}");
+    eventually("the last version", || {
+        (gate.get("a.test", "/").value("x-version") == Some(reloads().to_string())).then_some(())
+    });
+    let status: serde_json::Value = serde_json::from_str(&gate.ask(&["status", "--json"]).stdout).unwrap();
+    assert_eq!(status["reloads"], reloads());
+}
+
+#[test]
+fn the_end_waits_for_requests_in_flight_and_for_nothing_else() {
+    let hello = Hello::start("app");
+    let gate = Setup { threads: 2, ..Setup::default() }.up(&format!("[site]\n\"http://a.test\" = \"{}\"\n", hello.address));
+    let (mut idle, mut busy, mut fresh) = (gate.raw(), gate.raw(), gate.raw());
+    assert_eq!(idle.get("a.test", "/").status, 200);
+    busy.send(request("GET", "/delay/700", ""));
+    assert!(busy.is_silent_for(Duration::from_millis(200)), "it is in flight");
+    let started = Instant::now();
+    gate.signal(Signal::TERM);
+    assert_eq!(idle.rest(), b"", "an idle connection ends at once");
+    assert_eq!(fresh.rest(), b"", "and so does one that has not said anything");
+    assert!(started.elapsed() < Duration::from_millis(450), "{:?}", started.elapsed());
+    let response = busy.response("GET");
+    assert_eq!((response.status, response.value("connection").as_deref()), (200, Some("close")));
+    assert!(TcpStream::connect(gate.http).is_err(), "nobody new is taken");
+    let (finished, log) = gate.finish();
+    assert_eq!(finished.code(), 0, "{}", finished.stderr);
+    assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
+    assert_eq!(log.lines().count(), 2, "the log is complete: {log}");
+}
+
+#[test]
+fn the_end_has_a_deadline() {
+    let hello = Hello::start("app");
+    let gate = Gate::up(&format!("[site]\n\"http://a.test\" = \"{}\"\n[limits]\ndrain_timeout = \"500ms\"\n", hello.address));
+    let mut busy = gate.raw();
+    busy.send(request("GET", "/hang", ""));
+    assert!(busy.is_silent_for(Duration::from_millis(200)), "it is in flight");
+    let started = Instant::now();
+    gate.signal(Signal::TERM);
+    let (finished, _) = gate.finish();
+    assert_eq!(finished.code(), 0, "{}", finished.stderr);
+    let took = started.elapsed();
+    assert!((Duration::from_millis(400)..Duration::from_secs(3)).contains(&took), "{took:?}");
+    assert!(finished.stderr.contains("1 connections were cut") || finished.stderr.contains("cut"), "{}", finished.stderr);
+}
+
+#[test]
+fn a_websocket_is_cut_at_the_deadline_of_the_end() {
+    let hello = Hello::start("app");
+    let gate = Gate::up(&format!("[site]\n\"http://a.test\" = \"{}\"\n[limits]\ndrain_timeout = \"700ms\"\n", hello.address));
+    let mut socket = Open::new(&gate, "a.test");
+    gate.signal(Signal::TERM);
+    eventually("the end of the listener", || TcpStream::connect(gate.http).is_err().then_some(()));
+    socket.echoes(b"still here");
+    let (finished, _) = gate.finish();
+    assert_eq!(finished.code(), 0, "{}", finished.stderr);
+}
+
+#[test]
+fn sigusr1_opens_the_log_anew() {
+    let gate = Gate::up(&fixed("text"));
+    gate.get("a.test", "/first");
+    assert_eq!(gate.log(1)[0]["path"], "/first");
+    fs::rename(gate.folder.join("access.log"), gate.folder.join("old.log")).unwrap();
+    gate.signal(Signal::USR1);
+    eventually("the new file", || gate.folder.join("access.log").exists().then_some(()));
+    gate.get("a.test", "/second");
+    assert_eq!(gate.log(1)[0]["path"], "/second");
+    assert_eq!(fs::read_to_string(gate.folder.join("old.log")).unwrap().lines().count(), 1);
+}

@@ -30,7 +30,7 @@ impl Default for Setup {
 
 /// A gate that runs until the value goes away.
 pub(crate) struct Gate {
-    pub(crate) program: Program,
+    program: Option<Program>,
     pub(crate) folder: Folder,
     pub(crate) http: SocketAddr,
     pub(crate) https: SocketAddr,
@@ -51,7 +51,12 @@ impl Gate {
 
     /// Starts a gate that forwards every request of plain HTTP to one address.
     pub(crate) fn before(instance: SocketAddr) -> Self {
-        Self::any_host(&format!("service = \"{instance}\"\n"))
+        Self::before_target(&instance.to_string())
+    }
+
+    /// Starts a gate that forwards every request of plain HTTP to one target.
+    pub(crate) fn before_target(target: &str) -> Self {
+        Self::any_host(&format!("service = \"{target}\"\n"))
     }
 
     /// A raw connection to the port of plain HTTP.
@@ -75,6 +80,16 @@ impl Gate {
             .finish()
     }
 
+    fn program(&self) -> &Program {
+        self.program.as_ref().expect("it was not waited for")
+    }
+
+    /// Waits until the gate ends by itself; with its access log.
+    pub(crate) fn finish(mut self) -> (Finished, String) {
+        let finished = self.program.take().expect("it was not waited for").finish();
+        (finished, self.log_text())
+    }
+
     /// Writes another configuration; `[listen]` and `[log]` stay.
     pub(crate) fn write(&self, configuration: &str) {
         self.folder.write("portcullis.toml", self.head.clone() + &self.with_ports(configuration));
@@ -87,8 +102,24 @@ impl Gate {
         assert_eq!(done.code(), 0, "{}{}", done.stdout, done.stderr);
     }
 
+    /// The same without a command: a request to the admin socket.
+    pub(crate) fn reload_quickly(&self, configuration: &str) {
+        self.write(configuration);
+        let mut admin = Raw::connect_unix(&self.folder.join("state/admin/socket"));
+        admin.send("POST /reload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n");
+        let response = admin.response("POST");
+        assert_eq!(response.status, 200, "{}", response.text());
+    }
+
+    /// The value of the metric whose line has all of these words in it.
+    pub(crate) fn metric(&self, words: &[&str]) -> f64 {
+        let metrics = self.ask(&["status", "--metrics"]).stdout;
+        let line = metrics.lines().find(|line| !line.starts_with('#') && words.iter().all(|word| line.contains(word)));
+        line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or_else(|| panic!("{words:?} in {metrics}"))
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
-        self.program.signal(signal);
+        self.program().signal(signal);
     }
 
     /// Everything in the access log.
@@ -106,13 +137,24 @@ impl Gate {
 
     /// The resident memory in bytes.
     pub(crate) fn memory(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.program.id())).unwrap();
+        let status = fs::read_to_string(format!("/proc/{}/status", self.program().id())).unwrap();
         let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
         line.split_ascii_whitespace().nth(1).unwrap().parse::<u64>().unwrap() << 10
     }
 
     fn with_ports(&self, configuration: &str) -> String {
         with_ports(configuration, self.http, self.https)
+    }
+}
+
+impl Drop for Gate {
+    /// No test may make the gate say that it has a bug.
+    fn drop(&mut self) {
+        if let Some(program) = &self.program
+            && !std::thread::panicking()
+        {
+            assert!(!program.stderr().contains("internal error"), "{}", program.stderr());
+        }
     }
 }
 
@@ -145,7 +187,7 @@ impl Setup {
             let up = std::os::unix::net::UnixStream::connect(&socket).is_ok();
             (taken || up).then_some(up)
         });
-        is_up.then_some(Gate { program, folder, http, https, head })
+        is_up.then_some(Gate { program: Some(program), folder, http, https, head })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::running::{Gate, Setup};
 use std::process::Command;
-use testkit::Recording;
+use testkit::{Answer, Recording};
 
 #[test]
 fn a_site_is_served_over_https_and_redirected_from_http() {
@@ -94,7 +94,11 @@ fn hosts_with_two_readings_are_refused_and_the_connection_ends() {
 #[test]
 fn a_connection_opened_for_one_name_does_not_serve_another_certificate() {
     let (a, b) = (Recording::start(), Recording::start());
-    let gate = Gate::up(&format!("[site]\n\"a.test\" = \"{}\"\n\"b.test\" = \"{}\"\n", a.address(), b.address()));
+    let gate = Gate::up(&format!(
+        "[site]\n\"a.test\" = \"{0}\"\n\"b.test\" = \"{1}\"\n\"*.w.test\" = \"{1}\"\n",
+        a.address(),
+        b.address()
+    ));
     let tls = gate.tls();
     for (name, host, status) in [
         ("a.test", "a.test", 200),
@@ -103,6 +107,9 @@ fn a_connection_opened_for_one_name_does_not_serve_another_certificate() {
         ("b.test", "a.test", 421),
         ("b.test", "b.test", 200),
         ("a.test", "c.test", 421),
+        ("x.w.test", "x.w.test", 200),
+        ("x.w.test", "y.w.test", 200),
+        ("x.w.test", "a.test", 421),
     ] {
         assert_eq!(tls.connect(gate.https, name).get(host, "/").status, status, "{name} {host}");
     }
@@ -159,4 +166,87 @@ fn handlers_answer_as_the_documentation_says() {
     let refused = gate.raw().send(crate::running::request("POST", "/only/a", "Content-Length: 0\r\n")).response("POST");
     assert_eq!(refused.value("allow").as_deref(), Some("GET, HEAD, PUT"));
     assert_eq!(app.problems(), [""; 0]);
+}
+
+#[test]
+fn fields_of_one_connection_stay_on_it() {
+    let app = Recording::answering(|_| {
+        Answer::raw(
+            "HTTP/1.1 200 OK\r\nConnection: close, X-Hop\r\nX-Hop: 1\r\nKeep-Alive: timeout=5\r\nProxy-Connection: close\r\n\
+             Upgrade: h2c\r\nTrailer: X-T\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\nServer: app\r\nX-Kept: 3\r\nContent-Length: 2\r\n\r\nok",
+        )
+        .then_close()
+    });
+    let gate = Setup { threads: 1, ..Setup::default() }.up(&format!(
+        "[site.\":{{http}}\"]\nservice = \"{}\"\nresponse_headers = {{ set = {{ X-Added = \"{{host}}\" }}, remove = [\"Server\"] }}\n",
+        app.address()
+    ));
+    let mut client = gate.raw();
+    for _ in 0..3 {
+        let response = client.get("a.test", "/");
+        for gone in ["connection", "x-hop", "keep-alive", "proxy-connection", "upgrade", "server", "transfer-encoding"] {
+            assert!(response.values(gone).is_empty(), "{gone}: {:?}", response.values(gone));
+        }
+        assert_eq!(response.values("set-cookie"), ["a=1", "b=2"]);
+        assert_eq!(response.values("x-added"), ["a.test"]);
+        assert_eq!((response.values("x-kept").len(), response.values("date").len()), (1, 1));
+    }
+    assert_eq!(app.connections(), 3, "each was ended by the instance, and the client's lives on");
+}
+
+#[test]
+fn pages_and_hsts_are_as_documented() {
+    let setup = Setup { files: &[("404.html", "<h1>lost</h1>"), ("sorry.html", "<h1>sorry</h1>"), ("down.html", "<h1>down</h1>")], ..Setup::default() };
+    let gate = setup.up(
+        "[site.\"a.test\"]\nhsts = { max_age = \"1y\", include_subdomains = true }\n\
+         error_pages = { \"404\" = \"404.html\", \"5xx\" = \"sorry.html\" }\n\
+         routes = { \"/fixed\" = { respond = \"fixed\" }, \"/dead\" = \"127.0.0.1:1\" }\n\
+         [site.\"http://m.test\"]\nservice = \"127.0.0.1:1\"\nmaintenance = \"down.html\"\n",
+    );
+    let tls = gate.tls();
+    for (target, status, text) in [("/fixed", 200, "fixed"), ("/none", 404, "<h1>lost</h1>"), ("/dead", 502, "<h1>sorry</h1>")] {
+        let response = tls.connect(gate.https, "a.test").get("a.test", target);
+        assert_eq!((response.status, response.text().as_str()), (status, text));
+        let hsts = response.value("strict-transport-security");
+        assert_eq!(hsts.as_deref(), Some("max-age=31536000; includeSubDomains"), "{target}");
+    }
+    assert_eq!(gate.get("a.test", "/fixed").value("strict-transport-security"), None, "not over plain HTTP");
+    let down = gate.get("m.test", "/whatever");
+    assert_eq!((down.status, down.text().as_str()), (503, "<h1>down</h1>"));
+    assert!(down.value("retry-after").is_some());
+}
+
+#[test]
+fn answers_of_our_own_to_head_have_no_body_and_the_connection_goes_on() {
+    let gate = Gate::up("[site.\"http://a.test\".routes]\n\"/fixed\" = { respond = \"fixed\" }\n\"/go\" = { redirect = \"/\" }\n");
+    let mut client = gate.raw();
+    for (target, status) in [("/fixed", 200), ("/none", 404), ("/go", 308), ("/fixed", 200)] {
+        let response = client.send(crate::running::request("HEAD", target, "")).response("HEAD");
+        assert_eq!(response.status, status, "{target}");
+        assert_ne!(response.value("content-length").as_deref(), Some("0"), "{target}");
+        assert_eq!(client.get("a.test", "/fixed").text(), "fixed");
+    }
+}
+
+#[test]
+fn the_wrong_protocol_on_a_port_is_refused_at_once() {
+    let gate = Gate::up("[site.\"a.test\".routes]\n\"/\" = { respond = \"a\" }\n");
+    for bytes in [
+        &b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n"[..],
+        b"\x16\x03\x01\x00\x05hello",
+        b"\x16\x03\x01\x00\x04\x01\x00\x00\x00",
+        b"\x17\x03\x03\x00\x05hello",
+        b"\x15\x03\x03\x00\x02\x02\x28",
+        b"\x80\x2e\x01\x03\x01",
+        b"\x16\x03\x01\xff\xff",
+    ] {
+        let mut client = testkit::Raw::connect(gate.https);
+        let told = client.send(bytes).end_sending().rest();
+        // Nothing, or an alert and nothing else.
+        assert!(told.is_empty() || (told[0] == 0x15 && told.len() == 7), "{}: {}", bytes.escape_ascii(), told.escape_ascii());
+    }
+    assert!(gate.tls().try_connect(gate.http, "a.test").is_err());
+    let failed = gate.metric(&["failed_handshakes"]);
+    assert!((failed - 7.0).abs() < f64::EPSILON, "{failed}");
+    assert_eq!(gate.tls().connect(gate.https, "a.test").get("a.test", "/").text(), "a");
 }

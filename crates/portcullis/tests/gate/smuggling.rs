@@ -92,7 +92,9 @@ fn a_body_belongs_to_its_request_whatever_the_method_and_the_expectation() {
                 }
                 let passes = expect.is_empty() || expect == "Expect: 100-continue\r\n";
                 assert_eq!(first.status, if passes { 200 } else { 417 }, "{what}");
-                let second = responses(&client.rest());
+                // What is refused has no method that could be trusted, so its answer has a body even after HEAD.
+                let rest = client.rest();
+                let second = if first.status == 417 && method == "HEAD" { Vec::new() } else { responses(&rest) };
                 let seen = app.requests().split_off(before);
                 let targets: Vec<&str> = seen.iter().map(|one| one.target.as_str()).collect();
                 if passes {
