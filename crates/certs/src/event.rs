@@ -146,7 +146,9 @@ impl Event {
             Self::FilesBroken { error, .. } => Some(error.hint()),
             Self::FilesProblem { problem, .. } => Some(problem.hint()),
             Self::Shadowed { .. } => Some("give both sites the same certificate".into()),
-            Self::AuthorityMade { .. } => Some("portcullis cert trust makes this machine trust it".into()),
+            Self::AuthorityMade { .. } => {
+                Some("`portcullis cert trust --install` makes this machine trust it".into())
+            }
             Self::AuthorityFailed(error) => Some(error.hint()),
             Self::NotKept { error, .. } => Some(error.hint()),
             Self::PublicName { .. } => {

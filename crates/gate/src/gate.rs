@@ -85,6 +85,10 @@ impl Gate {
         threads: usize,
     ) -> Result<Self, StartError> {
         let shared = Arc::new(shared(&content.snapshot.plan, listeners));
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "only the operator and the names speak here, and rarely"
+        )]
         let channels: Vec<_> = (0..threads.max(1)).map(|_| unbounded_channel()).collect();
         let orders: Vec<UnboundedSender<Order>> = channels.iter().map(|(sender, _)| sender.clone()).collect();
         let names = Names::start(telling(orders.clone())).map_err(StartError::Thread)?;
@@ -171,7 +175,8 @@ fn real_ports(listeners: &[Listener]) -> HashMap<u16, u16> {
 /// The limits of connections in total and per address.
 fn connection_limits(plan: &Plan) -> (usize, usize) {
     let derived = || {
-        let descriptors = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(65_536);
+        let descriptors =
+            rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(65_536);
         // A request may need one more descriptor, for its instance or its file.
         usize::try_from(descriptors.saturating_sub(RESERVED_DESCRIPTORS) / 2).unwrap_or(usize::MAX).max(16)
     };

@@ -14,7 +14,8 @@ use std::time::Duration;
 
 /// Upper bounds of the buckets of latencies, in microseconds.
 const BUCKETS: [u64; 14] = [
-    250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 5_000_000, 30_000_000,
+    250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 5_000_000,
+    30_000_000,
 ];
 
 /// A counter that one thread writes and others read.
@@ -164,28 +165,61 @@ impl Collector for Snapshot {
         let metrics = &self.shared.metrics;
         let sites = metrics.sites.lock().unwrap_or_else(PoisonError::into_inner);
         let services = metrics.services.lock().unwrap_or_else(PoisonError::into_inner);
-        encode_requests(&mut encoder, "requests", "Requests answered", "site", &sites, |site| &site.by_class)?;
-        encode_sums(&mut encoder, "received_bytes", "Bytes of requests", "site", &sites, |site| &site.bytes_in)?;
-        encode_sums(&mut encoder, "sent_bytes", "Bytes of responses", "site", &sites, |site| &site.bytes_out)?;
+        encode_requests(&mut encoder, "requests", "Requests answered", "site", &sites, |site| {
+            &site.by_class
+        })?;
+        encode_sums(&mut encoder, "received_bytes", "Bytes of requests", "site", &sites, |site| {
+            &site.bytes_in
+        })?;
+        encode_sums(&mut encoder, "sent_bytes", "Bytes of responses", "site", &sites, |site| {
+            &site.bytes_out
+        })?;
         encode_latencies(&mut encoder, "request_duration_seconds", "site", &sites, |site| &site.latencies)?;
-        encode_requests(&mut encoder, "service_requests", "Requests forwarded", "service", &services, |it| {
-            &it.by_class
-        })?;
-        encode_sums(&mut encoder, "service_retries", "Requests sent once more", "service", &services, |it| &it.retries)?;
-        encode_sums(&mut encoder, "service_connect_failures", "Connections not opened", "service", &services, |it| {
-            &it.connect_failures
-        })?;
+        encode_requests(
+            &mut encoder,
+            "service_requests",
+            "Requests forwarded",
+            "service",
+            &services,
+            |it| &it.by_class,
+        )?;
+        encode_sums(
+            &mut encoder,
+            "service_retries",
+            "Requests sent once more",
+            "service",
+            &services,
+            |it| &it.retries,
+        )?;
+        encode_sums(
+            &mut encoder,
+            "service_connect_failures",
+            "Connections not opened",
+            "service",
+            &services,
+            |it| &it.connect_failures,
+        )?;
         encode_latencies(&mut encoder, "service_duration_seconds", "service", &services, |it| &it.latencies)?;
         let connections = ConstGauge::new(i64::try_from(self.gauges.connections).unwrap_or(i64::MAX));
-        let described = encoder.encode_descriptor("connections", "Open client connections", None, MetricType::Gauge)?;
+        let described =
+            encoder.encode_descriptor("connections", "Open client connections", None, MetricType::Gauge)?;
         connections.encode(described)?;
         for (name, help, value) in [
-            ("refused_connections", "Connections above the limit of an address", &metrics.refused_connections),
+            (
+                "refused_connections",
+                "Connections above the limit of an address",
+                &metrics.refused_connections,
+            ),
             ("failed_handshakes", "TLS handshakes that failed", &metrics.failed_handshakes),
         ] {
             encode_one(&mut encoder, name, help, value.load(Ordering::Relaxed))?;
         }
-        encode_one(&mut encoder, "access_log_lost_lines", "Lines of the access log that were lost", self.gauges.log_lost)
+        encode_one(
+            &mut encoder,
+            "access_log_lost_lines",
+            "Lines of the access log that were lost",
+            self.gauges.log_lost,
+        )
     }
 }
 
@@ -205,7 +239,8 @@ fn encode_requests<T>(
     for (value, threads) in all {
         for class in 1..6 {
             let count: u64 = threads.values().map(|thread| of(thread)[class].get()).sum();
-            let labels = [(label, value.as_str()), ("status", ["", "1xx", "2xx", "3xx", "4xx", "5xx"][class])];
+            let labels =
+                [(label, value.as_str()), ("status", ["", "1xx", "2xx", "3xx", "4xx", "5xx"][class])];
             if count > 0 {
                 ConstCounter::new(count).encode(family.encode_family(&labels)?)?;
             }
@@ -237,7 +272,8 @@ fn encode_latencies<T>(
     all: &ByName<T>,
     of: impl Fn(&T) -> &Latencies,
 ) -> fmt::Result {
-    let mut family = encoder.encode_descriptor(name, "How long requests took", None, MetricType::Histogram)?;
+    let mut family =
+        encoder.encode_descriptor(name, "How long requests took", None, MetricType::Histogram)?;
     for (value, threads) in all {
         let labels = [(label, value.as_str())];
         let encoder: MetricEncoder<'_> = family.encode_family(&labels)?;
@@ -246,7 +282,10 @@ fn encode_latencies<T>(
     Ok(())
 }
 
-fn encode_histogram<'l>(mut encoder: MetricEncoder<'_>, threads: impl Iterator<Item = &'l Latencies>) -> fmt::Result {
+fn encode_histogram<'l>(
+    mut encoder: MetricEncoder<'_>,
+    threads: impl Iterator<Item = &'l Latencies>,
+) -> fmt::Result {
     let (mut counts, mut sum) = ([0; BUCKETS.len() + 1], 0);
     for thread in threads {
         for (count, bucket) in counts.iter_mut().zip(&thread.buckets) {

@@ -28,6 +28,7 @@ pub(crate) struct Names {
 impl Names {
     /// Starts the thread. `listener` is called on it.
     pub(crate) fn start(listener: Listener) -> io::Result<Self> {
+        #[expect(clippy::disallowed_methods, reason = "only reloads speak here")]
         let (wanted, orders) = unbounded_channel();
         let known = Arc::new(Mutex::new(HashMap::new()));
         let theirs = Arc::clone(&known);
@@ -64,7 +65,8 @@ async fn resolve_all(
     let mut schedule: HashMap<String, Schedule> = HashMap::new();
     let mut resolver = None;
     loop {
-        let due = schedule.iter().min_by_key(|(_, entry)| entry.due).map(|(name, entry)| (name.clone(), entry.due));
+        let due =
+            schedule.iter().min_by_key(|(_, entry)| entry.due).map(|(name, entry)| (name.clone(), entry.due));
         let sleep = async {
             match &due {
                 Some((_, due)) => tokio::time::sleep_until((*due).into()).await,
@@ -133,7 +135,8 @@ async fn ask(
     if addresses.is_empty() {
         return None;
     }
-    let former = known.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), addresses.clone());
+    let former =
+        known.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), addresses.clone());
     if former.as_ref() != Some(&addresses) {
         listener(name, &addresses);
     }

@@ -103,8 +103,7 @@ pub(crate) struct Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.connections.total.fetch_sub(1, Ordering::Relaxed);
-        let mut counts =
-            self.connections.shard(self.client).lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.connections.shard(self.client).lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = counts.get_mut(&self.client) {
             *count = count.saturating_sub(1);
             if *count == 0 {

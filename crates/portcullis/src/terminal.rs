@@ -35,7 +35,9 @@ pub(crate) fn print_json(value: &serde_json::Value) -> Result<(), Failure> {
 
 /// Writes what is not data, as it is, to standard error. There is nobody left to tell when that fails.
 pub(crate) fn say(text: impl Display) {
-    let _ = write!(anstream::stderr().lock(), "{text}");
+    // Made first and written at once, so that lines of several processes do not mix either.
+    let text = text.to_string();
+    let _ = anstream::stderr().lock().write_all(text.as_bytes());
 }
 
 /// Writes a warning to standard error.

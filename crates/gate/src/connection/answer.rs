@@ -42,7 +42,9 @@ impl Client {
             exchange.close_client();
         }
         match self.judge(active, working) {
-            Ok((Destination::Site(site), encoded_slash)) => self.at_site(active, working, site, encoded_slash).await,
+            Ok((Destination::Site(site), encoded_slash)) => {
+                self.at_site(active, working, site, encoded_slash).await
+            }
             Ok((Destination::Alias(site), _)) => self.redirect_to_site(active, working, site, false).await,
             Ok((Destination::ToHttps(site), _)) => self.redirect_to_site(active, working, site, true).await,
             Err(denied) => self.deny(active, working, denied).await,
@@ -58,7 +60,14 @@ impl Client {
             sni: self.sni.as_deref(),
         };
         let served = &active.served;
-        judge(&working.request, &working.head, &arrival, &served.snapshot, &*served.identities, &mut working.facts)
+        judge(
+            &working.request,
+            &working.head,
+            &arrival,
+            &served.snapshot,
+            &*served.identities,
+            &mut working.facts,
+        )
     }
 
     async fn refuse(&mut self, working: &mut Working, refusal: Refusal) -> After {
@@ -87,7 +96,13 @@ impl Client {
         self.respond(working, Answer::status(denied.status()), None).await
     }
 
-    async fn redirect_to_site(&mut self, active: &Active, working: &mut Working, site: usize, to_https: bool) -> After {
+    async fn redirect_to_site(
+        &mut self,
+        active: &Active,
+        working: &mut Working,
+        site: usize,
+        to_https: bool,
+    ) -> After {
         working.outcome.site = Some(site);
         let site = &active.served.snapshot.sites[site];
         let location = self.location(active, working, site, to_https);
@@ -97,7 +112,8 @@ impl Client {
     fn location(&self, active: &Active, working: &Working, site: &SiteRuntime, to_https: bool) -> Vec<u8> {
         let listen = &active.served.snapshot.plan.listen;
         let facts = &working.facts;
-        let named = if to_https { None } else { site.address.host.as_ref().filter(|host| !host.is_wildcard()) };
+        let named =
+            if to_https { None } else { site.address.host.as_ref().filter(|host| !host.is_wildcard()) };
         let host = named.map_or(facts.host.as_str(), |host| host.name().as_str());
         let (scheme, usual, planned) = match site.address.scheme {
             Scheme::Https => ("https", 443, site.address.port.unwrap_or(listen.https)),
@@ -105,7 +121,8 @@ impl Client {
         };
         let port = self.worker.shared.real_port(planned);
         let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
-        let mut location = if port == usual { format!("{scheme}://{host}") } else { format!("{scheme}://{host}:{port}") };
+        let mut location =
+            if port == usual { format!("{scheme}://{host}") } else { format!("{scheme}://{host}:{port}") };
         if !working.request.target.asterisk {
             location.push_str(&String::from_utf8_lossy(&facts.path));
         }
@@ -114,7 +131,13 @@ impl Client {
         location
     }
 
-    async fn at_site(&mut self, active: &Rc<Active>, working: &mut Working, number: usize, encoded_slash: bool) -> After {
+    async fn at_site(
+        &mut self,
+        active: &Rc<Active>,
+        working: &mut Working,
+        number: usize,
+        encoded_slash: bool,
+    ) -> After {
         working.outcome.site = Some(number);
         let site = &active.served.snapshot.sites[number];
         if let Some(page) = &site.maintenance {
@@ -140,7 +163,8 @@ impl Client {
             }
             Matched::Route(route) => self.at_route(active, working, site, &site.routes[route]).await,
             Matched::AddSlash => {
-                let location = [&working.facts.path, &b"/"[..], working.facts.query_with_mark(&working.head)].concat();
+                let location =
+                    [&working.facts.path, &b"/"[..], working.facts.query_with_mark(&working.head)].concat();
                 self.respond(working, Answer::redirect(308, &location), Some(site)).await
             }
             Matched::MethodNotAllowed => {
@@ -181,7 +205,12 @@ impl Client {
         }
     }
 
-    async fn forward(&mut self, working: &mut Working, forwarding: Forwarding<'_>, handler: &ServiceHandler) -> After {
+    async fn forward(
+        &mut self,
+        working: &mut Working,
+        forwarding: Forwarding<'_>,
+        handler: &ServiceHandler,
+    ) -> After {
         working.outcome.service = Some(handler.service.0);
         working.upload.reset_lead();
         working.download.reset_lead();
@@ -193,7 +222,12 @@ impl Client {
         }
     }
 
-    async fn failed(&mut self, working: &mut Working, forwarding: &Forwarding<'_>, failure: Failure) -> After {
+    async fn failed(
+        &mut self,
+        working: &mut Working,
+        forwarding: &Forwarding<'_>,
+        failure: Failure,
+    ) -> After {
         let started = working.download.started();
         working.outcome.rule = failure.rule();
         if failure.is_of_instance() || started {
@@ -325,7 +359,9 @@ impl RequestFacts for RequestView<'_> {
         match (found.next(), value) {
             (None, _) => false,
             (Some(_), None) => true,
-            (Some(field), Some(value)) => found.next().is_none() && field.value.of(self.head) == value.as_bytes(),
+            (Some(field), Some(value)) => {
+                found.next().is_none() && field.value.of(self.head) == value.as_bytes()
+            }
         }
     }
 }

@@ -20,7 +20,8 @@ impl Client {
         route: &RouteRuntime,
     ) -> After {
         let request = file_request(working);
-        let answer = active.files[route.files].answer(&request, &self.worker.file_cache, working.facts.started);
+        let answer =
+            active.files[route.files].answer(&request, &self.worker.file_cache, working.facts.started);
         let edits = &route.route.response_headers;
         match answer {
             FileAnswer::Content(content) => self.content(working, site, route, content).await,
@@ -35,7 +36,13 @@ impl Client {
         }
     }
 
-    async fn content(&mut self, working: &mut Working, site: &SiteRuntime, route: &RouteRuntime, content: Content) -> After {
+    async fn content(
+        &mut self,
+        working: &mut Working,
+        site: &SiteRuntime,
+        route: &RouteRuntime,
+        content: Content,
+    ) -> After {
         close_unless_drained(working);
         let keep_alive = working.exchange.client_next() != ClientNext::Close;
         let mut head = std::mem::take(&mut working.download.lead);

@@ -23,8 +23,14 @@ impl Client {
         self.worker.log.borrow_mut().write(&self.record(active, working, duration));
     }
 
-    fn record<'a>(&self, active: &'a Active, working: &'a Working, duration: std::time::Duration) -> Record<'a> {
-        let (outcome, facts, request, head) = (&working.outcome, &working.facts, &working.request, &working.head);
+    fn record<'a>(
+        &self,
+        active: &'a Active,
+        working: &'a Working,
+        duration: std::time::Duration,
+    ) -> Record<'a> {
+        let (outcome, facts, request, head) =
+            (&working.outcome, &working.facts, &working.request, &working.head);
         let plan = &active.served.snapshot.plan;
         let parsed = !request.method.is_empty();
         let field = |known| request.fields.first(known).map(|field| field.value.of(head)).unwrap_or_default();

@@ -12,8 +12,8 @@ mod send;
 use crate::identity;
 use crate::listener::PortFacts;
 use crate::shared::Place;
-use crate::transport::client::ClientStream;
 use crate::transport::Source;
+use crate::transport::client::ClientStream;
 use crate::worker::Worker;
 use crate::worker::deadlines::{self, Deadline, Tick};
 use crate::worker::scratch::Scratch;
@@ -61,10 +61,7 @@ pub(crate) enum After {
 }
 
 /// What serves the connections of a listener, each in a task of its own.
-pub(crate) fn server(
-    port: PortFacts,
-    worker: Rc<Worker>,
-) -> impl Fn(TcpStream, SocketAddr, Place) {
+pub(crate) fn server(port: PortFacts, worker: Rc<Worker>) -> impl Fn(TcpStream, SocketAddr, Place) {
     let port = Rc::new(port);
     let pool = Rc::new(Pool::new(Client::busy));
     move |socket, peer, place| {
@@ -120,7 +117,11 @@ impl Client {
     }
 
     async fn serve<F: Future<Output = (Box<Self>, After)>>(mut self: Box<Self>, pool: Rc<Pool<F>>) {
-        poll_fn(|context| Poll::Ready(self.deadline.wake(context.waker()))).await;
+        poll_fn(|context| {
+            self.deadline.wake(context.waker());
+            Poll::Ready(())
+        })
+        .await;
         if self.stream.is_tls() && Box::pin(self.handshake()).await.is_err() {
             self.worker.shared.metrics.failed_handshake();
             return;

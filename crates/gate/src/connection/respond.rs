@@ -12,7 +12,12 @@ const MAX_DRAINED: u64 = 64 << 10;
 
 impl Client {
     /// Sends an answer of our own.
-    pub(super) async fn respond(&mut self, working: &mut Working, answer: Answer, site: Option<&SiteRuntime>) -> After {
+    pub(super) async fn respond(
+        &mut self,
+        working: &mut Working,
+        answer: Answer,
+        site: Option<&SiteRuntime>,
+    ) -> After {
         self.respond_with(working, answer, site, &[]).await
     }
 

@@ -6,7 +6,7 @@ use super::Client;
 use crate::files::{Body, FileSlice};
 use crate::forward::{Blocked, Patience, Stall};
 use crate::transport::Sink;
-use crate::worker::buffers::Buffer;
+use crate::worker::buffers::{Buffer, PIECE};
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
 use rustix::net::SendFlags;
 use std::future::poll_fn;
@@ -18,8 +18,6 @@ use tokio::io::Interest;
 
 /// Bytes of a file that are sent before others get their turn.
 const AT_ONCE: usize = 512 << 10;
-/// Bytes of a file that are encrypted at once: four records.
-const RECORDS: usize = 64 << 10;
 
 /// Keeps the time of an answer that is being sent.
 pub(super) struct Sending {
@@ -31,7 +29,11 @@ pub(super) struct Sending {
 impl Sending {
     fn pending<T>(&mut self, client: &Client) -> Poll<io::Result<T>> {
         client.deadline.set_at(self.stall.observe(Blocked::OnSink, self.sent, self.patience));
-        if client.deadline.is_due() { Poll::Ready(Err(io::ErrorKind::TimedOut.into())) } else { Poll::Pending }
+        if client.deadline.is_due() {
+            Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+        } else {
+            Poll::Pending
+        }
     }
 }
 
@@ -99,7 +101,12 @@ impl Client {
         .await
     }
 
-    async fn send_head_and_file(&mut self, head: &[u8], slice: &FileSlice, sending: &mut Sending) -> io::Result<()> {
+    async fn send_head_and_file(
+        &mut self,
+        head: &[u8],
+        slice: &FileSlice,
+        sending: &mut Sending,
+    ) -> io::Result<()> {
         if self.stream.is_tls() {
             self.send_bytes(head, &[], sending).await?;
         } else {
@@ -114,7 +121,8 @@ impl Client {
         poll_fn(|context| {
             while done < head.len() {
                 let flags = SendFlags::MORE | SendFlags::NOSIGNAL;
-                let sent = self.poll_socket(context, |socket| Ok(rustix::net::send(socket, &head[done..], flags)?));
+                let sent =
+                    self.poll_socket(context, |socket| Ok(rustix::net::send(socket, &head[done..], flags)?));
                 match sent {
                     Poll::Ready(Ok(count)) => {
                         done += count;
@@ -151,7 +159,7 @@ impl Client {
         while offset < end {
             let left = usize::try_from(end - offset).unwrap_or(usize::MAX);
             offset += if self.stream.is_tls() {
-                self.encrypt_from_file(&slice.file, offset, left.min(RECORDS), sending).await?
+                self.encrypt_from_file(&slice.file, offset, left.min(PIECE), sending).await?
             } else {
                 self.send_from_file(&slice.file, offset, left.min(AT_ONCE), sending).await?
             } as u64;
@@ -243,7 +251,7 @@ fn read_at_hand(file: &OwnedFd, offset: u64, into: &mut [u8]) -> Option<io::Resu
 async fn fetch(file: &Arc<OwnedFd>, offset: u64, count: usize) -> io::Result<()> {
     let file = Arc::clone(file);
     let fetched = tokio::task::spawn_blocking(move || {
-        let mut piece = vec![0; RECORDS];
+        let mut piece = vec![0; PIECE];
         let mut done = 0;
         while done < count {
             match rustix::io::pread(&file, &mut piece, offset + done as u64) {

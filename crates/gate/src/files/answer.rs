@@ -1,13 +1,13 @@
 //! What is answered for a file: status, lines of the head, and where the body comes from.
 
 use super::FileRequest;
-use crate::coding::{Accepted, Coding};
 use super::condition::Verdict;
 use super::multipart;
 use super::range::Ranges;
 use super::representation::Representation;
 use super::resource::Resource;
 use super::root::Root;
+use crate::coding::{Accepted, Coding};
 use http1::write;
 use std::ops::Range;
 use std::os::fd::OwnedFd;

@@ -1,9 +1,9 @@
 //! One file as it is sent: its validators, the lines of its head made beforehand, and its bytes when they are few.
 
-use crate::coding::Coding;
 use super::condition::Validators;
 use super::media::content_type;
 use super::meta::Meta;
+use crate::coding::Coding;
 use http1::write;
 use std::cell::RefCell;
 use std::os::fd::{AsFd, OwnedFd};

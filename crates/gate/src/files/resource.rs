@@ -1,9 +1,9 @@
 //! A file and its compressed siblings, as they were found together.
 
-use crate::coding::{Accepted, Coding};
 use super::meta::Meta;
 use super::representation::{Dressing, Representation};
 use super::root::{OpenError, OpenRoot};
+use crate::coding::{Accepted, Coding};
 use model::plan::FilesHandler;
 use rustix::fs::FileType;
 use std::os::fd::OwnedFd;

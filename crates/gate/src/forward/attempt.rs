@@ -44,7 +44,9 @@ pub(super) async fn run(
         let limits = &forwarding.active.served.snapshot.head_limits;
         working.response.parse(head, to_head, limits).map_err(Failure::Response)?;
         match working.response.status {
-            101 if working.request.upgrade == Upgrade::None => return Err(Failure::Response(Refusal::UpgradeUnasked)),
+            101 if working.request.upgrade == Upgrade::None => {
+                return Err(Failure::Response(Refusal::UpgradeUnasked));
+            }
             100 | 102..=199 => interim::relay(client, working, lease, length).await?,
             _ => {
                 working.exchange.responded(&working.response);

@@ -11,15 +11,15 @@ mod response_head;
 mod stall;
 mod tunnel;
 
+use attempt::Sending;
 pub(crate) use failure::{Failure, Step};
 pub(crate) use pump::{Blocked, Pump};
 pub(crate) use stall::{Patience, Stall};
-use attempt::Sending;
 
 use crate::connection::Client;
 use crate::service::{ConnectError, InFlight, Instance, Lease, ServiceRuntime};
-use crate::transport::Source;
 use crate::snapshot::{RouteRuntime, SiteRuntime};
+use crate::transport::Source;
 use crate::worker::active::Active;
 use crate::worker::scratch::Working;
 use http1::InstanceNext;

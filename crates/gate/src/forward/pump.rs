@@ -119,7 +119,11 @@ impl Pump {
     }
 
     /// Nothing is held back while more is awaited: event streams depend on it.
-    fn wait_for_source(&mut self, context: &mut Context<'_>, sink: &mut impl Sink) -> Poll<Result<(), PumpError>> {
+    fn wait_for_source(
+        &mut self,
+        context: &mut Context<'_>,
+        sink: &mut impl Sink,
+    ) -> Poll<Result<(), PumpError>> {
         match sink.poll_flush(context) {
             Poll::Ready(Err(error)) => Poll::Ready(Err(PumpError::Sink(error))),
             Poll::Ready(Ok(())) => self.wait(Blocked::OnSource),

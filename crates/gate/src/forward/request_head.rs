@@ -157,7 +157,8 @@ fn write_kept(known: Known, working: &Working, out: &mut Vec<u8>) {
     if !working.facts.trusted {
         return;
     }
-    for field in working.request.fields.iter().filter(|field| field.known == known && !field.value.is_empty()) {
+    for field in working.request.fields.iter().filter(|field| field.known == known && !field.value.is_empty())
+    {
         out.extend_from_slice(field.value.of(&working.head));
         out.extend_from_slice(b", ");
     }

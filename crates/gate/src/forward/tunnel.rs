@@ -32,8 +32,10 @@ pub(super) async fn run(
     working.exchange.close_client();
     working.exchange.response = BodyReader::Done;
     relay::run(client, working, lease, forwarding, sending).await?;
+    let heads = (working.upload.sent, working.download.sent);
     working.upload.reset(Framing::Plain, None);
     working.download.reset(Framing::Plain, None);
+    (working.upload.sent, working.download.sent) = heads;
     let idle = forwarding.active.served.snapshot.plan.limits.upgrade_timeout;
     let mut up = Direction { reader: BodyReader::UntilClose, ..Direction::default() };
     let mut down = Direction { reader: BodyReader::UntilClose, ..Direction::default() };
@@ -62,7 +64,9 @@ impl Direction {
         client: &mut Client,
         instance: &mut InstanceStream,
     ) -> Result<(), Failure> {
-        if !self.moved && pump.poll(context, &mut self.reader, &mut client.stream, instance).map_err(failure)?.is_ready() {
+        if !self.moved
+            && pump.poll(context, &mut self.reader, &mut client.stream, instance).map_err(failure)?.is_ready()
+        {
             self.moved = true;
         }
         if self.moved && !self.closed {
@@ -78,7 +82,9 @@ impl Direction {
         instance: &mut InstanceStream,
         client: &mut Client,
     ) -> Result<(), Failure> {
-        if !self.moved && pump.poll(context, &mut self.reader, instance, &mut client.stream).map_err(failure)?.is_ready() {
+        if !self.moved
+            && pump.poll(context, &mut self.reader, instance, &mut client.stream).map_err(failure)?.is_ready()
+        {
             self.moved = true;
             client.stream.notify_close().map_err(Failure::Client)?;
         }

@@ -9,11 +9,17 @@ pub(super) fn write(out: &mut Vec<u8>, record: &Record<'_>) {
     let _ = write!(out, "{} - - [", record.client);
     time::common(out, record.time);
     out.extend_from_slice(b"] \"");
-    escape::quoted(out, record.method);
-    out.push(b' ');
-    escape::quoted(out, record.path);
-    escape::quoted(out, record.query);
-    let _ = write!(out, " {}\" {} {} \"", record.version, record.status, record.bytes_out);
+    if record.method.is_empty() {
+        // What was refused before it could be read is shown as it came.
+        escape::quoted(out, or_dash(record.path));
+    } else {
+        escape::quoted(out, record.method);
+        out.push(b' ');
+        escape::quoted(out, record.path);
+        escape::quoted(out, record.query);
+        let _ = write!(out, " {}", record.version);
+    }
+    let _ = write!(out, "\" {} {} \"", record.status, record.bytes_out);
     escape::quoted(out, or_dash(record.referer));
     out.extend_from_slice(b"\" \"");
     escape::quoted(out, or_dash(record.user_agent));

@@ -32,7 +32,7 @@ struct Shared {
 #[derive(Debug)]
 enum Message {
     Lines(Vec<u8>, u64),
-    Reopen(Place),
+    Reopen(Output),
     Sync(SyncSender<()>),
 }
 
@@ -54,9 +54,16 @@ impl AccessLog {
     }
 
     /// Opens the file anew, as after it was moved away, or another one. Lines that were handed over before go to the
-    /// old file. When the new one cannot be opened the old one stays.
-    pub fn reopen(&self, place: &Place) {
-        let _ = self.sender.send(Message::Reopen(place.clone()));
+    /// old file.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be opened; the old one stays.
+    pub fn reopen(&self, place: &Place) -> io::Result<()> {
+        let output = Output::open(place)?;
+        // The thread ends only when the last sender is gone.
+        let _ = self.sender.send(Message::Reopen(output));
+        Ok(())
     }
 
     /// Waits until what was handed over is written, at most so long.
@@ -144,11 +151,7 @@ fn write_all(mut output: Output, receiver: &Receiver<Message>, shared: &Shared) 
                     empty.push(lines);
                 }
             }
-            Message::Reopen(place) => {
-                if let Ok(opened) = Output::open(&place) {
-                    output = opened;
-                }
-            }
+            Message::Reopen(opened) => output = opened,
             Message::Sync(done) => {
                 let _ = done.send(());
             }

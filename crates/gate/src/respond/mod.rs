@@ -47,7 +47,14 @@ impl Answer {
     }
 
     /// Writes the whole answer. `to_head` leaves the body out but speaks of its length.
-    pub(crate) fn write(&self, out: &mut Vec<u8>, version: Version, keep_alive: bool, to_head: bool, further: &[u8]) {
+    pub(crate) fn write(
+        &self,
+        out: &mut Vec<u8>,
+        version: Version,
+        keep_alive: bool,
+        to_head: bool,
+        further: &[u8],
+    ) {
         write::status_line(out, Version::Http11, self.status, b"");
         write::field(out, b"Date", &clock::http_date());
         let bodiless = matches!(self.status, 204 | 304);

@@ -15,21 +15,30 @@ impl ServiceRuntime {
             [] => None,
             [only] => (!is_among(only, tried)).then(|| Rc::clone(only)),
             several => {
-                let chosen = self.choose_of(several, |instance| !instance.is_ejected() && !is_among(instance, tried));
+                let chosen =
+                    self.choose_of(several, |instance| !instance.is_ejected() && !is_among(instance, tried));
                 chosen.or_else(|| self.choose_of(several, |instance| !is_among(instance, tried)))
             }
         }
         .inspect(|chosen| chosen.claim_probe(self.plan.connect_timeout, deadlines::now()))
     }
 
-    fn choose_of(&self, instances: &[Rc<Instance>], eligible: impl Fn(&Rc<Instance>) -> bool) -> Option<Rc<Instance>> {
+    fn choose_of(
+        &self,
+        instances: &[Rc<Instance>],
+        eligible: impl Fn(&Rc<Instance>) -> bool,
+    ) -> Option<Rc<Instance>> {
         match self.plan.balance {
             Balance::RoundRobin => self.round_robin(instances, eligible),
             Balance::LeastRequests => Self::least_requests(instances, eligible),
         }
     }
 
-    fn round_robin(&self, instances: &[Rc<Instance>], eligible: impl Fn(&Rc<Instance>) -> bool) -> Option<Rc<Instance>> {
+    fn round_robin(
+        &self,
+        instances: &[Rc<Instance>],
+        eligible: impl Fn(&Rc<Instance>) -> bool,
+    ) -> Option<Rc<Instance>> {
         let start = self.next.get();
         for step in 0..instances.len() {
             let place = start.wrapping_add(step) % instances.len();
@@ -42,7 +51,10 @@ impl ServiceRuntime {
     }
 
     /// The less busy one of two random choices: nearly as even as looking at all, and no herd runs to one instance.
-    fn least_requests(instances: &[Rc<Instance>], eligible: impl Fn(&Rc<Instance>) -> bool) -> Option<Rc<Instance>> {
+    fn least_requests(
+        instances: &[Rc<Instance>],
+        eligible: impl Fn(&Rc<Instance>) -> bool,
+    ) -> Option<Rc<Instance>> {
         let count = instances.iter().filter(|instance| eligible(instance)).count();
         if count == 0 {
             return None;
@@ -67,7 +79,8 @@ mod tests {
     use std::time::Duration;
 
     fn service(balance: Balance) -> ServiceRuntime {
-        let target = |port| Target { address: TargetAddress::Tcp { host: "127.0.0.1".into(), port }, tls: false };
+        let target =
+            |port| Target { address: TargetAddress::Tcp { host: "127.0.0.1".into(), port }, tls: false };
         let mut plan = Service::with_defaults("test".into(), vec![target(1), target(2), target(3)]);
         plan.balance = balance;
         ServiceRuntime::new(plan, None, None)
@@ -76,10 +89,12 @@ mod tests {
     #[test]
     fn round_robin_visits_each_instance_in_turn_and_skips_ejected_ones() {
         let service = service(Balance::RoundRobin);
-        let labels: Vec<_> = (0..4).filter_map(|_| service.choose(&[])).map(|one| one.label.clone()).collect();
+        let labels: Vec<_> =
+            (0..4).filter_map(|_| service.choose(&[])).map(|one| one.label.clone()).collect();
         assert_eq!(labels, ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3", "127.0.0.1:1"]);
         service.instances.borrow()[1].failed(Duration::from_secs(1));
-        let labels: Vec<_> = (0..3).filter_map(|_| service.choose(&[])).map(|one| one.label.clone()).collect();
+        let labels: Vec<_> =
+            (0..3).filter_map(|_| service.choose(&[])).map(|one| one.label.clone()).collect();
         assert_eq!(labels, ["127.0.0.1:3", "127.0.0.1:1", "127.0.0.1:3"]);
     }
 

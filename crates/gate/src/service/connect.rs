@@ -41,7 +41,10 @@ impl ServiceRuntime {
     pub(crate) async fn connect(&self, instance: &Instance) -> Result<Lease, ConnectError> {
         let opened = timeout(self.plan.connect_timeout, self.open(instance)).await;
         let stream = opened.unwrap_or_else(|_| {
-            let error = io::Error::new(io::ErrorKind::TimedOut, format!("no answer within {:?}", self.plan.connect_timeout));
+            let error = io::Error::new(
+                io::ErrorKind::TimedOut,
+                format!("no answer within {:?}", self.plan.connect_timeout),
+            );
             Err(ConnectError { step: ConnectStep::Connect, error })
         })?;
         Ok(Lease { stream, reused: false })
@@ -95,4 +98,3 @@ async fn open_tcp(addresses: &[SocketAddr], instance: &Instance) -> io::Result<T
     }
     Err(refused)
 }
-

@@ -57,7 +57,9 @@ pub(crate) struct Lease {
 impl Instance {
     pub(super) fn new(target: &Target, endpoint: Endpoint) -> Self {
         let (host, authority) = match &target.address {
-            TargetAddress::Tcp { host, port } if host.contains(':') => (host.clone(), format!("[{host}]:{port}")),
+            TargetAddress::Tcp { host, port } if host.contains(':') => {
+                (host.clone(), format!("[{host}]:{port}"))
+            }
             TargetAddress::Tcp { host, port } => (host.clone(), format!("{host}:{port}")),
             TargetAddress::Unix(_) => ("localhost".to_owned(), "localhost".to_owned()),
         };

@@ -42,7 +42,10 @@ impl ServiceRuntime {
         let former = former.filter(|former| former.plan.tls == plan.tls);
         let targets = plan.instances.iter().map(|target| {
             let kept = former.and_then(|former| former.instances_of(target));
-            TargetRuntime { target: target.clone(), instances: kept.unwrap_or_else(|| instances_of_literal(target)) }
+            TargetRuntime {
+                target: target.clone(),
+                instances: kept.unwrap_or_else(|| instances_of_literal(target)),
+            }
         });
         let service = Self {
             targets: RefCell::new(targets.collect()),

@@ -24,7 +24,11 @@ pub struct InstanceTlsError {
 impl fmt::Display for InstanceTlsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.path.display();
-        write!(f, "the authorities in {path} of the service {:?} cannot be used: {}", self.service, self.reason)
+        write!(
+            f,
+            "the authorities in {path} of the service {:?} cannot be used: {}",
+            self.service, self.reason
+        )
     }
 }
 
@@ -37,7 +41,9 @@ pub(crate) fn client_config(service: &Service) -> Result<Option<Arc<ClientConfig
     }
     let provider = Arc::new(aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider));
-    let builder = builder.with_safe_default_protocol_versions().expect("the provider serves the default versions");
+    let builder =
+        builder.with_safe_default_protocol_versions().expect("the provider serves the default versions");
+    #[expect(clippy::disallowed_methods, reason = "the operator asked for it by name")]
     let mut config = if service.tls.verify {
         builder.with_root_certificates(roots(service)?).with_no_client_auth()
     } else {
@@ -59,7 +65,8 @@ fn roots(service: &Service) -> Result<RootCertStore, InstanceTlsError> {
         }
         return Ok(roots);
     };
-    let failed = |reason: String| InstanceTlsError { service: service.name.clone(), path: path.clone(), reason };
+    let failed =
+        |reason: String| InstanceTlsError { service: service.name.clone(), path: path.clone(), reason };
     let certificates = CertificateDer::pem_file_iter(path).map_err(|error| failed(error.to_string()))?;
     for certificate in certificates {
         let certificate = certificate.map_err(|error| failed(error.to_string()))?;
@@ -92,7 +99,12 @@ impl ServerCertVerifier for Unverified {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
+        verify_tls12_signature(
+            message,
+            certificate,
+            signature,
+            &self.provider.signature_verification_algorithms,
+        )
     }
 
     fn verify_tls13_signature(
@@ -101,7 +113,12 @@ impl ServerCertVerifier for Unverified {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
+        verify_tls13_signature(
+            message,
+            certificate,
+            signature,
+            &self.provider.signature_verification_algorithms,
+        )
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

@@ -1,8 +1,8 @@
 //! Making a snapshot of a plan.
 
+use super::Snapshot;
 use super::hosts::{HostEntry, PortTable};
 use super::site::{ErrorPages, RouteRuntime, SiteRuntime};
-use super::Snapshot;
 use crate::respond::page::Page;
 use model::plan::{Handler, Hsts, Plan, Route, Scheme, Site};
 use model::routes::RouteTable;
@@ -34,7 +34,10 @@ impl fmt::Display for SnapshotError {
         match self {
             Self::Page { path, .. } => write!(f, "the page {} cannot be read", path.display()),
             Self::MixedPort { port, site } => {
-                write!(f, "port {port} would have to speak both HTTPS and plain HTTP because of the site {site:?}")
+                write!(
+                    f,
+                    "port {port} would have to speak both HTTPS and plain HTTP because of the site {site:?}"
+                )
             }
         }
     }
@@ -94,7 +97,12 @@ fn route_runtime(route: &Route, plan: &Plan, files: &mut usize) -> RouteRuntime 
     if matches!(route.handler, Handler::Files(_)) {
         *files += 1;
     }
-    RouteRuntime { route: route.clone(), strip, body_limit: route.body.unwrap_or(plan.limits.body), files: number }
+    RouteRuntime {
+        route: route.clone(),
+        strip,
+        body_limit: route.body.unwrap_or(plan.limits.body),
+        files: number,
+    }
 }
 
 fn segments(prefix: &str) -> usize {
@@ -128,14 +136,16 @@ fn port_tables(plan: &Plan) -> Result<HashMap<u16, PortTable>, SnapshotError> {
     for (index, site) in plan.sites.iter().enumerate() {
         let secure = site.address.scheme == Scheme::Https;
         let written = site.address.port;
-        let port = if secure { Some(written.unwrap_or(plan.listen.https)) } else { written.or(plan.listen.http) };
+        let port =
+            if secure { Some(written.unwrap_or(plan.listen.https)) } else { written.or(plan.listen.http) };
         if let Some(port) = port {
             let table = port_table(&mut ports, port, secure, &site.label)?;
             add(table, site, HostEntry::Site(index), HostEntry::Alias(index));
         }
     }
     for (index, site) in plan.sites.iter().enumerate() {
-        let on_default = site.address.scheme == Scheme::Https && site.address.port.is_none_or(|port| port == plan.listen.https);
+        let on_default = site.address.scheme == Scheme::Https
+            && site.address.port.is_none_or(|port| port == plan.listen.https);
         if let (true, Some(http)) = (on_default, plan.listen.http) {
             let table = port_table(&mut ports, http, false, &site.label)?;
             add(table, site, HostEntry::ToHttps(index), HostEntry::Alias(index));

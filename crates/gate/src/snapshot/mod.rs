@@ -34,8 +34,11 @@ impl Snapshot {
     /// The ports on which the plan needs listeners, sorted.
     #[must_use]
     pub fn planned_ports(&self) -> Vec<PlannedPort> {
-        let mut ports: Vec<_> =
-            self.ports.iter().map(|(port, table)| PlannedPort { port: *port, secure: table.secure }).collect();
+        let mut ports: Vec<_> = self
+            .ports
+            .iter()
+            .map(|(port, table)| PlannedPort { port: *port, secure: table.secure })
+            .collect();
         ports.sort_unstable();
         ports
     }

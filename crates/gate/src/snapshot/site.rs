@@ -39,9 +39,10 @@ impl ErrorPages {
     pub(crate) fn find(&self, status: u16) -> Option<&Page> {
         let exact = self.pages.iter().find(|(class, _)| *class == StatusClass::Exact(status));
         let class = || {
-            self.pages.iter().find(|(class, _)| matches!(class, StatusClass::Class(first) if u16::from(*first) == status / 100))
+            self.pages.iter().find(
+                |(class, _)| matches!(class, StatusClass::Class(first) if u16::from(*first) == status / 100),
+            )
         };
         exact.or_else(class).map(|(_, page)| page)
     }
 }
-

@@ -5,7 +5,7 @@ use crate::worker::buffers::Buffer;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use tokio::io::{AsyncWrite, ReadBuf};
+use tokio::io::AsyncWrite;
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::client::TlsStream;
 
@@ -57,20 +57,10 @@ impl InstanceStream {
     }
 }
 
-/// Whether the socket beneath TLS has bytes. Tickets that arrive late are read by the session and are no reason to
-/// give the connection up, so the bytes are looked at only when they could be an end.
+/// Whether the socket beneath TLS has bytes. Whether they are a ticket or an end cannot be told from outside, so the
+/// connection is not used again; instances send their tickets with their first response.
 fn is_readable(socket: &TcpStream, context: &mut Context<'_>) -> bool {
-    if socket.poll_read_ready(context).is_pending() {
-        return false;
-    }
-    let mut byte = [0; 1];
-    let mut peeked = ReadBuf::new(&mut byte);
-    match socket.poll_peek(context, &mut peeked) {
-        // A record of application data or an alert (RFC 8446 section 5.1: both travel as type 23, and tickets too);
-        // which one it is cannot be told from outside, so the connection is not used again.
-        Poll::Ready(_) => true,
-        Poll::Pending => false,
-    }
+    socket.poll_read_ready(context).is_ready()
 }
 
 impl Source for InstanceStream {

@@ -4,7 +4,7 @@ pub(crate) mod client;
 pub(crate) mod instance;
 mod tls;
 
-use crate::worker::buffers::Buffer;
+use crate::worker::buffers::{Buffer, PIECE};
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -31,6 +31,9 @@ pub(crate) trait Sink {
     fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>>;
 }
 
+/// The most that is kept of what was received and not consumed: a head of the largest size that can be configured.
+const LARGEST: usize = 128 << 10;
+
 /// Prepares `buffer` to receive: there is room afterwards, or the peer sent more than is ever kept.
 fn prepare(buffer: &mut Option<Buffer>, large: bool) -> io::Result<&mut Buffer> {
     let held = buffer.get_or_insert_with(|| if large { Buffer::large() } else { Buffer::small() });
@@ -39,7 +42,13 @@ fn prepare(buffer: &mut Option<Buffer>, large: bool) -> io::Result<&mut Buffer> 
     }
     held.make_room();
     if held.len() == held.capacity() {
-        return Err(io::Error::other("more was received than is kept"));
+        let larger = held.capacity() * 2;
+        if larger > LARGEST {
+            return Err(io::Error::other("more was received than is kept"));
+        }
+        let mut grown = Buffer::of_at_least(larger);
+        grown.append(held.data());
+        *held = grown;
     }
     Ok(held)
 }
@@ -50,7 +59,9 @@ fn poll_receive<S: AsyncRead + Unpin>(
     context: &mut Context<'_>,
     buffer: &mut Buffer,
 ) -> Poll<io::Result<usize>> {
-    let mut read = ReadBuf::new(buffer.room());
+    let room = buffer.room();
+    let piece = room.len().min(PIECE);
+    let mut read = ReadBuf::new(&mut room[..piece]);
     match Pin::new(stream).poll_read(context, &mut read) {
         Poll::Pending => Poll::Pending,
         Poll::Ready(Err(error)) => Poll::Ready(Err(error)),

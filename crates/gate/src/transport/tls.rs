@@ -7,7 +7,7 @@
 //! plaintext of everything that was received always fits into another one.
 
 use super::poll_receive;
-use crate::worker::buffers::Buffer;
+use crate::worker::buffers::{Buffer, PIECE};
 use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{ConnectionState, EncodeError, UnbufferedStatus, WriteTraffic};
 use std::io;
@@ -131,7 +131,10 @@ impl TlsStream {
 
     /// One step of the session. `write` is called when the session is ready for application data and nothing else is
     /// left to do; `Some` answers that no further step is possible without more input.
-    fn step<R>(&mut self, write: impl FnOnce(Option<WriteTraffic<'_, rustls::server::ServerConnectionData>>) -> R) -> io::Result<Option<R>> {
+    fn step<R>(
+        &mut self,
+        write: impl FnOnce(Option<WriteTraffic<'_, rustls::server::ServerConnectionData>>) -> R,
+    ) -> io::Result<Option<R>> {
         let mut none = [];
         let undigested = match &mut self.incoming {
             Some(buffer) => buffer.data_mut(),
@@ -223,12 +226,14 @@ impl TlsStream {
     }
 
     fn has_room_for(&mut self, record: usize, whole: usize) -> bool {
-        let outgoing = self.outgoing.get_or_insert_with(|| Buffer::of_at_least((whole + OVERHEAD).min(RECORD * 4)));
+        let outgoing =
+            self.outgoing.get_or_insert_with(|| Buffer::of_at_least((whole + OVERHEAD).min(PIECE)));
         outgoing.room().len() >= record + OVERHEAD
     }
 
     fn encrypt(&mut self, record: &[u8]) -> io::Result<usize> {
-        let mut outgoing = self.outgoing.take().ok_or_else(|| io::Error::other("no buffer to encrypt into"))?;
+        let mut outgoing =
+            self.outgoing.take().ok_or_else(|| io::Error::other("no buffer to encrypt into"))?;
         let encrypted = loop {
             let step =
                 self.step(|traffic| traffic.map(|mut traffic| traffic.encrypt(record, outgoing.room())))?;
@@ -259,7 +264,11 @@ impl TlsStream {
     }
 
     /// Sends what is encrypted.
-    pub(crate) fn poll_flush(&mut self, socket: &mut TcpStream, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+    pub(crate) fn poll_flush(
+        &mut self,
+        socket: &mut TcpStream,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
         while let Some(outgoing) = &mut self.outgoing {
             if outgoing.is_empty() {
                 self.outgoing = None;
@@ -278,8 +287,8 @@ impl TlsStream {
         let mut outgoing = self.outgoing.take().unwrap_or_else(Buffer::small);
         outgoing.make_room();
         let notified = loop {
-            let step = self
-                .step(|traffic| traffic.map(|mut traffic| traffic.queue_close_notify(outgoing.room())))?;
+            let step =
+                self.step(|traffic| traffic.map(|mut traffic| traffic.queue_close_notify(outgoing.room())))?;
             self.said_first(&mut outgoing)?;
             if let Some(notified) = step {
                 break notified;
@@ -323,7 +332,10 @@ fn keep(payload: &[u8], plaintext: &mut Option<Buffer>) -> io::Result<()> {
     }
 }
 
-fn encode<D>(data: &mut rustls::unbuffered::EncodeTlsData<'_, D>, outgoing: &mut Option<Buffer>) -> io::Result<()> {
+fn encode<D>(
+    data: &mut rustls::unbuffered::EncodeTlsData<'_, D>,
+    outgoing: &mut Option<Buffer>,
+) -> io::Result<()> {
     let buffer = outgoing.get_or_insert_with(Buffer::small);
     match data.encode(buffer.room()) {
         Ok(count) => {

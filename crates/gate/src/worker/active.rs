@@ -49,7 +49,11 @@ impl Active {
             }
         }
         Self {
-            service_counters: plan.services.iter().map(|service| metrics.service(&service.name, thread)).collect(),
+            service_counters: plan
+                .services
+                .iter()
+                .map(|service| metrics.service(&service.name, thread))
+                .collect(),
             site_counters: plan.sites.iter().map(|site| metrics.site(&site.label, thread)).collect(),
             no_site: metrics.site("", thread),
             files: file_routes(&served.snapshot, former),
@@ -84,5 +88,7 @@ fn file_routes(snapshot: &Snapshot, former: Option<&Active>) -> Vec<Rc<FileRoute
         _ => None,
     });
     let kept = |handler| former?.files.iter().find(|known| known.handler() == handler).cloned();
-    handlers.map(|handler| kept(handler).unwrap_or_else(|| Rc::new(FileRoute::new(handler.clone())))).collect()
+    handlers
+        .map(|handler| kept(handler).unwrap_or_else(|| Rc::new(FileRoute::new(handler.clone()))))
+        .collect()
 }

@@ -58,12 +58,11 @@ impl Deadline {
     /// A deadline that never comes and wakes nobody yet.
     pub(crate) fn new() -> Self {
         let index = WHEEL.with_borrow_mut(|wheel| {
-            let index = wheel.free.pop().unwrap_or_else(|| {
+            wheel.free.pop().unwrap_or_else(|| {
                 wheel.due.push(NEVER);
                 wheel.wakers.push(None);
                 wheel.due.len() - 1
-            });
-            index
+            })
         });
         Self { index }
     }

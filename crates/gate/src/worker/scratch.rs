@@ -13,6 +13,7 @@ const KEPT: usize = 512;
 const LARGEST: usize = 64 << 10;
 
 thread_local! {
+    #[expect(clippy::vec_box, reason = "a box is lent and given back as it is")]
     static POOL: RefCell<Vec<Box<Working>>> = const { RefCell::new(Vec::new()) };
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 pub struct Limits {
     /// Bytes of a message head, request line or status line included (431 when a request is larger).
     pub header_bytes: usize,
-    /// Fields of a message head, and of a trailer section (431).
+    /// Fields of a message head (431).
     pub header_count: usize,
     /// Bytes of the request line (414).
     pub request_line: usize,

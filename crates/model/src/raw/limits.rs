@@ -13,11 +13,11 @@ section! {
     /// Bounds on what clients and instances may do.
     pub(crate) struct Limits = "`[limits]`", later [];
     /// A message head, request line or status line included; a larger request is answered with 431.
-    header_bytes: Bytes<1024, { 1 << 20 }> = "\"16KiB\"",
-    /// Fields of a message head, and of a trailer section; more are answered with 431.
-    header_count: Count<1, 10_000> = "100",
+    header_bytes: Bytes<1024, { 64 << 10 }> = "\"16KiB\"",
+    /// Fields of a message head; more are answered with 431.
+    header_count: Count<1, 256> = "100",
     /// The request line, at most `header_bytes`; a longer one is answered with 414.
-    request_line: Bytes<64, { 1 << 20 }> = "\"8KiB\"",
+    request_line: Bytes<64, { 64 << 10 }> = "\"8KiB\"",
     /// A request body; a larger one is answered with 413. A route may have its own bound.
     body: BodySize = "\"1GiB\"",
     /// From accept to the end of the TLS handshake.

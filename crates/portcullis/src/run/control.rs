@@ -56,13 +56,22 @@ impl Running {
         self.gate
     }
 
+    /// How long requests in flight may take to end.
+    pub(super) fn drain_timeout(&self) -> std::time::Duration {
+        self.current().plan.limits.drain_timeout
+    }
+
     pub(super) fn refresh_certificates(&self) {
         self.content.refresh();
     }
 
     pub(super) fn reopen_log(&self) {
-        self.log.reopen(&self.current().plan.log.access);
-        report::info("the access log is opened anew");
+        match self.log.reopen(&self.current().plan.log.access) {
+            Ok(()) => report::info("the access log is opened anew"),
+            Err(error) => report::error(format_args!(
+                "the access log cannot be opened anew, the old one stays: {error}"
+            )),
+        }
     }
 
     /// A reload that nobody waits for.
@@ -87,8 +96,10 @@ impl Running {
             current.listeners.open(&served.snapshot.planned_ports(), &plan.listen, self.threads)?;
         self.content.apply(&plan);
         self.gate.install(served, &listeners).map_err(|error| Failure::no(chain(&error)))?;
-        if plan.log.access != current.plan.log.access {
-            self.log.reopen(&plan.log.access);
+        if plan.log.access != current.plan.log.access
+            && let Err(error) = self.log.reopen(&plan.log.access)
+        {
+            report::error(format_args!("the new access log cannot be opened, the old one stays: {error}"));
         }
         current.plan = plan;
         current.reloads += 1;
@@ -122,13 +133,13 @@ impl Control for Running {
         let problems = compiled.problems.render(false);
         let Some(plan) = compiled.plan else {
             let failure = Failure::no(format!("{} cannot be used as it is", origin.name()));
-            return Err(refused(failure, problems.to_string()));
+            return Err(refused(failure, problems));
         };
         if plan == current.plan {
             current.origin = origin;
             return Ok("nothing changed".to_owned());
         }
-        self.install(&mut current, plan).map_err(|failure| refused(failure, problems.to_string()))?;
+        self.install(&mut current, plan).map_err(|failure| refused(failure, problems))?;
         current.origin = origin;
         let sites = current.plan.sites.len();
         Ok(format!(

@@ -12,7 +12,8 @@ const NAMED: usize = 20;
 pub(super) fn greet(plan: &Plan, listeners: &[Listener], threads: usize) {
     let places: BTreeSet<String> = listeners.iter().map(|listener| listener.local().to_string()).collect();
     let places: Vec<_> = places.into_iter().collect();
-    report::info(format_args!("listening on {} with {threads} threads", places.join(", ")));
+    let noun = if threads == 1 { "thread" } else { "threads" };
+    report::info(format_args!("listening on {} with {threads} {noun}", places.join(", ")));
     for site in plan.sites.iter().take(NAMED) {
         report::info(format_args!("serving {}", describe(site, plan, listeners)));
     }

@@ -52,14 +52,13 @@ pub(crate) fn run(
     greeting::greet(&plan, &bound, threads);
     // A listener that is open anywhere takes connections, which nobody would serve once the gate is ending.
     drop(bound);
-    let drain = plan.limits.drain_timeout;
     let running = Arc::new(Running::new(origin, plan, content, listeners, gate, log, threads, signals));
     let admin = Server::start(&places.admin_socket, Arc::clone(&running) as Arc<_>)?;
     wait(&running, &events);
     drop(admin);
     report::info("stopping: no new connections; requests in flight end");
     signals::let_the_next_one_kill();
-    finish(running, drain);
+    finish(running);
     Ok(Exit::Done)
 }
 
@@ -75,8 +74,9 @@ fn wait(running: &Running, events: &std::sync::mpsc::Receiver<Signal>) {
     }
 }
 
-fn finish(running: Arc<Running>, drain: Duration) {
+fn finish(running: Arc<Running>) {
     let Some(running) = Arc::into_inner(running) else { return };
+    let drain = running.drain_timeout();
     let cut = running.into_gate().drain(drain);
     if cut > 0 {
         report::warning(format_args!("{cut} connections were cut after {} seconds", drain.as_secs()));

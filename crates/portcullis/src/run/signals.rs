@@ -21,6 +21,7 @@ pub(crate) enum Signal {
 /// Begins to listen. The sender lets others speak like a signal.
 pub(super) fn listen() -> io::Result<(Sender<Signal>, Receiver<Signal>)> {
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1])?;
+    #[expect(clippy::disallowed_methods, reason = "only the operator speaks here")]
     let (sender, receiver) = channel();
     let theirs = sender.clone();
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {

@@ -32,7 +32,10 @@ fn a_mebibyte_passes_both_ways_in_every_framing() {
         let mut answer = match request.target.as_str() {
             "/length" => format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n").into_bytes(),
             "/chunked" => b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec(),
-            _ => return Answer::raw([b"HTTP/1.1 200 OK\r\n\r\n", request.body.as_slice()].concat()).then_close(),
+            _ => {
+                return Answer::raw([b"HTTP/1.1 200 OK\r\n\r\n", request.body.as_slice()].concat())
+                    .then_close();
+            }
         };
         match request.target.as_str() {
             "/length" => answer.extend_from_slice(&request.body),
@@ -40,7 +43,8 @@ fn a_mebibyte_passes_both_ways_in_every_framing() {
         }
         Answer::raw(answer)
     });
-    let gate = Gate::up(&format!("[site]\n\"http://a.test\" = \"{0}\"\n\"b.test\" = \"{0}\"\n", app.address()));
+    let gate =
+        Gate::up(&format!("[site]\n\"http://a.test\" = \"{0}\"\n\"b.test\" = \"{0}\"\n", app.address()));
     let tls = gate.tls();
     let body = pattern(MIB);
     for secure in [false, true] {
@@ -48,8 +52,14 @@ fn a_mebibyte_passes_both_ways_in_every_framing() {
         let host = if secure { "b.test" } else { "a.test" };
         for target in ["/length", "/chunked", "/until-close"] {
             for in_chunks in [false, true] {
-                let fields = if in_chunks { "Transfer-Encoding: chunked".to_owned() } else { format!("Content-Length: {MIB}") };
-                let head = format!("POST {target} HTTP/1.1\r\nHost: {host}\r\nTE: trailers\r\nConnection: TE\r\n{fields}\r\n\r\n");
+                let fields = if in_chunks {
+                    "Transfer-Encoding: chunked".to_owned()
+                } else {
+                    format!("Content-Length: {MIB}")
+                };
+                let head = format!(
+                    "POST {target} HTTP/1.1\r\nHost: {host}\r\nTE: trailers\r\nConnection: TE\r\n{fields}\r\n\r\n"
+                );
                 client.send(head);
                 if in_chunks {
                     client.send(chunked(&body, 777, "X-Sum: 1\r\n"));
@@ -58,8 +68,13 @@ fn a_mebibyte_passes_both_ways_in_every_framing() {
                 }
                 let response = client.response("POST");
                 assert_eq!(response.status, 200);
-                assert!(response.body == body, "{target} {in_chunks} {secure}: {} bytes", response.body.len());
-                let expected = if target == "/length" { Framing::Length(MIB as u64) } else { Framing::Chunked };
+                assert!(
+                    response.body == body,
+                    "{target} {in_chunks} {secure}: {} bytes",
+                    response.body.len()
+                );
+                let expected =
+                    if target == "/length" { Framing::Length(MIB as u64) } else { Framing::Chunked };
                 assert_eq!(response.framing, expected, "{target}: the connection goes on");
                 assert_eq!(response.trailers.len(), usize::from(target == "/chunked"), "{target}");
                 let seen = app.requests().pop().unwrap();
@@ -141,7 +156,11 @@ fn who_waits_to_continue_is_told_by_the_instance_alone() {
     for (target, status) in [("/refused", 417), ("/own", 200)] {
         let mut client = gate.raw();
         let response = client.send(request("PUT", target, fields)).response("PUT");
-        assert_eq!((response.status, response.value("connection").as_deref()), (status, Some("close")), "{target}");
+        assert_eq!(
+            (response.status, response.value("connection").as_deref()),
+            (status, Some("close")),
+            "{target}"
+        );
         assert_eq!(client.rest(), b"", "{target}");
     }
     // A client that does not wait is served as well.
@@ -176,8 +195,17 @@ fn requests_that_arrive_together_are_answered_in_order() {
     for number in 0..20 {
         match number % 4 {
             0 => all += &request("GET", &format!("/status/{}", 200 + number), ""),
-            1 => all += &(request("POST", &format!("/status/{}", 200 + number), "Content-Length: 3\r\n") + "abc"),
-            2 => all += &(request("POST", &format!("/status/{}", 200 + number), "Transfer-Encoding: chunked\r\n") + "3\r\nabc\r\n0\r\n\r\n"),
+            1 => {
+                all +=
+                    &(request("POST", &format!("/status/{}", 200 + number), "Content-Length: 3\r\n") + "abc");
+            }
+            2 => {
+                all += &(request(
+                    "POST",
+                    &format!("/status/{}", 200 + number),
+                    "Transfer-Encoding: chunked\r\n",
+                ) + "3\r\nabc\r\n0\r\n\r\n");
+            }
             _ => all += &request("GET", &format!("/status/{}", 400 + number), ""),
         }
     }
@@ -202,7 +230,8 @@ fn requests_that_arrive_together_are_answered_in_order() {
 #[test]
 fn a_thousand_requests_at_once_are_answered_one_after_the_other() {
     let hello = Hello::start("app");
-    let gate = Gate::up(&format!("[site]\n\"http://a.test\" = \"{0}\"\n\"b.test\" = \"{0}\"\n", hello.address));
+    let gate =
+        Gate::up(&format!("[site]\n\"http://a.test\" = \"{0}\"\n\"b.test\" = \"{0}\"\n", hello.address));
     for (mut client, host) in [(gate.raw(), "a.test"), (gate.tls().connect(gate.https, "b.test"), "b.test")] {
         client.send(format!("GET /static256 HTTP/1.1\r\nHost: {host}\r\n\r\n").repeat(1000));
         for number in 0..1000 {
@@ -234,7 +263,8 @@ fn an_answer_during_the_upload_reaches_a_client_that_goes_on_sending() {
 #[test]
 fn connections_to_an_instance_are_used_again() {
     let app = Recording::start();
-    let gate = Setup { threads: 1, ..Setup::default() }.up(&format!("[site]\n\"http://a.test\" = \"{}\"\n", app.address()));
+    let gate = Setup { threads: 1, ..Setup::default() }
+        .up(&format!("[site]\n\"http://a.test\" = \"{}\"\n", app.address()));
     let mut client = gate.raw();
     for _ in 0..20 {
         assert_eq!(client.get("a.test", "/").status, 200);
@@ -297,7 +327,8 @@ fn hold() -> Step {
 #[test]
 fn an_event_stream_arrives_event_by_event() {
     let hello = Hello::start("app");
-    let gate = Gate::up(&format!("[site]\n\"http://a.test\" = \"{0}\"\n\"b.test\" = \"{0}\"\n", hello.address));
+    let gate =
+        Gate::up(&format!("[site]\n\"http://a.test\" = \"{0}\"\n\"b.test\" = \"{0}\"\n", hello.address));
     for (mut client, host) in [(gate.raw(), "a.test"), (gate.tls().connect(gate.https, "b.test"), "b.test")] {
         let started = std::time::Instant::now();
         client.send(format!("GET /stream/2?ms=60000 HTTP/1.1\r\nHost: {host}\r\n\r\n"));

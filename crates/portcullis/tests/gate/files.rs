@@ -76,7 +76,8 @@ fn files_of_every_size_arrive_whole_and_the_connection_goes_on() {
         }
         // Many at once, the large one among them.
         let together = [1, LARGE, 100, LARGE, 0];
-        let all: String = together.iter().map(|size| format!("GET /{size} HTTP/1.1\r\nHost: {host}\r\n\r\n")).collect();
+        let all: String =
+            together.iter().map(|size| format!("GET /{size} HTTP/1.1\r\nHost: {host}\r\n\r\n")).collect();
         client.send(all);
         for size in together {
             assert!(client.response("GET").body == large()[..size], "{size}");
@@ -116,7 +117,10 @@ fn parts_of_a_file_are_what_was_asked_for() {
             }
             client.send(format!("GET /{name} HTTP/1.1\r\nHost: {host}\r\nRange: bytes={size}-\r\n\r\n"));
             let beyond = client.response("GET");
-            assert_eq!((beyond.status, beyond.value("content-range")), (416, Some(format!("bytes */{size}"))));
+            assert_eq!(
+                (beyond.status, beyond.value("content-range")),
+                (416, Some(format!("bytes */{size}")))
+            );
             if size < LARGE {
                 // The whole of a small file is less than two parts of it with their heads.
                 continue;
@@ -125,7 +129,8 @@ fn parts_of_a_file_are_what_was_asked_for() {
             let parts = client.response("GET");
             assert_eq!(parts.status, 206);
             let kind = parts.value("content-type").unwrap();
-            let boundary = kind.strip_prefix("multipart/byteranges; boundary=").unwrap().trim_matches('"').to_owned();
+            let boundary =
+                kind.strip_prefix("multipart/byteranges; boundary=").unwrap().trim_matches('"').to_owned();
             let text = parts.text();
             let of = |first: usize, last: usize| {
                 let part = String::from_utf8_lossy(&content[first..=last]).into_owned();
@@ -196,7 +201,10 @@ fn a_file_that_shrinks_while_it_is_sent_never_looks_complete() {
 #[test]
 fn compressed_siblings_are_served_to_those_who_accept_them() {
     let site = Site::new("");
-    site.write("app.js", "let original = 1;").write("app.js.gz", "gzip").write("app.js.br", "brotli").write("app.js.zst", "zstd");
+    site.write("app.js", "let original = 1;")
+        .write("app.js.gz", "gzip")
+        .write("app.js.br", "brotli")
+        .write("app.js.zst", "zstd");
     for (accepted, coding, body) in [
         ("gzip", Some("gzip"), "gzip"),
         ("br", Some("br"), "brotli"),
@@ -207,7 +215,11 @@ fn compressed_siblings_are_served_to_those_who_accept_them() {
         ("*;q=0", None, "let original = 1;"),
     ] {
         let response = site.ask("GET", "/app.js", &format!("Accept-Encoding: {accepted}\r\n"));
-        assert_eq!((response.value("content-encoding").as_deref(), response.text().as_str()), (coding, body), "{accepted}");
+        assert_eq!(
+            (response.value("content-encoding").as_deref(), response.text().as_str()),
+            (coding, body),
+            "{accepted}"
+        );
         assert_eq!(response.value("vary").as_deref(), Some("Accept-Encoding"), "{accepted}");
         assert!(response.value("content-type").is_some_and(|kind| kind.contains("javascript")), "{accepted}");
     }
@@ -246,13 +258,18 @@ fn index_fallback_and_hidden_names_are_as_documented() {
 #[test]
 fn a_listing_is_text_whatever_files_are_called() {
     let site = Site::new("listing = true");
-    site.write("<script>alert(1)</script>", "x").write("\"onmouseover=x", "x").write("javascript:alert(1)", "x");
+    site.write("<script>alert(1)</script>", "x")
+        .write("\"onmouseover=x", "x")
+        .write("javascript:alert(1)", "x");
     site.write(".hidden", SECRET).write("folder/file", "x");
     let response = site.get("/");
     let text = response.text();
     assert_eq!(response.status, 200);
     assert_eq!(response.value("content-security-policy").as_deref(), Some("default-src 'none'"));
-    assert!(!text.contains("<script") && !text.contains("\"onmouseover") && !text.contains("href=\"javascript:"), "{text}");
+    assert!(
+        !text.contains("<script") && !text.contains("\"onmouseover") && !text.contains("href=\"javascript:"),
+        "{text}"
+    );
     assert!(!text.contains(".hidden") && text.contains("folder/"), "{text}");
     assert_eq!(site.get("/folder/").status, 200);
     assert_eq!(site.get("/none/").status, 404);
@@ -263,18 +280,31 @@ fn other_methods_are_refused_and_their_bodies_are_no_requests() {
     let site = Site::new("");
     site.write("file", "file").write("smuggled", SECRET);
     let smuggled = "GET /smuggled HTTP/1.1\r\nHost: a.test\r\n\r\n";
-    for (method, status) in [("POST", 405), ("PUT", 405), ("DELETE", 405), ("OPTIONS", 405), ("GET", 200), ("HEAD", 200)] {
+    for (method, status) in
+        [("POST", 405), ("PUT", 405), ("DELETE", 405), ("OPTIONS", 405), ("GET", 200), ("HEAD", 200)]
+    {
         for target in ["/file", "/none"] {
             let mut client = site.gate.raw();
             let fields = format!("Content-Length: {}\r\n", smuggled.len());
-            client.send(request(method, target, &fields) + smuggled + &request("GET", "/file", "Connection: close\r\n"));
+            client.send(
+                request(method, target, &fields)
+                    + smuggled
+                    + &request("GET", "/file", "Connection: close\r\n"),
+            );
             let first = client.response(method);
-            assert!(first.status == status || (target == "/none" && first.status == 404), "{method} {target}: {}", first.status);
+            assert!(
+                first.status == status || (target == "/none" && first.status == 404),
+                "{method} {target}: {}",
+                first.status
+            );
             let rest = responses(&client.rest());
             assert!(rest.len() <= 1 && rest.iter().all(|one| one.text() == "file"), "{method} {target}");
         }
     }
-    assert_eq!(site.ask("POST", "/file", "Content-Length: 0\r\n").value("allow").as_deref(), Some("GET, HEAD"));
+    assert_eq!(
+        site.ask("POST", "/file", "Content-Length: 0\r\n").value("allow").as_deref(),
+        Some("GET, HEAD")
+    );
 }
 
 #[test]
@@ -283,8 +313,14 @@ fn no_spelling_of_a_path_leads_out_of_the_folder() {
     let folder = &site.gate.folder;
     folder.write("secret", SECRET);
     folder.write("outside/file", SECRET);
-    site.write("index.html", "front").write("folder/file", "file").write(".hidden", SECRET).write("a/b/c", "c");
-    site.write("new\nline", "newline").write("back\\slash", "backslash").write("..dots", SECRET).write("dots..", "dots");
+    site.write("index.html", "front")
+        .write("folder/file", "file")
+        .write(".hidden", SECRET)
+        .write("a/b/c", "c");
+    site.write("new\nline", "newline")
+        .write("back\\slash", "backslash")
+        .write("..dots", SECRET)
+        .write("dots..", "dots");
     site.write("semi;colon", "semicolon").write("percent%2e%2e", "percent").write("...", SECRET);
     for (target, link) in [
         ("../secret", "link-up"),
@@ -319,9 +355,13 @@ fn no_spelling_of_a_path_leads_out_of_the_folder() {
         }
         let right = match expected.split_once(' ').unwrap_or((expected, "")) {
             ("200", text) => response.status == 200 && response.text() == text,
-            ("308", location) => response.status == 308 && response.value("location").as_deref() == Some(location),
+            ("308", location) => {
+                response.status == 308 && response.value("location").as_deref() == Some(location)
+            }
             // A slash that is written as an escape is refused before anybody looks for a file.
-            ("404", _) if path.to_ascii_lowercase().replace("%25", "%").contains("%2f") => response.status == 400,
+            ("404", _) if path.to_ascii_lowercase().replace("%25", "%").contains("%2f") => {
+                response.status == 400
+            }
             ("404", _) => response.status == 404,
             _ => response.status == 400,
         };

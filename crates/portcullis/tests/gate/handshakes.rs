@@ -112,7 +112,9 @@ fn damaged_records_end_an_open_connection_and_nothing_else() {
 fn both_versions_are_served_unless_the_file_says_otherwise() {
     for (least, old_is_served) in [("1.2", true), ("1.3", false)] {
         let gate = Gate::up(&format!("{SITE}[tls]\nmin_version = \"{least}\"\n"));
-        for (version, is_served) in [(&rustls::version::TLS12, old_is_served), (&rustls::version::TLS13, true)] {
+        for (version, is_served) in
+            [(&rustls::version::TLS12, old_is_served), (&rustls::version::TLS13, true)]
+        {
             let mut socket = TcpStream::connect(gate.https).unwrap();
             socket.set_read_timeout(Some(PATIENCE)).unwrap();
             let shaken = client(&gate, version).complete_io(&mut socket);
@@ -129,6 +131,9 @@ fn a_client_without_a_name_or_with_another_protocol_is_not_mistaken() {
         assert!(matches!(client.get("a.test", "/").status, 200 | 421));
     }
     assert!(gate.tls().offering(&["h2"]).try_connect(gate.https, "a.test").is_err(), "no protocol in common");
-    assert_eq!(gate.tls().offering(&["h2", "http/1.1"]).connect(gate.https, "a.test").get("a.test", "/").status, 200);
+    assert_eq!(
+        gate.tls().offering(&["h2", "http/1.1"]).connect(gate.https, "a.test").get("a.test", "/").status,
+        200
+    );
     assert_eq!(gate.tls().offering(&[]).connect(gate.https, "a.test").get("a.test", "/").status, 200);
 }

@@ -26,7 +26,8 @@ fn saw(gate: &Gate, head: &str) -> Saw {
 
 /// Sites `0.test`, `1.test` and so on, one before each instance.
 fn sites<'a>(apps: impl Iterator<Item = &'a Scripted>) -> String {
-    let lines = apps.enumerate().map(|(number, app)| format!("\"http://{number}.test\" = \"{}\"\n", app.address()));
+    let lines =
+        apps.enumerate().map(|(number, app)| format!("\"http://{number}.test\" = \"{}\"\n", app.address()));
     "[site]\n".to_owned() + &lines.collect::<String>()
 }
 
@@ -58,8 +59,14 @@ fn responses_with_two_readings_become_502() {
         ("status 99", "HTTP/1.1 99 X\r\nContent-Length: 0\r\n\r\n".to_owned()),
         ("status 1000", "HTTP/1.1 1000 X\r\nContent-Length: 0\r\n\r\n".to_owned()),
         ("no HTTP", "SSH-2.0-OpenSSH_9.9\r\n\r\n".to_owned()),
-        ("101 that nobody asked for", "HTTP/1.1 101 X\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n".to_owned()),
-        ("a flood of interim responses", "HTTP/1.1 103 Early Hints\r\n\r\n".repeat(100) + &head("Content-Length: 0\r\n")),
+        (
+            "101 that nobody asked for",
+            "HTTP/1.1 101 X\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n".to_owned(),
+        ),
+        (
+            "a flood of interim responses",
+            "HTTP/1.1 103 Early Hints\r\n\r\n".repeat(100) + &head("Content-Length: 0\r\n"),
+        ),
         ("too many fields", head(&many)),
         ("a head that is too large", head(&long)),
         ("an endless head", "HTTP/1.1 200 ".to_owned() + &"a".repeat(1 << 20)),
@@ -77,14 +84,23 @@ fn responses_with_two_readings_become_502() {
                 break response;
             }
         };
-        assert_eq!((response.status, response.value("connection").as_deref()), (502, Some("close")), "{what}");
+        assert_eq!(
+            (response.status, response.value("connection").as_deref()),
+            (502, Some("close")),
+            "{what}"
+        );
         assert!(response.text().contains(&response.value("x-request-id").unwrap()), "{what}");
     }
     let lines = gate.log(apps.len());
     for (number, (what, app)) in apps.iter().enumerate() {
         let path = format!("/{number}");
-        let line = lines.iter().find(|line| line["path"] == path).unwrap_or_else(|| panic!("{what} is logged"));
-        assert_eq!((line["instance"].as_str(), line["status"].as_u64()), (Some(app.address().to_string().as_str()), Some(502)), "{what}");
+        let line =
+            lines.iter().find(|line| line["path"] == path).unwrap_or_else(|| panic!("{what} is logged"));
+        assert_eq!(
+            (line["instance"].as_str(), line["status"].as_u64()),
+            (Some(app.address().to_string().as_str()), Some(502)),
+            "{what}"
+        );
         assert!(line["error"].as_str().is_some_and(|error| error.contains(':')), "{what}: {line}");
         assert_eq!(line["id"].as_str().map(str::len), Some(16), "{what}");
     }
@@ -98,10 +114,22 @@ fn a_response_that_breaks_off_never_looks_complete() {
         ("chunks without an end", head("Transfer-Encoding: chunked\r\n") + "5\r\nhello\r\n"),
         ("half a chunk", head("Transfer-Encoding: chunked\r\n") + "5\r\nhel"),
         ("half a last chunk", head("Transfer-Encoding: chunked\r\n") + "5\r\nhello\r\n0\r\n"),
-        ("a chunk size with sign", head("Transfer-Encoding: chunked\r\n") + "5\r\nhello\r\n+5\r\nhello\r\n0\r\n\r\n"),
-        ("a chunk that is longer than it says", head("Transfer-Encoding: chunked\r\n") + "5\r\nhelloxx\r\n0\r\n\r\n"),
-        ("a chunk size beyond bounds", head("Transfer-Encoding: chunked\r\n") + "5\r\nhello\r\nfffffffffffffffff\r\n"),
-        ("a trailer that frames", head("Transfer-Encoding: chunked\r\n") + "5\r\nhello\r\n0\r\nContent-Length: 5\r\n\r\n"),
+        (
+            "a chunk size with sign",
+            head("Transfer-Encoding: chunked\r\n") + "5\r\nhello\r\n+5\r\nhello\r\n0\r\n\r\n",
+        ),
+        (
+            "a chunk that is longer than it says",
+            head("Transfer-Encoding: chunked\r\n") + "5\r\nhelloxx\r\n0\r\n\r\n",
+        ),
+        (
+            "a chunk size beyond bounds",
+            head("Transfer-Encoding: chunked\r\n") + "5\r\nhello\r\nfffffffffffffffff\r\n",
+        ),
+        (
+            "a trailer that frames",
+            head("Transfer-Encoding: chunked\r\n") + "5\r\nhello\r\n0\r\nContent-Length: 5\r\n\r\n",
+        ),
     ];
     let apps = cases.map(|(what, answer)| (what, Scripted::answering(answer)));
     let gate = Gate::up(&sites(apps.iter().map(|(_, app)| app)));
@@ -120,7 +148,11 @@ fn a_response_that_breaks_off_never_looks_complete() {
 fn a_reset_in_the_middle_of_a_body_is_passed_on_as_a_break() {
     for fields in ["Content-Length: 100000\r\n", "Transfer-Encoding: chunked\r\n", ""] {
         let body = if fields.starts_with('T') { "5\r\nhello\r\n" } else { "hello" };
-        let app = Scripted::start(vec![Step::ReadHead, Step::Send((head(fields) + body).into_bytes()), Step::Reset]);
+        let app = Scripted::start(vec![
+            Step::ReadHead,
+            Step::Send((head(fields) + body).into_bytes()),
+            Step::Reset,
+        ]);
         let gate = Gate::before(app.address());
         for version in ["HTTP/1.1", "HTTP/1.0"] {
             let asked = format!("GET / {version}\r\nHost: a.test\r\n\r\n");
@@ -140,8 +172,10 @@ fn bytes_beyond_a_response_are_never_the_answer_to_the_next_request() {
         ("not modified", "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n".to_owned()),
     ] {
         let script = vec![Step::ReadHead, Step::Send((first + evil).into_bytes()), Step::ReadAll];
-        let app = Scripted::start_each(vec![script, vec![Step::ReadHead, Step::Send(next.clone()), Step::ReadAll]]);
-        let gate = Setup { threads: 1, ..Setup::default() }.up(&format!("[site]\n\"http://a.test\" = \"{}\"\n", app.address()));
+        let app =
+            Scripted::start_each(vec![script, vec![Step::ReadHead, Step::Send(next.clone()), Step::ReadAll]]);
+        let gate = Setup { threads: 1, ..Setup::default() }
+            .up(&format!("[site]\n\"http://a.test\" = \"{}\"\n", app.address()));
         let mut client = gate.raw();
         assert!(client.get("a.test", "/").status < 400, "{what}");
         assert_eq!(client.get("a.test", "/").text(), "next", "{what}");
@@ -174,7 +208,8 @@ fn a_body_on_an_answer_to_head_is_never_the_answer_to_the_next_request() {
         vec![Step::ReadHead, Step::Send(first.into_bytes()), Step::ReadAll],
         vec![Step::ReadHead, Step::Send(next), Step::ReadAll],
     ]);
-    let gate = Setup { threads: 1, ..Setup::default() }.up(&format!("[site]\n\"http://a.test\" = \"{}\"\n", app.address()));
+    let gate = Setup { threads: 1, ..Setup::default() }
+        .up(&format!("[site]\n\"http://a.test\" = \"{}\"\n", app.address()));
     let mut client = gate.raw();
     assert_eq!(client.send(request("HEAD", "/", "")).response("HEAD").status, 200);
     assert_eq!(client.get("a.test", "/").text(), "next");
@@ -229,12 +264,18 @@ fn what_can_be_asked_twice_is_asked_again_elsewhere() {
         vec![Step::ReadHead],
         vec![Step::ReadHead, Step::Send(b"HTTP/1.1 200 OK\r\nContent-".to_vec()), Step::Reset],
     ] {
-        for (method, fields) in [("GET", ""), ("HEAD", ""), ("DELETE", ""), ("PUT", "Content-Length: 0\r\n"), ("OPTIONS", "")] {
+        for (method, fields) in
+            [("GET", ""), ("HEAD", ""), ("DELETE", ""), ("PUT", "Content-Length: 0\r\n"), ("OPTIONS", "")]
+        {
             let broken = Scripted::start(steps.clone());
             let app = Recording::answering(|_| testkit::Answer::raw("HTTP/1.1 204 No Content\r\n\r\n"));
             let gate = beside(&broken, &app);
             for _ in 0..2 {
-                assert_eq!(gate.raw().send(request(method, "/", fields)).response(method).status, 204, "{method}");
+                assert_eq!(
+                    gate.raw().send(request(method, "/", fields)).response(method).status,
+                    204,
+                    "{method}"
+                );
             }
             assert_eq!((app.requests().len(), app.problems()), (2, Vec::new()), "{method}");
         }
@@ -243,7 +284,12 @@ fn what_can_be_asked_twice_is_asked_again_elsewhere() {
 
 #[test]
 fn what_may_not_be_asked_twice_is_delivered_at_most_once() {
-    for (fields, body) in [("", ""), ("Content-Length: 0\r\n", ""), ("Content-Length: 3\r\n", "abc"), ("Transfer-Encoding: chunked\r\n", "3\r\nabc\r\n0\r\n\r\n")] {
+    for (fields, body) in [
+        ("", ""),
+        ("Content-Length: 0\r\n", ""),
+        ("Content-Length: 3\r\n", "abc"),
+        ("Transfer-Encoding: chunked\r\n", "3\r\nabc\r\n0\r\n\r\n"),
+    ] {
         let broken = Scripted::start(vec![Step::ReadHead, Step::Reset]);
         let app = Recording::start();
         let gate = beside(&broken, &app);
@@ -251,7 +297,11 @@ fn what_may_not_be_asked_twice_is_delivered_at_most_once() {
             .map(|_| gate.raw().send(request("POST", "/", fields) + body).response("POST").status)
             .collect();
         let lost = statuses.iter().filter(|status| **status == 502).count();
-        assert_eq!(lost, broken.connections(), "each one that was delivered to the broken one is lost: {statuses:?}");
+        assert_eq!(
+            lost,
+            broken.connections(),
+            "each one that was delivered to the broken one is lost: {statuses:?}"
+        );
         assert!(lost >= 1, "{statuses:?}");
         assert_eq!((app.requests().len(), app.problems()), (4 - lost, Vec::new()), "{fields}");
     }
@@ -280,9 +330,59 @@ fn a_request_that_is_sent_again_is_sent_whole() {
 fn an_idle_connection_that_ends_just_now_loses_no_request() {
     let ok = (head("Content-Length: 2\r\n") + "ok").into_bytes();
     let app = Scripted::start(vec![Step::ReadHead, Step::Send(ok), Step::ReadHead, Step::Reset]);
-    let gate = Setup { threads: 1, ..Setup::default() }.up(&format!("[site]\n\"http://a.test\" = \"{}\"\n", app.address()));
+    let gate = Setup { threads: 1, ..Setup::default() }
+        .up(&format!("[site]\n\"http://a.test\" = \"{}\"\n", app.address()));
     let mut client = gate.raw();
     for number in 0..10 {
         assert_eq!(client.get("a.test", "/").status, 200, "request {number}");
     }
+}
+
+#[test]
+fn the_second_instance_is_asked_under_its_own_name() {
+    let broken = Scripted::start(vec![Step::ReadHead, Step::Reset]);
+    let app = Recording::start();
+    let gate = Setup { threads: 1, ..Setup::default() }.up(&format!(
+        "[service.app]\ninstances = [\"{}\", \"{}\"]\nhost = \"instance\"\n[site]\n\"http://a.test\" = \"app\"\n",
+        broken.address(),
+        app.address()
+    ));
+    for _ in 0..2 {
+        assert_eq!(gate.get("a.test", "/").status, 200);
+    }
+    for seen in app.requests() {
+        assert_eq!(seen.value("host"), Some(app.address().to_string()));
+    }
+}
+
+#[test]
+fn an_answer_that_comes_before_the_request_is_the_answer_to_one_request_at_most() {
+    let early = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nearly".to_vec();
+    let app = Scripted::start(vec![Step::Send([early.clone(), early].concat()), Step::ReadAll]);
+    let gate = Setup { threads: 1, ..Setup::default() }
+        .up(&format!("[site]\n\"http://a.test\" = \"{}\"\n", app.address()));
+    let mut client = gate.raw();
+    for number in 1..=3 {
+        assert_eq!(client.get("a.test", "/").text(), "early");
+        assert_eq!(app.connections(), number, "a connection that said too much is not used again");
+    }
+}
+
+#[test]
+fn many_clients_at_once_each_get_their_own_answer() {
+    let app = Recording::answering(|request| testkit::Answer::text(&request.target));
+    let gate = Gate::before(app.address());
+    std::thread::scope(|scope| {
+        for worker in 0..32 {
+            let gate = &gate;
+            scope.spawn(move || {
+                let mut client = gate.raw();
+                for number in 0..40 {
+                    let target = format!("/{worker}/{number}");
+                    assert_eq!(client.get("a.test", &target).text(), target);
+                }
+            });
+        }
+    });
+    assert_eq!((app.requests().len(), app.problems()), (32 * 40, Vec::new()));
 }

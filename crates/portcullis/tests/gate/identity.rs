@@ -6,10 +6,24 @@ use testkit::strict::Request;
 
 /// Fields in which proxies tell applications where a request came from.
 const NAMES: &[&str] = &[
-    "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Server",
-    "X-Forwarded-Prefix", "X-Forwarded-Uri", "X-Forwarded-Method", "X-Forwarded-User", "X-Forwarded-Email",
-    "X-Forwarded-Groups", "X-Forwarded-Ssl", "X-Forwarded-Scheme", "X-Forwarded-Tls-Client-Cert", "X-Forwarded-Client-Cert",
-    "Forwarded", "X-Real-IP", "X-Request-Id",
+    "X-Forwarded-For",
+    "X-Forwarded-Proto",
+    "X-Forwarded-Host",
+    "X-Forwarded-Port",
+    "X-Forwarded-Server",
+    "X-Forwarded-Prefix",
+    "X-Forwarded-Uri",
+    "X-Forwarded-Method",
+    "X-Forwarded-User",
+    "X-Forwarded-Email",
+    "X-Forwarded-Groups",
+    "X-Forwarded-Ssl",
+    "X-Forwarded-Scheme",
+    "X-Forwarded-Tls-Client-Cert",
+    "X-Forwarded-Client-Cert",
+    "Forwarded",
+    "X-Real-IP",
+    "X-Request-Id",
 ];
 
 const CLAIM: &str = "for=6.6.6.6;evil.test";
@@ -82,8 +96,13 @@ fn connection_takes_off_fields_of_the_client_and_none_of_ours() {
     assert_eq!((seen.values("x-theirs").len(), seen.values("cookie").len()), (0, 0));
     assert_eq!(seen.values("x-other"), ["2"]);
     for framing in ["host", "Content-Length", "transfer-encoding"] {
-        let response = gate.raw().send(request("GET", "/", &format!("Connection: {framing}\r\n"))).response("GET");
-        assert_eq!((response.status, response.value("connection").as_deref()), (400, Some("close")), "{framing}");
+        let response =
+            gate.raw().send(request("GET", "/", &format!("Connection: {framing}\r\n"))).response("GET");
+        assert_eq!(
+            (response.status, response.value("connection").as_deref()),
+            (400, Some("close")),
+            "{framing}"
+        );
     }
     assert_eq!((app.requests().len(), app.problems()), (1, Vec::new()));
 }
@@ -91,10 +110,18 @@ fn connection_takes_off_fields_of_the_client_and_none_of_ours() {
 #[test]
 fn only_a_trusted_proxy_says_who_the_client_is() {
     let app = Recording::start();
-    let site = format!("service = \"{}\"\nrequest_headers = {{ set = {{ X-Client = \"{{client_ip}} {{peer_ip}}\" }} }}\n", app.address());
+    let site = format!(
+        "service = \"{}\"\nrequest_headers = {{ set = {{ X-Client = \"{{client_ip}} {{peer_ip}}\" }} }}\n",
+        app.address()
+    );
     for (trusted, sent, client, list) in [
         ("[\"127.0.0.0/8\"]", "192.0.2.7", "192.0.2.7 127.0.0.1", "192.0.2.7, 127.0.0.1"),
-        ("[\"127.0.0.0/8\"]", "1.1.1.1, 192.0.2.7, 127.0.0.9", "192.0.2.7 127.0.0.1", "1.1.1.1, 192.0.2.7, 127.0.0.9, 127.0.0.1"),
+        (
+            "[\"127.0.0.0/8\"]",
+            "1.1.1.1, 192.0.2.7, 127.0.0.9",
+            "192.0.2.7 127.0.0.1",
+            "1.1.1.1, 192.0.2.7, 127.0.0.9, 127.0.0.1",
+        ),
         ("[\"127.0.0.0/8\"]", "::ffff:192.0.2.7", "192.0.2.7 127.0.0.1", "::ffff:192.0.2.7, 127.0.0.1"),
         ("[\"127.0.0.0/8\"]", "nobody", "127.0.0.1 127.0.0.1", "nobody, 127.0.0.1"),
         ("[\"10.0.0.0/8\"]", "192.0.2.7", "127.0.0.1 127.0.0.1", "127.0.0.1"),
@@ -102,7 +129,8 @@ fn only_a_trusted_proxy_says_who_the_client_is() {
         let listen: &'static str = Box::leak(format!("trusted_proxies = {trusted}").into_boxed_str());
         let gate = Setup { listen, ..Setup::default() }.up(&format!("[site.\":{{http}}\"]\n{site}"));
         let before = app.requests().len();
-        let fields = format!("X-Forwarded-For: {sent}\r\nX-Forwarded-Proto: https\r\nX-Request-Id: theirs\r\n");
+        let fields =
+            format!("X-Forwarded-For: {sent}\r\nX-Forwarded-Proto: https\r\nX-Request-Id: theirs\r\n");
         gate.raw().send(request("GET", "/", &fields)).response("GET");
         let seen = &app.requests()[before];
         assert_eq!(seen.value("x-client").as_deref(), Some(client), "{trusted} {sent}");

@@ -66,7 +66,8 @@ fn tls_to_an_instance_is_verified_unless_that_is_switched_off() {
     let app = Recording::start();
     // Another gate is the instance: it has an authority and a name of its own.
     let inner = Gate::up(&format!("[site]\n\"inner.test\" = \"{}\"\n", app.address()));
-    let authority = inner.folder.write("authority.pem", inner.ask(&["cert", "trust"]).stdout).display().to_string();
+    let authority =
+        inner.folder.write("authority.pem", inner.ask(&["cert", "trust"]).stdout).display().to_string();
     let target = format!("https://{}", inner.https);
     for (tls, status) in [
         (format!("authorities = \"{authority}\", server_name = \"inner.test\""), 200),
@@ -84,12 +85,18 @@ fn tls_to_an_instance_is_verified_unless_that_is_switched_off() {
         assert_eq!(response.status, status, "{tls}");
         let seen = app.requests().split_off(before);
         if status == 200 {
-            assert_eq!((seen[0].body.as_slice(), seen[0].value("host").as_deref()), (&b"abc"[..], Some("inner.test")));
+            assert_eq!(
+                (seen[0].body.as_slice(), seen[0].value("host").as_deref()),
+                (&b"abc"[..], Some("inner.test"))
+            );
             assert_eq!(client.get("a.test", "/").status, 200);
         } else {
             assert_eq!(seen.len(), 0, "{tls}");
             let line = &gate.log(1)[0];
-            assert!(line["error"].as_str().is_some_and(|error| error.starts_with("TLS handshake: ")), "{line}");
+            assert!(
+                line["error"].as_str().is_some_and(|error| error.starts_with("TLS handshake: ")),
+                "{line}"
+            );
         }
     }
     assert_eq!(app.problems(), [""; 0]);
@@ -98,7 +105,9 @@ fn tls_to_an_instance_is_verified_unless_that_is_switched_off() {
 #[test]
 fn the_host_that_an_instance_sees_is_the_services_choice() {
     let app = Recording::start();
-    for (choice, seen) in [("", "a.test"), ("host = \"instance\"\n", "*"), ("host = \"fixed.test:81\"\n", "fixed.test:81")] {
+    for (choice, seen) in
+        [("", "a.test"), ("host = \"instance\"\n", "*"), ("host = \"fixed.test:81\"\n", "fixed.test:81")]
+    {
         let gate = one_thread(&format!(
             "[service.app]\ninstances = [\"{}\"]\n{choice}[site]\n\"http://a.test\" = \"app\"\n",
             app.address()
@@ -126,7 +135,8 @@ fn a_dead_instance_costs_one_attempt_now_and_then_and_no_request() {
     }
     assert_eq!(app.requests().len(), 40);
     let metrics = gate.ask(&["status", "--metrics"]).stdout;
-    let failures = metrics.lines().find(|line| line.contains("connect_failures") && line.contains("app")).unwrap();
+    let failures =
+        metrics.lines().find(|line| line.contains("connect_failures") && line.contains("app")).unwrap();
     assert!(failures.ends_with(" 1"), "{failures}");
 }
 

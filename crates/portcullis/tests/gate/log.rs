@@ -6,7 +6,8 @@ use testkit::Recording;
 #[test]
 fn one_request_is_one_line_of_json_whatever_it_says() {
     let app = Recording::start();
-    let gate = Setup { threads: 1, ..Setup::default() }.up(&format!("[site]\n\":{{http}}\" = \"{}\"\n", app.address()));
+    let gate = Setup { threads: 1, ..Setup::default() }
+        .up(&format!("[site]\n\":{{http}}\" = \"{}\"\n", app.address()));
     let high: Vec<u8> = (0x80..=0xff).collect();
     let values: Vec<Vec<u8>> = vec![
         b"plain".to_vec(),
@@ -20,18 +21,44 @@ fn one_request_is_one_line_of_json_whatever_it_says() {
     ];
     let mut client = gate.raw();
     for value in &values {
-        client.send([b"GET /x?q HTTP/1.1\r\nHost: a.test\r\nUser-Agent: ", &value[..], b"\r\nReferer: ", value, b"\r\n\r\n"].concat());
+        client.send(
+            [
+                b"GET /x?q HTTP/1.1\r\nHost: a.test\r\nUser-Agent: ",
+                &value[..],
+                b"\r\nReferer: ",
+                value,
+                b"\r\n\r\n",
+            ]
+            .concat(),
+        );
         assert_eq!(client.response("GET").status, 200);
     }
     let lines = gate.log(values.len());
     assert_eq!(lines.len(), values.len());
     for (line, value) in lines.iter().zip(&values) {
         for field in ["user_agent", "referer"] {
-            let logged: Vec<u8> = line[field].as_str().unwrap().chars().map(|char| char as u32 as u8).collect();
+            let logged: Vec<u8> =
+                line[field].as_str().unwrap().chars().map(|char| char as u32 as u8).collect();
             assert!(value.starts_with(&logged) && logged.len() >= value.len().min(256), "{field}: {line}");
         }
-        assert_eq!((line["status"].as_u64(), line["path"].as_str(), line["host"].as_str()), (Some(200), Some("/x?q"), Some("a.test")));
-        for field in ["time", "id", "client", "method", "version", "scheme", "bytes_in", "bytes_out", "ms", "site", "service", "instance"] {
+        assert_eq!(
+            (line["status"].as_u64(), line["path"].as_str(), line["host"].as_str()),
+            (Some(200), Some("/x?q"), Some("a.test"))
+        );
+        for field in [
+            "time",
+            "id",
+            "client",
+            "method",
+            "version",
+            "scheme",
+            "bytes_in",
+            "bytes_out",
+            "ms",
+            "site",
+            "service",
+            "instance",
+        ] {
             assert!(!line[field].is_null(), "{field}: {line}");
         }
     }
@@ -57,7 +84,8 @@ fn what_is_refused_is_logged_with_its_rule_and_in_one_line() {
     let lines = gate.log(cases.len());
     assert_eq!(lines.len(), cases.len());
     for (_, status, rule) in cases {
-        let found = lines.iter().any(|line| line["status"] == status && (rule.is_empty() || line["rule"] == rule));
+        let found =
+            lines.iter().any(|line| line["status"] == status && (rule.is_empty() || line["rule"] == rule));
         assert!(found, "{status} {rule}: {lines:?}");
     }
     assert!(lines.iter().all(|line| line["rule"].as_str().is_some_and(|rule| !rule.is_empty())), "{lines:?}");
@@ -79,7 +107,16 @@ fn a_line_of_the_combined_format_cannot_be_forged() {
     ];
     let mut client = gate.raw();
     for value in &values {
-        client.send([b"GET /x?%22\" HTTP/1.1\r\nHost: a.test\r\nUser-Agent: ", &value[..], b"\r\nReferer: ", value, b"\r\n\r\n"].concat());
+        client.send(
+            [
+                b"GET /x?%22\" HTTP/1.1\r\nHost: a.test\r\nUser-Agent: ",
+                &value[..],
+                b"\r\nReferer: ",
+                value,
+                b"\r\n\r\n",
+            ]
+            .concat(),
+        );
         client.response("GET");
     }
     testkit::eventually("the lines", || (gate.log_text().lines().count() >= values.len()).then_some(()));

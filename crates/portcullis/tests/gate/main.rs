@@ -8,6 +8,7 @@
 mod running;
 
 mod bodies;
+mod codings;
 mod compression;
 mod files;
 mod handshakes;

@@ -35,7 +35,10 @@ fn a_bad_file_keeps_the_old_configuration_and_says_why() {
         ("[site]\n\"http://a.test\" = \"nowhere\"\n", "nowhere"),
         ("[site.\"http://a.test\".routes]\n\"/\" = { respond = \"x\", redirect = \"/\" }\n", "redirect"),
         ("not TOML", "TOML"),
-        ("[site.\"http://a.test\"]\nservice = \"localhost:1\"\nmaintenance = \"missing.html\"\n", "missing.html"),
+        (
+            "[site.\"http://a.test\"]\nservice = \"localhost:1\"\nmaintenance = \"missing.html\"\n",
+            "missing.html",
+        ),
     ] {
         gate.write(bad);
         let done = gate.ask(&["reload"]);
@@ -64,7 +67,10 @@ fn listeners_come_and_go_with_the_file() {
     let gate = Gate::up(&fixed("old"));
     let further = free_address();
     let port = further.port();
-    gate.reload(&(fixed("old") + &format!("[site.\"http://b.test:{port}\".routes]\n\"/\" = {{ respond = \"further\" }}\n")));
+    gate.reload(
+        &(fixed("old")
+            + &format!("[site.\"http://b.test:{port}\".routes]\n\"/\" = {{ respond = \"further\" }}\n")),
+    );
     eventually("the further port", || TcpStream::connect(further).ok());
     let mut client = Raw::connect(further);
     assert_eq!(client.get("b.test", "/").text(), "further");
@@ -141,29 +147,33 @@ fn reloads_under_load_lose_no_request() {
 #[test]
 fn the_end_waits_for_requests_in_flight_and_for_nothing_else() {
     let hello = Hello::start("app");
-    let gate = Setup { threads: 2, ..Setup::default() }.up(&format!("[site]\n\"http://a.test\" = \"{}\"\n", hello.address));
+    let gate = Setup { threads: 2, ..Setup::default() }
+        .up(&format!("[site]\n\"http://a.test\" = \"{}\"\n", hello.address));
     let (mut idle, mut busy, mut fresh) = (gate.raw(), gate.raw(), gate.raw());
     assert_eq!(idle.get("a.test", "/").status, 200);
-    busy.send(request("GET", "/delay/700", ""));
+    busy.send(request("GET", "/delay/2000", ""));
     assert!(busy.is_silent_for(Duration::from_millis(200)), "it is in flight");
     let started = Instant::now();
     gate.signal(Signal::TERM);
     assert_eq!(idle.rest(), b"", "an idle connection ends at once");
     assert_eq!(fresh.rest(), b"", "and so does one that has not said anything");
-    assert!(started.elapsed() < Duration::from_millis(450), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_millis(1500), "{:?}", started.elapsed());
     let response = busy.response("GET");
     assert_eq!((response.status, response.value("connection").as_deref()), (200, Some("close")));
     assert!(TcpStream::connect(gate.http).is_err(), "nobody new is taken");
     let (finished, log) = gate.finish();
     assert_eq!(finished.code(), 0, "{}", finished.stderr);
-    assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
     assert_eq!(log.lines().count(), 2, "the log is complete: {log}");
 }
 
 #[test]
 fn the_end_has_a_deadline() {
     let hello = Hello::start("app");
-    let gate = Gate::up(&format!("[site]\n\"http://a.test\" = \"{}\"\n[limits]\ndrain_timeout = \"500ms\"\n", hello.address));
+    let gate = Gate::up(&format!(
+        "[site]\n\"http://a.test\" = \"{}\"\n[limits]\ndrain_timeout = \"500ms\"\n",
+        hello.address
+    ));
     let mut busy = gate.raw();
     busy.send(request("GET", "/hang", ""));
     assert!(busy.is_silent_for(Duration::from_millis(200)), "it is in flight");
@@ -172,14 +182,21 @@ fn the_end_has_a_deadline() {
     let (finished, _) = gate.finish();
     assert_eq!(finished.code(), 0, "{}", finished.stderr);
     let took = started.elapsed();
-    assert!((Duration::from_millis(400)..Duration::from_secs(3)).contains(&took), "{took:?}");
-    assert!(finished.stderr.contains("1 connections were cut") || finished.stderr.contains("cut"), "{}", finished.stderr);
+    assert!((Duration::from_millis(400)..Duration::from_secs(10)).contains(&took), "{took:?}");
+    assert!(
+        finished.stderr.contains("1 connections were cut") || finished.stderr.contains("cut"),
+        "{}",
+        finished.stderr
+    );
 }
 
 #[test]
 fn a_websocket_is_cut_at_the_deadline_of_the_end() {
     let hello = Hello::start("app");
-    let gate = Gate::up(&format!("[site]\n\"http://a.test\" = \"{}\"\n[limits]\ndrain_timeout = \"700ms\"\n", hello.address));
+    let gate = Gate::up(&format!(
+        "[site]\n\"http://a.test\" = \"{}\"\n[limits]\ndrain_timeout = \"700ms\"\n",
+        hello.address
+    ));
     let mut socket = Open::new(&gate, "a.test");
     gate.signal(Signal::TERM);
     eventually("the end of the listener", || TcpStream::connect(gate.http).is_err().then_some(()));

@@ -76,8 +76,13 @@ impl Gate {
 
     /// Runs a command with the gate's state folder to its end.
     pub(crate) fn ask(&self, arguments: &[&str]) -> Finished {
-        Program::spawn(command(&self.folder).args(arguments).args(["--state", "state", "--config", "portcullis.toml"]))
-            .finish()
+        Program::spawn(command(&self.folder).args(arguments).args([
+            "--state",
+            "state",
+            "--config",
+            "portcullis.toml",
+        ]))
+        .finish()
     }
 
     fn program(&self) -> &Program {
@@ -114,8 +119,11 @@ impl Gate {
     /// The value of the metric whose line has all of these words in it.
     pub(crate) fn metric(&self, words: &[&str]) -> f64 {
         let metrics = self.ask(&["status", "--metrics"]).stdout;
-        let line = metrics.lines().find(|line| !line.starts_with('#') && words.iter().all(|word| line.contains(word)));
-        line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or_else(|| panic!("{words:?} in {metrics}"))
+        let line = metrics
+            .lines()
+            .find(|line| !line.starts_with('#') && words.iter().all(|word| line.contains(word)));
+        line.and_then(|line| line.rsplit(' ').next()?.parse().ok())
+            .unwrap_or_else(|| panic!("{words:?} in {metrics}"))
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
@@ -132,7 +140,9 @@ impl Gate {
         let text = eventually(&format!("{lines} lines in the access log"), || {
             Some(self.log_text()).filter(|text| text.lines().count() >= lines)
         });
-        text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"))).collect()
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}")))
+            .collect()
     }
 
     /// The resident memory in bytes.
@@ -140,6 +150,11 @@ impl Gate {
         let status = fs::read_to_string(format!("/proc/{}/status", self.program().id())).unwrap();
         let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
         line.split_ascii_whitespace().nth(1).unwrap().parse::<u64>().unwrap() << 10
+    }
+
+    /// How many descriptors are open.
+    pub(crate) fn descriptors(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.program().id())).unwrap().count()
     }
 
     fn with_ports(&self, configuration: &str) -> String {

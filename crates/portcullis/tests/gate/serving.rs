@@ -78,12 +78,49 @@ fn hosts_with_two_readings_are_refused_and_the_connection_ends() {
     let app = Recording::start();
     let gate = Gate::before(app.address());
     for host in [
-        "", "a b", "a,b", "a@b", "u:p@a.test", "a/b", "a?b", "a#b", "a\\b", "a:", "a:x", "a:99999", "a:-1", "a:080", "a:0",
-        ":80", "[::1", "::1", "[::1]x", "[fe80::1%25eth0]", "[fe80::1%eth0]", "a..b", ".a", "a..", "-a", "a%2eb", "%61",
-        "a\"b", "<a>", "a_b!", "a;b", "a'b", "a*b", "{host}", "${HOME}", "0x7f.1", "127.1", "017700000001", "\u{e9}",
+        "",
+        "a b",
+        "a,b",
+        "a@b",
+        "u:p@a.test",
+        "a/b",
+        "a?b",
+        "a#b",
+        "a\\b",
+        "a:",
+        "a:x",
+        "a:99999",
+        "a:-1",
+        "a:080",
+        "a:0",
+        ":80",
+        "[::1",
+        "::1",
+        "[::1]x",
+        "[fe80::1%25eth0]",
+        "[fe80::1%eth0]",
+        "a..b",
+        ".a",
+        "a..",
+        "-a",
+        "a%2eb",
+        "%61",
+        "a\"b",
+        "<a>",
+        "a_b!",
+        "a;b",
+        "a'b",
+        "a*b",
+        "{host}",
+        "${HOME}",
+        "0x7f.1",
+        "127.1",
+        "017700000001",
+        "\u{e9}",
     ] {
         let mut client = gate.raw();
-        client.send(format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"));
+        client
+            .send(format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"));
         let found = crate::running::responses(&client.rest());
         let statuses: Vec<u16> = found.iter().map(|response| response.status).collect();
         assert_eq!(statuses, [400], "{host:?}");
@@ -163,7 +200,8 @@ fn handlers_answer_as_the_documentation_says() {
     assert_eq!(gate.get("a", "/old/a%20b").value("location").as_deref(), Some("/products/a%20b"));
     assert_eq!(gate.get("a", "/api?x").value("location").as_deref(), Some("/api/?x"));
     assert_eq!(gate.get("a", "/health").text(), "ok GET /health");
-    let refused = gate.raw().send(crate::running::request("POST", "/only/a", "Content-Length: 0\r\n")).response("POST");
+    let refused =
+        gate.raw().send(crate::running::request("POST", "/only/a", "Content-Length: 0\r\n")).response("POST");
     assert_eq!(refused.value("allow").as_deref(), Some("GET, HEAD, PUT"));
     assert_eq!(app.problems(), [""; 0]);
 }
@@ -184,7 +222,15 @@ fn fields_of_one_connection_stay_on_it() {
     let mut client = gate.raw();
     for _ in 0..3 {
         let response = client.get("a.test", "/");
-        for gone in ["connection", "x-hop", "keep-alive", "proxy-connection", "upgrade", "server", "transfer-encoding"] {
+        for gone in [
+            "connection",
+            "x-hop",
+            "keep-alive",
+            "proxy-connection",
+            "upgrade",
+            "server",
+            "transfer-encoding",
+        ] {
             assert!(response.values(gone).is_empty(), "{gone}: {:?}", response.values(gone));
         }
         assert_eq!(response.values("set-cookie"), ["a=1", "b=2"]);
@@ -196,15 +242,22 @@ fn fields_of_one_connection_stay_on_it() {
 
 #[test]
 fn pages_and_hsts_are_as_documented() {
-    let setup = Setup { files: &[("404.html", "<h1>lost</h1>"), ("sorry.html", "<h1>sorry</h1>"), ("down.html", "<h1>down</h1>")], ..Setup::default() };
-    let gate = setup.up(
-        "[site.\"a.test\"]\nhsts = { max_age = \"1y\", include_subdomains = true }\n\
+    let setup = Setup {
+        files: &[
+            ("404.html", "<h1>lost</h1>"),
+            ("sorry.html", "<h1>sorry</h1>"),
+            ("down.html", "<h1>down</h1>"),
+        ],
+        ..Setup::default()
+    };
+    let gate = setup.up("[site.\"a.test\"]\nhsts = { max_age = \"1y\", include_subdomains = true }\n\
          error_pages = { \"404\" = \"404.html\", \"5xx\" = \"sorry.html\" }\n\
          routes = { \"/fixed\" = { respond = \"fixed\" }, \"/dead\" = \"127.0.0.1:1\" }\n\
-         [site.\"http://m.test\"]\nservice = \"127.0.0.1:1\"\nmaintenance = \"down.html\"\n",
-    );
+         [site.\"http://m.test\"]\nservice = \"127.0.0.1:1\"\nmaintenance = \"down.html\"\n");
     let tls = gate.tls();
-    for (target, status, text) in [("/fixed", 200, "fixed"), ("/none", 404, "<h1>lost</h1>"), ("/dead", 502, "<h1>sorry</h1>")] {
+    for (target, status, text) in
+        [("/fixed", 200, "fixed"), ("/none", 404, "<h1>lost</h1>"), ("/dead", 502, "<h1>sorry</h1>")]
+    {
         let response = tls.connect(gate.https, "a.test").get("a.test", target);
         assert_eq!((response.status, response.text().as_str()), (status, text));
         let hsts = response.value("strict-transport-security");
@@ -218,7 +271,9 @@ fn pages_and_hsts_are_as_documented() {
 
 #[test]
 fn answers_of_our_own_to_head_have_no_body_and_the_connection_goes_on() {
-    let gate = Gate::up("[site.\"http://a.test\".routes]\n\"/fixed\" = { respond = \"fixed\" }\n\"/go\" = { redirect = \"/\" }\n");
+    let gate = Gate::up(
+        "[site.\"http://a.test\".routes]\n\"/fixed\" = { respond = \"fixed\" }\n\"/go\" = { redirect = \"/\" }\n",
+    );
     let mut client = gate.raw();
     for (target, status) in [("/fixed", 200), ("/none", 404), ("/go", 308), ("/fixed", 200)] {
         let response = client.send(crate::running::request("HEAD", target, "")).response("HEAD");
@@ -243,7 +298,12 @@ fn the_wrong_protocol_on_a_port_is_refused_at_once() {
         let mut client = testkit::Raw::connect(gate.https);
         let told = client.send(bytes).end_sending().rest();
         // Nothing, or an alert and nothing else.
-        assert!(told.is_empty() || (told[0] == 0x15 && told.len() == 7), "{}: {}", bytes.escape_ascii(), told.escape_ascii());
+        assert!(
+            told.is_empty() || (told[0] == 0x15 && told.len() == 7),
+            "{}: {}",
+            bytes.escape_ascii(),
+            told.escape_ascii()
+        );
     }
     assert!(gate.tls().try_connect(gate.http, "a.test").is_err());
     let failed = gate.metric(&["failed_handshakes"]);

@@ -18,8 +18,7 @@ fn framed(chunked: bool, body: &str) -> (String, String) {
 #[test]
 fn the_body_of_a_request_that_we_answer_ourselves_is_never_a_request() {
     let setup = Setup { files: &[("down.html", "<p>down</p>")], ..Setup::default() };
-    let gate = setup.up(
-        "[site]\n\"a.test\" = \"127.0.0.1:1\"\n\
+    let gate = setup.up("[site]\n\"a.test\" = \"127.0.0.1:1\"\n\
          [site.\"http://m.test\"]\nservice = \"127.0.0.1:1\"\nmaintenance = \"down.html\"\n\
          [site.\"http://b.test\"]\naliases = [\"alias.test\"]\n\
          [site.\"http://b.test\".routes]\n\
@@ -30,8 +29,7 @@ fn the_body_of_a_request_that_we_answer_ourselves_is_never_a_request() {
          \"/small\" = { respond = \"small\", body = \"4B\" }\n\
          \"/small-service\" = { service = \"127.0.0.1:1\", body = \"4B\" }\n\
          \"/dead\" = \"127.0.0.1:1\"\n\
-         \"/smuggled\" = { respond = \"SMUGGLED\" }\n",
-    );
+         \"/smuggled\" = { respond = \"SMUGGLED\" }\n");
     let large = SMUGGLED.repeat(2000);
     for (host, target, statuses) in [
         ("a.test", "/", &[308][..]),
@@ -48,7 +46,9 @@ fn the_body_of_a_request_that_we_answer_ourselves_is_never_a_request() {
         ("m.test", "/", &[503]),
         ("unknown.test", "/", &[421]),
     ] {
-        for (chunked, expect) in [(false, ""), (true, ""), (false, "Expect: 100-continue\r\n"), (true, "Expect: 100-continue\r\n")] {
+        for (chunked, expect) in
+            [(false, ""), (true, ""), (false, "Expect: 100-continue\r\n"), (true, "Expect: 100-continue\r\n")]
+        {
             for body in [SMUGGLED, &large] {
                 let what = format!("{host}{target} chunked={chunked} {expect:?} {} bytes", body.len());
                 let (framing, body) = framed(chunked, body);
@@ -79,7 +79,12 @@ fn a_body_belongs_to_its_request_whatever_the_method_and_the_expectation() {
     let gate = Gate::before(app.address());
     for method in ["GET", "HEAD", "DELETE", "OPTIONS", "PATCH", "SEARCH", "get"] {
         for chunked in [false, true] {
-            for expect in ["", "Expect: 100-continue\r\n", "Expect: y 100-continue\r\n", "Expect: 100-continue\r\nExpect: 100-continue\r\n"] {
+            for expect in [
+                "",
+                "Expect: 100-continue\r\n",
+                "Expect: y 100-continue\r\n",
+                "Expect: 100-continue\r\nExpect: 100-continue\r\n",
+            ] {
                 let what = format!("{method} chunked={chunked} {expect:?}");
                 let before = app.requests().len();
                 let (framing, body) = framed(chunked, SMUGGLED);
@@ -94,7 +99,8 @@ fn a_body_belongs_to_its_request_whatever_the_method_and_the_expectation() {
                 assert_eq!(first.status, if passes { 200 } else { 417 }, "{what}");
                 // What is refused has no method that could be trusted, so its answer has a body even after HEAD.
                 let rest = client.rest();
-                let second = if first.status == 417 && method == "HEAD" { Vec::new() } else { responses(&rest) };
+                let second =
+                    if first.status == 417 && method == "HEAD" { Vec::new() } else { responses(&rest) };
                 let seen = app.requests().split_off(before);
                 let targets: Vec<&str> = seen.iter().map(|one| one.target.as_str()).collect();
                 if passes {
@@ -122,7 +128,11 @@ fn trace_and_connect_are_refused() {
         client.send(head.to_owned() + SMUGGLED);
         let found = responses(&client.rest());
         assert_eq!(found.len(), 1, "{head}");
-        assert_eq!((found[0].status, found[0].value("connection").as_deref()), (405, Some("close")), "{head}");
+        assert_eq!(
+            (found[0].status, found[0].value("connection").as_deref()),
+            (405, Some("close")),
+            "{head}"
+        );
         assert!(found[0].value("allow").is_some(), "{head}");
     }
     assert_eq!(app.connections(), 0);
@@ -141,7 +151,11 @@ fn bytes_behind_an_upgrade_that_is_not_granted_are_a_request_under_the_rules() {
             app.address()
         ));
         let mut client = gate.raw();
-        client.send(request("GET", "/ws", UPGRADE) + &request("GET", "/admin", "") + &request("GET", "/free", "Connection: close\r\n"));
+        client.send(
+            request("GET", "/ws", UPGRADE)
+                + &request("GET", "/admin", "")
+                + &request("GET", "/free", "Connection: close\r\n"),
+        );
         let found = responses(&client.rest());
         let expected: u16 = status[..3].parse().unwrap();
         let statuses: Vec<u16> = found.iter().map(|one| one.status).collect();
@@ -156,7 +170,10 @@ fn bytes_behind_an_upgrade_that_is_not_granted_are_a_request_under_the_rules() {
 fn bytes_behind_an_upgrade_wait_for_its_answer() {
     let app = Scripted::start(vec![
         Step::ReadHead,
-        Step::Send(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nfirst".to_vec()),
+        Step::Send(
+            b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nfirst"
+                .to_vec(),
+        ),
         Step::Read(5),
         Step::Send(b"second".to_vec()),
     ]);
@@ -186,7 +203,10 @@ fn upgrades_to_anything_but_websocket_are_taken_off() {
         let status = client.send(request("GET", "/", fields)).response("GET").status;
         let seen = app.requests().pop().unwrap();
         let upgrade = seen.values("upgrade");
-        assert!(!upgrade.iter().any(|value| value.to_ascii_lowercase().contains("h2c")), "{fields}: {upgrade:?}");
+        assert!(
+            !upgrade.iter().any(|value| value.to_ascii_lowercase().contains("h2c")),
+            "{fields}: {upgrade:?}"
+        );
         assert!(seen.values("http2-settings").is_empty(), "{fields}");
         assert!(matches!(status, 200), "{fields}: {status}");
     }
@@ -198,9 +218,14 @@ fn what_an_instance_answers_before_it_has_the_body_does_not_poison_the_next_requ
     let early = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nearly".to_vec();
     let app = Scripted::start_each(vec![
         vec![Step::ReadHead, Step::Send(early), Step::ReadAll],
-        vec![Step::ReadHead, Step::Send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnext".to_vec()), Step::ReadAll],
+        vec![
+            Step::ReadHead,
+            Step::Send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnext".to_vec()),
+            Step::ReadAll,
+        ],
     ]);
-    let gate = Setup { threads: 1, ..Setup::default() }.up(&format!("[site]\n\"http://a.test\" = \"{}\"\n", app.address()));
+    let gate = Setup { threads: 1, ..Setup::default() }
+        .up(&format!("[site]\n\"http://a.test\" = \"{}\"\n", app.address()));
     let mut client = gate.raw();
     let head = request("POST", "/", "Content-Length: 40\r\nExpect: 100-continue\r\n");
     assert_eq!(client.send(head).response("POST").text(), "early");

@@ -48,7 +48,8 @@ impl Open {
 #[test]
 fn messages_come_back_and_a_close_ends_both_sides() {
     let hello = Hello::start("app");
-    let gate = Gate::up(&format!("[site]\n\"http://a.test\" = \"{0}\"\n\"b.test\" = \"{0}\"\n", hello.address));
+    let gate =
+        Gate::up(&format!("[site]\n\"http://a.test\" = \"{0}\"\n\"b.test\" = \"{0}\"\n", hello.address));
     for (client, host) in [(gate.raw(), "a.test"), (gate.tls().connect(gate.https, "b.test"), "b.test")] {
         let mut open = Open(open(client, host));
         for size in [0, 1, 125, 126, 0xffff, 0x10000, 1 << 20] {

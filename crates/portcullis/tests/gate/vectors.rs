@@ -5,6 +5,12 @@ use crate::running::{Gate, of_crate, responses};
 use crate::table::{Vector, vectors};
 use testkit::Recording;
 
+impl Vector {
+    fn name(&self) -> String {
+        format!("{}: {}", self.place, self.written)
+    }
+}
+
 /// What must never be read as a request of its own where the bytes before it are refused.
 const SMUGGLED: &str = "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
 
@@ -21,14 +27,15 @@ fn is_refusal(status: u16) -> bool {
 fn what_is_refused_reaches_no_instance_and_ends_the_connection() {
     let app = Recording::start();
     let gate = Gate::before(app.address());
-    let refused: Vec<_> = refusals("requests").into_iter().filter(|one| one.verdict.starts_with('!')).collect();
+    let refused: Vec<_> =
+        refusals("requests").into_iter().filter(|one| one.verdict.starts_with('!')).collect();
     for vector in &refused {
         let mut client = gate.raw();
         // The gate may end the connection before it has everything.
         let _ = client.try_send([vector.bytes.as_slice(), SMUGGLED.as_bytes()].concat());
         let answered: Vec<u16> = responses(&client.rest()).iter().map(|response| response.status).collect();
-        assert!(matches!(answered[..], [status] if is_refusal(status)), "{}: {answered:?}", vector.written);
-        assert_eq!(app.requests().len(), 0, "{}", vector.written);
+        assert!(matches!(answered[..], [status] if is_refusal(status)), "{}: {answered:?}", vector.name());
+        assert_eq!(app.requests().len(), 0, "{}", vector.name());
     }
     assert_eq!((app.problems(), app.connections()), (Vec::new(), 0), "of {} vectors", refused.len());
 }
@@ -37,7 +44,9 @@ fn what_is_refused_reaches_no_instance_and_ends_the_connection() {
 fn what_passes_reaches_the_instance_as_a_strict_message() {
     let app = Recording::start();
     let gate = Gate::before(app.address());
-    for vector in refusals("requests").iter().filter(|one| !one.verdict.starts_with('!') && one.verdict != "more") {
+    for vector in
+        refusals("requests").iter().filter(|one| !one.verdict.starts_with('!') && one.verdict != "more")
+    {
         let words: Vec<&str> = vector.verdict.split(' ').collect();
         let body = match words[0] {
             "none" => Vec::new(),
@@ -52,10 +61,10 @@ fn what_passes_reaches_the_instance_as_a_strict_message() {
         let answered = client.rest();
         let seen = &app.requests()[before..];
         let most = if words[1] == "close" { 1 } else { 2 };
-        assert!(seen.len() <= most, "{}: {} requests", vector.written, seen.len());
+        assert!(seen.len() <= most, "{}: {} requests", vector.name(), seen.len());
         let asked_to_head = vector.bytes.starts_with(b"HEAD");
-        assert!(asked_to_head || responses(&answered).len() <= most, "{}", vector.written);
-        assert!(answered.starts_with(b"HTTP/1.1 "), "{} is answered", vector.written);
+        assert!(asked_to_head || responses(&answered).len() <= most, "{}", vector.name());
+        assert!(answered.starts_with(b"HTTP/1.1 "), "{} is answered", vector.name());
     }
     assert_eq!(app.problems(), [""; 0]);
 }
@@ -67,7 +76,7 @@ fn what_does_not_end_is_no_request() {
     for vector in refusals("requests").iter().filter(|one| one.verdict == "more") {
         let mut client = gate.raw();
         client.send(&vector.bytes).end_sending();
-        assert_eq!(client.rest().escape_ascii().to_string(), "", "{}", vector.written);
+        assert_eq!(client.rest().escape_ascii().to_string(), "", "{}", vector.name());
     }
     assert_eq!((app.requests().len(), app.problems(), app.cut()), (0, Vec::new(), Vec::new()));
 }
@@ -91,16 +100,21 @@ fn chunked_bodies_arrive_as_they_were_meant_or_not_at_all() {
         match words[0] {
             "done" => {
                 let body = crate::table::unescape(words[1]);
-                assert_eq!((posts, seen[0].body.escape_ascii().to_string()), (1, body.escape_ascii().to_string()), "{}", vector.written);
-                assert!(seen.len() <= 2 && seen.len() <= answered.len(), "{}", vector.written);
+                assert_eq!(
+                    (posts, seen[0].body.escape_ascii().to_string()),
+                    (1, body.escape_ascii().to_string()),
+                    "{}",
+                    vector.name()
+                );
+                assert!(seen.len() <= 2 && seen.len() <= answered.len(), "{}", vector.name());
             }
-            _ if words[0] == "more" => assert_eq!(posts, 0, "{}", vector.written),
+            _ if words[0] == "more" => assert_eq!(posts, 0, "{}", vector.name()),
             _ => {
-                assert_eq!(seen.len(), 0, "{}", vector.written);
+                assert_eq!(seen.len(), 0, "{}", vector.name());
                 assert!(
                     answered.iter().map(|response| response.status).eq([400]),
                     "{}: {:?}",
-                    vector.written,
+                    vector.name(),
                     answered.iter().map(|response| response.status).collect::<Vec<_>>()
                 );
             }
