@@ -1,6 +1,7 @@
 //! The wall clock of a thread, read once a second at most where a formatted date is wanted.
 
 use std::cell::Cell;
+use std::io::Write as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 thread_local! {
@@ -20,9 +21,8 @@ pub(crate) fn http_date() -> [u8; 29] {
         return date;
     }
     let mut date = [b' '; 29];
-    let text = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds));
-    let length = text.len().min(29);
-    date[..length].copy_from_slice(&text.as_bytes()[..length]);
+    // The text of a date has exactly this length.
+    let _ = write!(&mut date[..], "{}", httpdate::HttpDate::from(UNIX_EPOCH + Duration::from_secs(seconds)));
     DATE.set((seconds, date));
     date
 }
