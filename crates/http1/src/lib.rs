@@ -5,7 +5,7 @@
 //!
 //! The order of calls for one message is [`HeadScanner::scan`] until it finds the end of the head, then
 //! [`Request::parse`] or [`Response::parse`], then a [`BodyReader`] made from the judged [`BodyLength`]. What goes out
-//! is written by [`write`] from what was judged, so nothing that was not understood can pass.
+//! is written by [`mod@write`] from what was judged, so nothing that was not understood can pass.
 //!
 //! This crate is strict on purpose: what two implementations could read in two ways is refused, never repaired.
 

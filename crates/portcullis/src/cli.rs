@@ -111,7 +111,7 @@ pub(crate) struct Status {
     /// Answer for programs
     #[arg(long, conflicts_with = "metrics")]
     pub(crate) json: bool,
-    /// Print the metrics in the text format of Prometheus
+    /// Print the metrics in the OpenMetrics text format
     #[arg(long)]
     pub(crate) metrics: bool,
 }

@@ -47,7 +47,7 @@ impl Origin {
             sites if sites.iter().all(is_site) && common.config.is_none() => {
                 Ok(Self::QuickStart(sites.to_vec()))
             }
-            _ => Err(Failure::usage("a configuration and sites on the command line do not go together")
+            _ => Err(Failure::usage("these arguments do not go together")
                 .with_hint("name one file, or only HOST=TARGET arguments")),
         }
     }

@@ -9,7 +9,7 @@
 //! first.)
 //!
 //! **Which responses.** Those whose media type is known to shrink, that are whole, that nobody encoded, signed with a
-//! digest or forbade to transform, and that are long enough to gain; see [`decide`]. Event streams are left alone:
+//! digest or forbade to transform, and that are long enough to gain; see [`decide()`]. Event streams are left alone:
 //! their events are short, and a flush for each costs more than it saves.
 //!
 //! **BREACH.** The length of a compressed body tells how much of it repeats. Who can make a victim's browser ask for

@@ -215,6 +215,8 @@ impl Client {
         working.upload.reset_lead();
         working.download.reset_lead();
         let forwarded = forwarding.run(self, working).await;
+        // An instance that answers early may leave a part of the request's body unsent.
+        working.upload.abandon(&mut self.stream);
         working.outcome.bytes_out = working.download.sent;
         match forwarded {
             Ok(()) => self.after_response(working).await,

@@ -25,14 +25,15 @@ pub(super) enum Next {
 }
 
 impl Client {
-    /// Waits until something can be received, and answers whether something can. Nothing is held meanwhile.
-    pub(super) async fn first_byte(&mut self, first: Option<Tick>) -> bool {
+    /// Waits until something can be received, and answers whether something can. Nothing is held meanwhile. `since` is
+    /// when the connection became idle.
+    pub(super) async fn first_byte(&mut self, first: Option<Tick>, since: Tick) -> bool {
         let due = {
             let active = self.worker.active();
             let limits = &active.served.snapshot.plan.limits;
             match first {
-                Some(since) => since.after(limits.head_timeout),
-                None => deadlines::now().after(limits.idle_timeout),
+                Some(first) => first.after(limits.head_timeout),
+                None => since.after(limits.idle_timeout),
             }
         };
         self.deadline.set_at(due);

@@ -127,12 +127,13 @@ impl Client {
             return;
         }
         // When the first request could have come; its head is due from then on.
-        let mut first = Some(deadlines::now());
-        while self.first_byte(first).await {
+        let mut since = deadlines::now();
+        let mut first = Some(since);
+        while self.first_byte(first, since).await {
             let (client, after) = pool.run(self, first).await;
             self = client;
             match after {
-                After::KeepAlive => first = None,
+                After::KeepAlive => (first, since) = (None, deadlines::now()),
                 After::Quiet => {}
                 After::Close => return Box::pin(self.close()).await,
                 After::Abort => return,
@@ -142,6 +143,7 @@ impl Client {
 
     /// Answers requests as long as there are any.
     async fn busy(mut self: Box<Self>, mut first: Option<Tick>) -> (Box<Self>, After) {
+        let mut answered = false;
         loop {
             let after = match self.next_head(first).await {
                 Next::Head(length) => {
@@ -151,12 +153,14 @@ impl Client {
                 Next::Refused(refusal) => self.refuse_head(refusal).await,
                 Next::TimedOut => self.refuse_slow().await,
                 Next::Closed => After::Abort,
-                Next::Quiet if first.is_none() => After::KeepAlive,
+                Next::Quiet if answered => After::KeepAlive,
+                // A part of a TLS record is not a request: what the connection waits for is due when it was.
                 Next::Quiet => After::Quiet,
             };
             if after != After::KeepAlive || !self.stream.has_more() {
                 return (self, after);
             }
+            answered = true;
             first = None;
         }
     }
@@ -213,6 +217,8 @@ impl Client {
 
     /// Ends the connection so that the client can read everything that was sent.
     async fn close(mut self: Box<Self>) {
+        // Without it a response that ends with the connection could have been cut by anybody on the way.
+        let _ = self.stream.notify_close();
         self.deadline.set(LINGER);
         let closed = poll_fn(|context| match self.stream.poll_close(context) {
             Poll::Pending => self.pending_until_due(),

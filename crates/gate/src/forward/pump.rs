@@ -6,6 +6,11 @@ use http1::{BodyReader, Refusal, write};
 use std::io;
 use std::task::{Context, Poll};
 
+/// Bytes of a chunk that is copied rather than sent as it lies.
+const SMALL_CHUNK: usize = 2 << 10;
+/// Bytes that are gathered at most before they are sent.
+const MAX_GATHERED: usize = 16 << 10;
+
 /// How a body is framed where it goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Framing {
@@ -81,6 +86,12 @@ impl Pump {
         self.sent > 0
     }
 
+    /// Gives up what is left of the message. What its reader has already counted as read goes, unsent: left where it
+    /// was received, it would be read once more, as the rest of the body or as the next message.
+    pub(crate) fn abandon(&mut self, source: &mut impl Source) {
+        source.consume(std::mem::take(&mut self.run));
+    }
+
     /// Moves as much as it can; ready when the message is with the kernel.
     pub(crate) fn poll(
         &mut self,
@@ -146,8 +157,18 @@ impl Pump {
             // What is consumed behind the data is framing that the next call sees as read.
             debug_assert_eq!(decoded.consumed, decoded.end, "a run of data ends what is consumed");
             self.begin_run(decoded.end - decoded.start)?;
+            self.gather(source);
         }
         Ok(())
+    }
+
+    /// Small chunks are copied next to their framing, so that several of them, the last one and the head travel
+    /// together.
+    fn gather(&mut self, source: &mut impl Source) {
+        if self.framing == Framing::Chunked && self.run <= SMALL_CHUNK && self.lead.len() < MAX_GATHERED {
+            self.lead.extend_from_slice(&source.received()[..self.run]);
+            source.consume(std::mem::take(&mut self.run));
+        }
     }
 
     fn begin_run(&mut self, length: usize) -> Result<(), PumpError> {
@@ -208,5 +229,66 @@ impl Pump {
         self.run -= sent - of_lead;
         source.consume(sent - of_lead);
         Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::task::Waker;
+
+    struct Received(Vec<u8>);
+
+    impl Source for Received {
+        fn received(&self) -> &[u8] {
+            &self.0
+        }
+
+        fn consume(&mut self, count: usize) {
+            self.0.drain(..count);
+        }
+
+        fn poll_fill(&mut self, _: &mut Context<'_>, _: bool) -> Poll<io::Result<usize>> {
+            Poll::Pending
+        }
+    }
+
+    /// Takes so many bytes and no more.
+    struct Full(usize);
+
+    impl Sink for Full {
+        fn poll_send(&mut self, _: &mut Context<'_>, lead: &[u8], rest: &[u8]) -> Poll<io::Result<usize>> {
+            match self.0.min(lead.len() + rest.len()) {
+                0 => Poll::Pending,
+                count => {
+                    self.0 -= count;
+                    Poll::Ready(Ok(count))
+                }
+            }
+        }
+
+        fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[test]
+    fn what_an_abandoned_message_counted_as_read_is_not_read_again() {
+        const NEXT: &[u8] = b"GET / HTTP/1.1\r\n";
+        for taken in 0..=10 {
+            for (length, left) in [(10, None), (30, Some(20))] {
+                let mut source = Received(b"0123456789".to_vec());
+                if left.is_none() {
+                    source.0.extend_from_slice(NEXT);
+                }
+                let mut reader = BodyReader::Exact(length);
+                let mut pump = Pump::default();
+                let context = &mut Context::from_waker(Waker::noop());
+                let _ = pump.poll(context, &mut reader, &mut source, &mut Full(taken));
+                pump.abandon(&mut source);
+                assert_eq!(source.received(), if left.is_none() { NEXT } else { b"" }, "{taken} of {length}");
+                assert_eq!(matches!(reader, BodyReader::Exact(20)), left.is_some(), "{taken} of {length}");
+            }
+        }
     }
 }

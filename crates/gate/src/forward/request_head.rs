@@ -2,14 +2,13 @@
 
 use super::Forwarding;
 use super::pump::Framing;
+use crate::request::write_ip;
 use crate::respond::expand;
 use crate::service::Instance;
 use crate::worker::scratch::Working;
 use http1::{BodyLength, Field, Known, write};
 use model::path::skip_segments;
 use model::plan::{HeaderEdit, InstanceHost};
-use std::io::Write as _;
-use std::net::IpAddr;
 
 /// Writes the head into the lead of `working.upload`.
 pub(super) fn write(forwarding: &Forwarding<'_>, instance: &Instance, working: &mut Working) {
@@ -128,8 +127,8 @@ fn write_forwarding(working: &Working, out: &mut Vec<u8>) {
     let peer = facts.peer.ip().to_canonical();
     out.extend_from_slice(b"X-Forwarded-For: ");
     write_kept(Known::XForwardedFor, working, out);
-    // Writing to a vector cannot fail.
-    let _ = write!(out, "{peer}\r\n");
+    write_ip(out, peer);
+    out.extend_from_slice(b"\r\n");
     if !write_only(Known::XForwardedProto, b"X-Forwarded-Proto", working, out) {
         write::field(out, b"X-Forwarded-Proto", facts.scheme().as_bytes());
     }
@@ -140,11 +139,13 @@ fn write_forwarding(working: &Working, out: &mut Vec<u8>) {
     }
     out.extend_from_slice(b"Forwarded: ");
     write_kept(Known::Forwarded, working, out);
-    let _ = match peer {
-        IpAddr::V4(peer) => write!(out, "for={peer}"),
-        IpAddr::V6(peer) => write!(out, "for=\"[{peer}]\""),
-    };
-    let _ = write!(out, ";proto={};host=\"", facts.scheme());
+    let (before, after) = if peer.is_ipv4() { ("for=", "") } else { ("for=\"[", "]\"") };
+    out.extend_from_slice(before.as_bytes());
+    write_ip(out, peer);
+    out.extend_from_slice(after.as_bytes());
+    out.extend_from_slice(b";proto=");
+    out.extend_from_slice(facts.scheme().as_bytes());
+    out.extend_from_slice(b";host=\"");
     write_authority(working, out);
     out.extend_from_slice(b"\"\r\n");
     if !(facts.trusted && working.request.fields.first(Known::XRequestId).is_some()) {

@@ -10,9 +10,10 @@ const GRACE: Duration = Duration::from_secs(10);
 /// Since when a message does not move.
 #[derive(Debug, Default)]
 pub(crate) struct Stall {
-    since: Option<(Blocked, Tick)>,
+    /// What it waits for, since when, and whether the client is to blame.
+    since: Option<(Blocked, Tick, bool)>,
     moved: u64,
-    /// Ticks spent waiting for the client, over the whole message.
+    /// Time spent waiting for the client, over the whole message.
     waited: Duration,
 }
 
@@ -30,13 +31,15 @@ impl Stall {
     pub(crate) fn observe(&mut self, blocked: Blocked, moved: u64, patience: Patience) -> Tick {
         let now = deadlines::now();
         let since = match self.since {
-            Some((what, since)) if what == blocked && moved == self.moved => since,
+            Some((what, since, _)) if what == blocked && moved == self.moved => since,
             former => {
-                self.waited += former.map_or(Duration::ZERO, |(_, since)| now.since(since));
+                if let Some((_, since, true)) = former {
+                    self.waited += now.since(since);
+                }
                 now
             }
         };
-        self.since = Some((blocked, since));
+        self.since = Some((blocked, since, patience.rate > 0));
         self.moved = moved;
         let silence = since.after(patience.silence);
         if patience.rate == 0 {
@@ -67,5 +70,16 @@ mod tests {
             due.1 = honest.observe(Blocked::OnSource, second * 110, patience);
         }
         assert!(cut.is_some_and(|second| (9..13).contains(&second)), "{cut:?}");
+    }
+
+    #[test]
+    fn a_client_does_not_pay_for_the_time_of_an_instance() {
+        let silence = Duration::from_secs(300);
+        let (of_client, of_instance) = (Patience { silence, rate: 100 }, Patience { silence, rate: 0 });
+        let mut stall = Stall::default();
+        stall.observe(Blocked::OnSource, 0, of_instance);
+        deadlines::advance(2000);
+        let due = stall.observe(Blocked::OnSink, 1000, of_client);
+        assert!(due >= deadlines::now().after(GRACE));
     }
 }

@@ -1,12 +1,13 @@
 //! The access log in the combined format of Apache and nginx.
 
 use super::{Record, escape, time};
-use std::io::Write as _;
+use crate::request::write_ip;
+use http1::write;
 
 /// Writes one line.
 pub(super) fn write(out: &mut Vec<u8>, record: &Record<'_>) {
-    // Writing to a vector cannot fail.
-    let _ = write!(out, "{} - - [", record.client);
+    write_ip(out, record.client);
+    out.extend_from_slice(b" - - [");
     time::common(out, record.time);
     out.extend_from_slice(b"] \"");
     if record.method.is_empty() {
@@ -17,9 +18,14 @@ pub(super) fn write(out: &mut Vec<u8>, record: &Record<'_>) {
         out.push(b' ');
         escape::quoted(out, record.path);
         escape::quoted(out, record.query);
-        let _ = write!(out, " {}", record.version);
+        out.push(b' ');
+        out.extend_from_slice(record.version.as_bytes());
     }
-    let _ = write!(out, "\" {} {} \"", record.status, record.bytes_out);
+    out.extend_from_slice(b"\" ");
+    write::number(out, u64::from(record.status));
+    out.push(b' ');
+    write::number(out, record.bytes_out);
+    out.extend_from_slice(b" \"");
     escape::quoted(out, or_dash(record.referer));
     out.extend_from_slice(b"\" \"");
     escape::quoted(out, or_dash(record.user_agent));

@@ -25,7 +25,11 @@ pub(super) fn rfc3339(out: &mut Vec<u8>, time: Duration) {
         }
         out.extend_from_slice(text);
     });
-    let _ = write!(out, ".{:03}Z", time.subsec_millis());
+    let millis = time.subsec_millis();
+    let digits = [millis / 100, millis / 10 % 10, millis % 10].map(|digit| b'0' + digit as u8);
+    out.push(b'.');
+    out.extend_from_slice(&digits);
+    out.push(b'Z');
 }
 
 /// Writes a time as the common log format does, in UTC.

@@ -1,10 +1,12 @@
 //! A request on its way from the judged head to the route that answers it: one host, one path, one client address,
 //! decided here once and read everywhere else.
 
+mod address_text;
 mod client_address;
 mod id;
 mod judge;
 
+pub(crate) use address_text::write_ip;
 pub(crate) use id::{RequestId, random};
 pub(crate) use judge::{Arrival, Denied, Destination, judge};
 

@@ -46,7 +46,7 @@ impl ClientStream {
 
     /// Whether something was received that is not consumed yet.
     pub(crate) fn has_more(&self) -> bool {
-        self.input.is_some() || self.tls.as_ref().is_some_and(|tls| tls.has_plaintext())
+        self.input.is_some() || self.tls.as_ref().is_some_and(|tls| tls.is_readable())
     }
 
     /// Waits until something can be received; `false` when the socket failed.
@@ -91,7 +91,7 @@ impl Source for ClientStream {
     }
 
     fn poll_fill(&mut self, context: &mut Context<'_>, large: bool) -> Poll<io::Result<usize>> {
-        if self.input.is_none() && !self.tls.as_ref().is_some_and(|tls| tls.has_plaintext()) {
+        if self.input.is_none() && !self.tls.as_ref().is_some_and(|tls| tls.is_readable()) {
             // No buffer is lent before there is something to put into it.
             ready!(self.socket.poll_read_ready(context))?;
         }

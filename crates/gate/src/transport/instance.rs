@@ -42,7 +42,11 @@ impl InstanceStream {
         let ready = match &self.stream {
             Stream::Tcp(stream) => stream.poll_read_ready(context).is_ready(),
             Stream::Unix(stream) => stream.poll_read_ready(context).is_ready(),
-            Stream::Tls(stream) => return is_readable(stream.get_ref().0, context),
+            Stream::Tls(stream) => {
+                let (socket, session) = stream.get_ref();
+                // A record behind the response may be decrypted already: the socket will not announce it again.
+                !session.wants_read() || is_readable(socket, context)
+            }
         };
         ready || self.input.is_some()
     }

@@ -301,9 +301,9 @@ impl TlsStream {
         Ok(())
     }
 
-    /// Whether plaintext is waiting that the socket will not announce again.
-    pub(crate) fn has_plaintext(&self) -> bool {
-        self.plaintext.is_some()
+    /// Whether plaintext, or the end of it, is waiting that the socket will not announce again.
+    pub(crate) fn is_readable(&self) -> bool {
+        self.plaintext.is_some() || self.ended
     }
 
     /// The negotiated version.

@@ -23,7 +23,7 @@ pub struct Site {
     pub certificate: Option<CertificateFiles>,
     /// HTTP Strict Transport Security (RFC 6797); off unless written.
     pub hsts: Option<Hsts>,
-    /// Pages for errors that we or an instance answer.
+    /// Pages for errors that we answer ourselves; those of an instance pass as they are.
     pub error_pages: Vec<ErrorPage>,
     /// When set, every request is answered with 503 and this page.
     pub maintenance: Option<PathBuf>,

@@ -22,7 +22,7 @@ section! {
     certificate: Certificate,
     /// HTTP Strict Transport Security (RFC 6797): a `max-age` such as `"1y"`, or a table.
     hsts: Hsts,
-    /// HTML files for errors, by status (`"404"`) or class (`"5xx"`).
+    /// HTML files for errors that the gate answers itself, by status (`"404"`) or class (`"5xx"`).
     error_pages: Names<Text>,
     /// While written, every request is answered with 503 and this HTML file.
     maintenance: Text,

@@ -51,7 +51,7 @@ impl From<AskError> for Failure {
         let reason = error.to_string();
         match error {
             AskError::NotRunning(_) => Self::no(reason)
-                .with_hint("`portcullis up` starts one; --config or --state says which one is meant"),
+                .with_hint("`portcullis up` starts one; --config or --state says which is meant; one that is stopping answers no more"),
             AskError::NotAllowed(_) => Self::refused(reason).with_hint("ask as that user, or as root"),
             AskError::ReloadRefused(refused) => Self { hint: refused.hint, ..Self::no(reason) },
             AskError::Io(..) | AskError::Answer(_) => Self::refused(reason),

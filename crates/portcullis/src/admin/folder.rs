@@ -28,7 +28,9 @@ impl FolderError {
     /// What to do about it.
     pub(crate) fn hint(&self) -> String {
         match self {
-            Self::Untrusted(path) => format!("make it yours alone: chmod 0700 {}", path.display()),
+            Self::Untrusted(path) => {
+                format!("make it yours alone, chown and chmod 0700 {}, or run as its owner", path.display())
+            }
             Self::Io(..) => "--state names another folder for certificates and the admin socket".to_owned(),
         }
     }

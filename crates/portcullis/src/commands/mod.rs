@@ -54,7 +54,7 @@ fn places(common: &Common, file: Option<&Path>) -> Result<Places, Failure> {
         origin => {
             let origin = origin?;
             origin.compile().and_then(|compiled| require_plan(&origin, compiled)).map_err(|failure| {
-                let hint = "--state FOLDER says where the running gate is, without the file";
+                let hint = "the running gate goes on unchanged; --state FOLDER reaches it without the file";
                 if failure.hint.is_none() { failure.with_hint(hint) } else { failure }
             })?
         }

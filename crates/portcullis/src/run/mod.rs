@@ -56,7 +56,7 @@ pub(crate) fn run(
     let admin = Server::start(&places.admin_socket, Arc::clone(&running) as Arc<_>)?;
     wait(&running, &events);
     drop(admin);
-    report::info("stopping: no new connections; requests in flight end");
+    report::info("stopping: no new connections; requests in flight end (a second signal cuts them)");
     signals::let_the_next_one_kill();
     finish(running);
     Ok(Exit::Done)
@@ -79,7 +79,7 @@ fn finish(running: Arc<Running>) {
     let drain = running.drain_timeout();
     let cut = running.into_gate().drain(drain);
     if cut > 0 {
-        report::warning(format_args!("{cut} connections were cut after {} seconds", drain.as_secs()));
+        report::warning(format_args!("connections cut after {} s: {cut}", drain.as_secs()));
     }
     report::info("stopped");
 }

@@ -137,3 +137,41 @@ fn a_client_without_a_name_or_with_another_protocol_is_not_mistaken() {
     );
     assert_eq!(gate.tls().offering(&[]).connect(gate.https, "a.test").get("a.test", "/").status, 200);
 }
+
+#[test]
+fn a_client_that_ends_tls_with_its_request_is_not_waited_for() {
+    let gate = Gate::up(SITE);
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let mut socket = TcpStream::connect(gate.https).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut client = client(&gate, version);
+        client.complete_io(&mut socket).unwrap();
+        client.writer().write_all(b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n").unwrap();
+        client.send_close_notify();
+        // Both in one segment, and the connection beneath stays open: nothing else will ever wake the gate.
+        let mut records = Vec::new();
+        while client.wants_write() {
+            client.write_tls(&mut records).unwrap();
+        }
+        socket.write_all(&records).unwrap();
+        let mut answer = Vec::new();
+        socket.read_to_end(&mut answer).unwrap();
+        assert!(!answer.is_empty(), "{version:?}");
+    }
+}
+
+#[test]
+fn the_end_of_a_response_that_ends_with_the_connection_is_signed() {
+    let gate = Gate::up(SITE);
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let mut socket = TcpStream::connect(gate.https).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut client = client(&gate, version);
+        let mut stream = rustls::Stream::new(&mut client, &mut socket);
+        stream.write_all(b"GET / HTTP/1.0\r\nHost: a.test\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        // Without the alert, rustls reports an unexpected end.
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.ends_with("\r\n\r\na"), "{answer}");
+    }
+}

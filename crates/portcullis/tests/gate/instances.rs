@@ -1,7 +1,13 @@
 //! Choosing and reaching instances: turns, sockets, TLS, and instances that die.
 
 use crate::running::{Gate, Hello, Setup, free_address, request};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -100,6 +106,51 @@ fn tls_to_an_instance_is_verified_unless_that_is_switched_off() {
         }
     }
     assert_eq!(app.problems(), [""; 0]);
+}
+
+/// An instance that speaks TLS and sends a response which nobody asked for behind the first one of a connection.
+fn talks_too_much(certificate: &Folder) -> SocketAddr {
+    let folder = certificate.join("state/certificates/inner.test");
+    let chain = CertificateDer::pem_file_iter(folder.join("certificate.pem")).unwrap();
+    let key = PrivateKeyDer::from_pem_file(folder.join("key.pem")).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let config = config.with_no_client_auth().with_single_cert(chain.map(Result::unwrap).collect(), key);
+    let config = Arc::new(config.unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for socket in listener.incoming() {
+            let session = ServerConnection::new(Arc::clone(&config)).unwrap();
+            let mut stream = StreamOwned::new(session, socket.unwrap());
+            thread::spawn(move || {
+                // As long as what the gate receives at once, so that the rest stays behind in its TLS session.
+                let head = "HTTP/1.1 200 OK\r\nContent-Length: 20438\r\n\r\n";
+                let wanted = format!("{head}{}", "g".repeat(20_438));
+                let unasked = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison";
+                let mut received = [0; 4096];
+                for answer in [wanted.clone() + unasked, wanted] {
+                    if !matches!(stream.read(&mut received), Ok(1..)) || stream.write_all(answer.as_bytes()).is_err()
+                    {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    address
+}
+
+#[test]
+fn what_an_instance_says_unasked_inside_tls_is_nobodys_answer() {
+    let inner = Gate::up("[site.\"inner.test\".routes]\n\"/\" = { respond = \"x\" }\n");
+    let address = talks_too_much(&inner.folder);
+    let gate = one_thread(&format!(
+        "[service.app]\ninstances = [\"https://{address}\"]\ntls = {{ verify = false }}\n[site]\n\"http://a.test\" = \"app\"\n"
+    ));
+    for _ in 0..4 {
+        assert_eq!(gate.get("a.test", "/").body.len(), 20_438);
+    }
 }
 
 #[test]
