@@ -158,7 +158,8 @@ pub(crate) fn load(files: &CertificateFiles) -> Result<Loaded, FileError> {
     let (chain, _) = read(&files.certificate)?;
     let (key, facts) = read(&files.key)?;
     let mut loaded = from_pem(files, &chain, &key)?;
-    if facts.mode() & 0o077 != 0 {
+    // A group is a choice of the operator's, as with Debian's `ssl-cert`; everybody is not.
+    if facts.mode() & 0o007 != 0 {
         loaded.problems.push(Problem::KeyReadable { key: files.key.clone(), mode: facts.mode() & 0o777 });
     }
     Ok(loaded)

@@ -64,7 +64,7 @@ impl Problem {
             Self::ChainOutOfOrder { .. } => {
                 "put the leaf first, then each certificate's issuer after it, as in fullchain.pem".into()
             }
-            Self::KeyReadable { key, .. } => format!("chmod 600 {}", key.display()),
+            Self::KeyReadable { key, .. } => format!("chmod o= {}", key.display()),
         }
     }
 }
@@ -92,7 +92,7 @@ impl fmt::Display for Problem {
                 write!(f, "certificate {position} of the chain is not the issuer of the one before it")
             }
             Self::KeyReadable { key, mode } => {
-                write!(f, "the key {} can be read by others (mode {mode:03o})", key.display())
+                write!(f, "its key {} can be read by everybody (mode {mode:03o})", key.display())
             }
         }
     }

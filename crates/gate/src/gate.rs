@@ -5,6 +5,7 @@ use crate::listener::Listener;
 use crate::log::AccessLog;
 use crate::metrics;
 use crate::names::Names;
+use crate::notice::Notices;
 use crate::service::{InstanceTlsError, client_config, literal_addresses};
 use crate::shared::{Connections, Shared};
 use crate::snapshot::Snapshot;
@@ -14,6 +15,7 @@ use model::plan::{Plan, TargetAddress};
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::io;
+use std::sync::mpsc::Receiver;
 use std::sync::{Arc, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -73,7 +75,8 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// Starts so many threads that serve `content` on `listeners`.
+    /// Starts so many threads that serve `content` on `listeners`. Answers also with what the operator should hear of as
+    /// it happens: a line for each request that an instance failed, until the gate ends.
     ///
     /// # Errors
     ///
@@ -83,8 +86,9 @@ impl Gate {
         listeners: &[Listener],
         log: Option<AccessLog>,
         threads: usize,
-    ) -> Result<Self, StartError> {
-        let shared = Arc::new(shared(&content.snapshot.plan, listeners));
+    ) -> Result<(Self, Receiver<String>), StartError> {
+        let (notices, told) = Notices::new();
+        let shared = Arc::new(shared(&content.snapshot.plan, listeners, notices));
         #[expect(
             clippy::disallowed_methods,
             reason = "only the operator and the names speak here, and rarely"
@@ -105,7 +109,7 @@ impl Gate {
             let thread = std::thread::Builder::new().name(format!("gate-{number}"));
             gate.threads.push(thread.spawn(move || run(start, receiver)).map_err(StartError::Thread)?);
         }
-        Ok(gate)
+        Ok((gate, told))
     }
 
     /// Answers new requests from `content` and takes connections from `listeners`, of which those that were there
@@ -159,9 +163,10 @@ impl Gate {
     }
 }
 
-fn shared(plan: &Plan, listeners: &[Listener]) -> Shared {
+fn shared(plan: &Plan, listeners: &[Listener], notices: Notices) -> Shared {
     let (most, most_per_address) = connection_limits(plan);
     Shared {
+        notices,
         metrics: metrics::Metrics::default(),
         connections: Arc::new(Connections::new(most, most_per_address)),
         real_ports: RwLock::new(real_ports(listeners)),

@@ -15,6 +15,7 @@ mod listener;
 mod log;
 mod metrics;
 mod names;
+mod notice;
 mod request;
 mod respond;
 mod service;

@@ -293,7 +293,7 @@ fn encode_histogram<'l>(
         }
         sum += thread.sum.get();
     }
-    let bounds = BUCKETS.iter().map(|bound| *bound as f64 / 1e6).chain([f64::MAX]);
+    let bounds = BUCKETS.iter().map(|bound| *bound as f64 / 1e6).chain([f64::INFINITY]);
     let buckets: Vec<(f64, u64)> = bounds.zip(counts).collect();
     encoder.encode_histogram::<[(&str, &str); 0]>(sum as f64 / 1e6, counts.iter().sum(), &buckets, None)
 }

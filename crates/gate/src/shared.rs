@@ -2,6 +2,7 @@
 //! a connection, never for a request.
 
 use crate::metrics::Metrics;
+use crate::notice::Notices;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 /// What all threads share.
 #[derive(Debug)]
 pub(crate) struct Shared {
+    pub(crate) notices: Notices,
     pub(crate) metrics: Metrics,
     pub(crate) connections: Arc<Connections>,
     /// The port that clients connect to, for each port of the plan that is not served under its own number.

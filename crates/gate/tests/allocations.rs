@@ -94,7 +94,8 @@ fn start(log: &std::path::Path) -> (Gate, SocketAddr) {
     let listener = Listener::new(PlannedPort { port: 80, secure: false }, local, vec![socket]);
     let log = AccessLog::start(&model::plan::AccessLog::File(log.to_owned())).unwrap();
     let content = Content { snapshot, tls, identities: Arc::new(Nobody) };
-    (Gate::start(content, &[listener], Some(log), 1).unwrap(), local)
+    let (gate, _) = Gate::start(content, &[listener], Some(log), 1).unwrap();
+    (gate, local)
 }
 
 fn request(client: &mut TcpStream, buffer: &mut [u8]) {

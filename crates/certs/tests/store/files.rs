@@ -104,7 +104,7 @@ fn what_is_wrong_with_a_certificate_that_is_served_is_a_warning() {
             "future.pem not valid before 2091-01-01",
             "other.pem does not carry the name c.test",
             "nameless.pem carries no name",
-            "open.pem the key open.key can be read by others (mode 644)",
+            "open.pem its key open.key can be read by everybody (mode 644)",
         ]
     );
     assert!(events.iter().all(|event| event.severity() == Severity::Warning && event.hint().is_some()));

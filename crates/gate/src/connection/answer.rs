@@ -1,5 +1,6 @@
 //! Answering one request: judged, routed, handled, logged.
 
+use super::finish::RAW;
 use super::{After, Client};
 use crate::forward::{Failure, Forwarding};
 use crate::request::{Arrival, Denied, Destination, RequestId, judge};
@@ -235,6 +236,9 @@ impl Client {
         if failure.is_of_instance() || started {
             working.outcome.error = Some(failure.to_string());
         }
+        if failure.is_of_instance() {
+            self.worker.shared.notices.tell(notice(working, forwarding, &failure));
+        }
         let status = failure.status();
         if started || status == 499 {
             // A response that was broken off must not look complete. Where it ends with the connection, only a reset
@@ -337,12 +341,23 @@ impl Working {
         self.download.reset_lead();
     }
 
-    pub(super) fn begin_unparsed(&mut self, peer: SocketAddr) {
-        self.begin(b"");
+    pub(super) fn begin_unparsed(&mut self, received: &[u8], peer: SocketAddr) {
+        self.begin(&received[..received.len().min(RAW)]);
         self.request = Request::default();
         self.facts.peer = peer;
         self.facts.client_ip = peer.ip().to_canonical();
     }
+}
+
+/// What the operator is told of a request that an instance failed. The path is canonical, so it is plain text.
+fn notice(working: &Working, forwarding: &Forwarding<'_>, failure: &Failure) -> String {
+    let facts = &working.facts;
+    let service = &forwarding.service().plan.name;
+    let instance =
+        working.outcome.instance.as_ref().map_or("no instance", |instance| instance.label.as_str());
+    let path = String::from_utf8_lossy(&facts.path);
+    let (host, id, status) = (&facts.host, facts.id, failure.status());
+    format!("{status} for {host}{path} (request {id}): service {service}, {instance}: {failure}")
 }
 
 /// A request as routing sees it.

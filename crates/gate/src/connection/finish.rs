@@ -8,7 +8,7 @@ use crate::worker::scratch::Working;
 use http1::{Known, Version};
 
 /// What of a first line that could not be parsed is logged.
-const RAW: usize = 256;
+pub(super) const RAW: usize = 256;
 
 impl Client {
     /// Counts and logs a request.
@@ -76,6 +76,6 @@ fn path(working: &Working, parsed: bool) -> &[u8] {
     if parsed {
         return if facts.path.is_empty() { request.target.path_and_query.of(head) } else { &facts.path };
     }
-    let end = head.iter().position(|byte| *byte == b'\r').unwrap_or(head.len());
+    let end = head.iter().position(|byte| matches!(byte, b'\r' | b'\n')).unwrap_or(head.len());
     &head[..end.min(RAW)]
 }

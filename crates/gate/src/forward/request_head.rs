@@ -9,6 +9,7 @@ use crate::worker::scratch::Working;
 use http1::{BodyLength, Field, Known, write};
 use model::path::skip_segments;
 use model::plan::{HeaderEdit, InstanceHost};
+use std::net::IpAddr;
 
 /// Writes the head into the lead of `working.upload`.
 pub(super) fn write(forwarding: &Forwarding<'_>, instance: &Instance, working: &mut Working) {
@@ -84,9 +85,9 @@ fn write_fields(forwarding: &Forwarding<'_>, working: &Working, out: &mut Vec<u8
 fn is_passed(field: &Field, working: &Working) -> bool {
     match field.known {
         _ if field.hop => false,
-        Known::Host | Known::ContentLength => false,
+        // The id is ours, so that it is the one in our log.
+        Known::Host | Known::ContentLength | Known::XRequestId => false,
         Known::Expect => working.request.expects_continue,
-        Known::XRequestId => working.facts.trusted,
         known => !known.is_forwarding(),
     }
 }
@@ -138,31 +139,41 @@ fn write_forwarding(working: &Working, out: &mut Vec<u8>) {
         out.extend_from_slice(b"\r\n");
     }
     out.extend_from_slice(b"Forwarded: ");
-    write_kept(Known::Forwarded, working, out);
-    let (before, after) = if peer.is_ipv4() { ("for=", "") } else { ("for=\"[", "]\"") };
-    out.extend_from_slice(before.as_bytes());
-    write_ip(out, peer);
-    out.extend_from_slice(after.as_bytes());
+    let kept = write_kept(Known::Forwarded, working, out);
+    if !kept && facts.client_ip != peer {
+        // The proxy named the client in the other field alone.
+        write_node(out, facts.client_ip);
+        out.extend_from_slice(b", ");
+    }
+    write_node(out, peer);
     out.extend_from_slice(b";proto=");
     out.extend_from_slice(facts.scheme().as_bytes());
     out.extend_from_slice(b";host=\"");
     write_authority(working, out);
     out.extend_from_slice(b"\"\r\n");
-    if !(facts.trusted && working.request.fields.first(Known::XRequestId).is_some()) {
-        write::field(out, b"X-Request-Id", &facts.id.digits());
-    }
+    write::field(out, b"X-Request-Id", &facts.id.digits());
 }
 
-/// Writes what a trusted proxy sent in a list field, ready to be continued.
-fn write_kept(known: Known, working: &Working, out: &mut Vec<u8>) {
+/// Writes who a request came through (RFC 7239 section 5.2).
+fn write_node(out: &mut Vec<u8>, address: IpAddr) {
+    let (before, after) = if address.is_ipv4() { ("for=", "") } else { ("for=\"[", "]\"") };
+    out.extend_from_slice(before.as_bytes());
+    write_ip(out, address);
+    out.extend_from_slice(after.as_bytes());
+}
+
+/// Writes what a trusted proxy sent in a list field, ready to be continued; answers whether there was anything.
+fn write_kept(known: Known, working: &Working, out: &mut Vec<u8>) -> bool {
     if !working.facts.trusted {
-        return;
+        return false;
     }
+    let before = out.len();
     for field in working.request.fields.iter().filter(|field| field.known == known && !field.value.is_empty())
     {
         out.extend_from_slice(field.value.of(&working.head));
         out.extend_from_slice(b", ");
     }
+    out.len() > before
 }
 
 /// Writes what a trusted proxy sent in a field that may stand once.

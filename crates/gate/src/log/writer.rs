@@ -8,10 +8,14 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Batches of lines that may wait for the disk; what comes beyond is lost and counted.
 const WAITING: usize = 256;
+/// How long a full queue is borne by who wants the file opened anew.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Between two looks at a full queue.
+const PAUSE: Duration = Duration::from_millis(10);
 /// Empty buffers that are kept for reuse.
 const KEPT: usize = 64;
 
@@ -62,16 +66,33 @@ impl AccessLog {
     pub fn reopen(&self, place: &Place) -> io::Result<()> {
         let output = Output::open(place)?;
         // The thread ends only when the last sender is gone.
-        let _ = self.sender.send(Message::Reopen(output));
-        Ok(())
+        if self.tell(Message::Reopen(output), Instant::now() + PATIENCE) {
+            Ok(())
+        } else {
+            Err(io::Error::new(io::ErrorKind::TimedOut, "whoever takes the log takes nothing"))
+        }
     }
 
     /// Waits until what was handed over is written, at most so long.
     pub fn sync(&self, timeout: Duration) {
+        let end = Instant::now() + timeout;
         let (done, wait) = sync_channel(1);
-        if self.sender.send(Message::Sync(done)).is_ok() {
-            let _ = wait.recv_timeout(timeout);
+        if self.tell(Message::Sync(done), end) {
+            let _ = wait.recv_timeout(end.saturating_duration_since(Instant::now()));
         }
+    }
+
+    /// Hands a message over, behind the lines that wait; `false` when there was no room for it until `end`. A thread
+    /// that is stuck in its output must not hold up a reload, or the end of the program.
+    fn tell(&self, mut message: Message, end: Instant) -> bool {
+        while let Err(TrySendError::Full(refused)) = self.sender.try_send(message) {
+            if Instant::now() >= end {
+                return false;
+            }
+            message = refused;
+            std::thread::sleep(PAUSE);
+        }
+        true
     }
 
     /// Lines that were lost because the disk was full or too slow.
@@ -162,6 +183,21 @@ fn write_all(mut output: Output, receiver: &Receiver<Message>, shared: &Shared) 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_takes_nothing_of_the_log_holds_up_nobody() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let pipe = folder.path().join("pipe");
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).expect("a pipe");
+        // Open for both, so that opening it for writing does not wait, and read by nobody.
+        let _reader = OpenOptions::new().read(true).write(true).open(&pipe).expect("the pipe");
+        let log = AccessLog::start(&Place::File(pipe.clone())).expect("the pipe");
+        while log.lost() == 0 {
+            log.hand_over(vec![b'x'; 64 << 10], 1);
+        }
+        log.sync(Duration::from_millis(50));
+        assert!(log.reopen(&Place::Off).is_err());
+    }
 
     #[test]
     fn a_full_disk_is_counted_and_survived() {

@@ -100,8 +100,14 @@ fn judge_path(request: &Request, head: &[u8], facts: &mut Facts) -> Result<bool,
     let raw = facts.target.of(head);
     let target = split_target(raw).map_err(Denied::Path)?;
     facts.query_length = raw.len() - target.path.len();
-    let path = canonicalize(target.path, &mut facts.path).map_err(Denied::Path)?;
-    Ok(path.encoded_slash)
+    match canonicalize(target.path, &mut facts.path) {
+        Ok(path) => Ok(path.encoded_slash),
+        Err(error) => {
+            // Half a canonical path says nothing; the log shows what was sent.
+            facts.path.clear();
+            Err(Denied::Path(error))
+        }
+    }
 }
 
 fn find_site(

@@ -12,7 +12,7 @@ use std::net::{IpAddr, SocketAddr, TcpListener};
 const BACKLOG: i32 = 4096;
 
 /// The open listeners.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Listeners {
     open: Vec<Listener>,
 }

@@ -36,10 +36,11 @@ impl Content {
         })
     }
 
-    /// Brings the certificates in line with a plan.
-    pub(super) fn apply(&self, plan: &Plan) {
+    /// Brings the certificates in line with a plan, and answers how many cannot be served.
+    pub(super) fn apply(&self, plan: &Plan) -> usize {
         let events = self.store().apply(plan, SystemTime::now());
         report_events(&events);
+        events.iter().filter(|event| event.severity() == Severity::Error).count()
     }
 
     /// Looks after the certificates: changed files, and those that end soon.

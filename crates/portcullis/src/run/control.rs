@@ -89,13 +89,14 @@ impl Running {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn install(&self, current: &mut Current, plan: Plan) -> Result<(), Failure> {
+    fn install(&self, current: &mut Current, plan: Plan) -> Result<usize, Failure> {
         // Everything that can fail comes first, so that a refusal changes nothing.
         let served = self.content.of(plan.clone())?;
-        let listeners =
-            current.listeners.open(&served.snapshot.planned_ports(), &plan.listen, self.threads)?;
-        self.content.apply(&plan);
-        self.gate.install(served, &listeners).map_err(|error| Failure::no(chain(&error)))?;
+        let mut listeners = current.listeners.clone();
+        let bound = listeners.open(&served.snapshot.planned_ports(), &plan.listen, self.threads)?;
+        self.gate.install(served, &bound).map_err(|error| Failure::no(chain(&error)))?;
+        current.listeners = listeners;
+        let broken = self.content.apply(&plan);
         if plan.log.access != current.plan.log.access
             && let Err(error) = self.log.reopen(&plan.log.access)
         {
@@ -103,7 +104,7 @@ impl Running {
         }
         current.plan = plan;
         current.reloads += 1;
-        Ok(())
+        Ok(broken)
     }
 }
 
@@ -135,18 +136,20 @@ impl Control for Running {
             let failure = Failure::no(format!("{} cannot be used as it is", origin.name()));
             return Err(refused(failure, problems));
         };
-        if plan == current.plan {
+        if plan == current.plan && !has_pages(&plan) {
             current.origin = origin;
             return Ok("nothing changed".to_owned());
         }
-        self.install(&mut current, plan).map_err(|failure| refused(failure, problems))?;
+        let broken = self.install(&mut current, plan).map_err(|failure| refused(failure, problems))?;
         current.origin = origin;
         let sites = current.plan.sites.len();
-        Ok(format!(
-            "{} is served: {sites} {}",
-            current.origin.name(),
-            if sites == 1 { "site" } else { "sites" }
-        ))
+        let noun = if sites == 1 { "site" } else { "sites" };
+        let certificates = match broken {
+            0 => String::new(),
+            1 => "; one certificate cannot be served, see the gate's log".to_owned(),
+            several => format!("; {several} certificates cannot be served, see the gate's log"),
+        };
+        Ok(format!("{} is served: {sites} {noun}{certificates}", current.origin.name()))
     }
 
     fn stop(&self) {
@@ -158,6 +161,11 @@ impl Control for Running {
     fn metrics(&self) -> String {
         self.gate.metrics()
     }
+}
+
+/// Whether a plan names pages, whose text may have changed where the plan did not.
+fn has_pages(plan: &Plan) -> bool {
+    plan.sites.iter().any(|site| site.maintenance.is_some() || !site.error_pages.is_empty())
 }
 
 fn refused(failure: Failure, problems: String) -> ReloadRefused {

@@ -4,6 +4,7 @@ mod bind;
 mod content;
 mod control;
 mod greeting;
+mod notices;
 mod signals;
 
 pub(crate) use signals::Signal;
@@ -47,8 +48,9 @@ pub(crate) fn run(
     let served = content.of(plan.clone())?;
     let bound = listeners.open(&served.snapshot.planned_ports(), &plan.listen, threads)?;
     let log = AccessLog::start(&plan.log.access).map_err(|error| log_failure(&plan, &error))?;
-    let gate = Gate::start(served, &bound, Some(log.clone()), threads)
+    let (gate, told) = Gate::start(served, &bound, Some(log.clone()), threads)
         .map_err(|error| Failure::refused(content::chain(&error)))?;
+    notices::pass_on(told).map_err(|error| Failure::refused(format!("no thread for notices: {error}")))?;
     greeting::greet(&plan, &bound, threads);
     // A listener that is open anywhere takes connections, which nobody would serve once the gate is ending.
     drop(bound);

@@ -130,7 +130,8 @@ fn talks_too_much(certificate: &Folder) -> SocketAddr {
                 let unasked = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison";
                 let mut received = [0; 4096];
                 for answer in [wanted.clone() + unasked, wanted] {
-                    if !matches!(stream.read(&mut received), Ok(1..)) || stream.write_all(answer.as_bytes()).is_err()
+                    if !matches!(stream.read(&mut received), Ok(1..))
+                        || stream.write_all(answer.as_bytes()).is_err()
                     {
                         return;
                     }
@@ -201,7 +202,7 @@ fn an_instance_that_comes_back_is_used_again() {
     for _ in 0..4 {
         assert_eq!(gate.get("a.test", "/").status, 200);
     }
-    let listener = std::net::TcpListener::bind(address).unwrap();
+    let listener = TcpListener::bind(address).unwrap();
     listener.set_nonblocking(true).unwrap();
     testkit::eventually("a connection to the one that came back", || {
         let mut client = gate.raw();

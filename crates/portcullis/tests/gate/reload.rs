@@ -55,6 +55,21 @@ fn a_bad_file_keeps_the_old_configuration_and_says_why() {
 }
 
 #[test]
+fn a_refused_reload_leaves_certificates_and_ports_alone() {
+    let gate = Gate::up("[site.\"a.test\".routes]\n\"/\" = { respond = \"old\" }\n");
+    let port = free_address();
+    gate.write(&format!(
+        "[service.app]\ninstances = [\"https://127.0.0.1:1\"]\ntls = {{ authorities = \"/nowhere/root.pem\" }}\n\
+         [site]\n\"b.test\" = \"app\"\n\"http://c.test:{}\" = \"127.0.0.1:1\"\n",
+        port.port()
+    ));
+    let done = gate.ask(&["reload"]);
+    assert_eq!(done.code(), 1, "{}{}", done.stdout, done.stderr);
+    assert_eq!(gate.tls().connect(gate.https, "a.test").get("a.test", "/").text(), "old");
+    assert!(TcpStream::connect(port).is_err(), "nobody would serve what is accepted there");
+}
+
+#[test]
 fn sighup_reloads_as_well() {
     let gate = Gate::up(&fixed("one"));
     gate.write(&fixed("two"));

@@ -13,6 +13,8 @@ use certs::{CertificateFacts, Source, StateFolder, Store, StoreError};
 use model::plan::Plan;
 use serde_json::{Value, json};
 use std::error::Error;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 pub(super) fn run(common: &Common, command: &Cert) -> Result<Exit, Failure> {
@@ -29,6 +31,8 @@ fn certificates(common: &Common, now: SystemTime) -> Result<Vec<CertificateFacts
     let state = StateFolder::new(Places::of(&plan, common.state.clone()).state);
     if !state.path().join("authority").exists() {
         leave_out_own(&mut plan);
+    } else {
+        require_own(state.path())?;
     }
     let (store, events) = Store::open(state, &plan, now).map_err(|StoreError::Authority(error)| {
         let hint = error.hint();
@@ -41,6 +45,16 @@ fn certificates(common: &Common, now: SystemTime) -> Result<Vec<CertificateFacts
         }
     }
     Ok(store.list(now))
+}
+
+/// Looking may renew a certificate, which would then belong to whoever looked and not to the gate.
+fn require_own(state: &Path) -> Result<(), Failure> {
+    let Ok(facts) = state.metadata() else { return Ok(()) };
+    if facts.uid() == rustix::process::geteuid().as_raw() {
+        return Ok(());
+    }
+    Err(Failure::refused(format!("{} belongs to another user", state.display()))
+        .with_hint(format!("run it as that user: sudo -u '#{}' portcullis cert ...", facts.uid())))
 }
 
 /// A question must not make an authority; the first `portcullis up` does.

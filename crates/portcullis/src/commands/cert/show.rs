@@ -23,12 +23,13 @@ pub(super) fn run(common: &Common, host: &str, json: bool) -> Result<Exit, Failu
     Ok(Exit::Done)
 }
 
-/// The certificate with this very name, or else one with a wildcard in place of its first label.
+/// The certificate that serves the site of this name, or one with this very name, or else one with a wildcard in place of its first label.
 fn find<'a>(list: &'a [CertificateFacts], host: &str) -> Option<&'a CertificateFacts> {
     let host = host.trim_end_matches('.').to_ascii_lowercase();
     let wildcard = host.split_once('.').map(|(_, parent)| format!("*.{parent}"));
     let carries = |name: &str| list.iter().find(|facts| names(facts).iter().any(|carried| carried == name));
-    carries(&host).or_else(|| wildcard.and_then(|wildcard| carries(&wildcard)))
+    let serves = list.iter().find(|facts| facts.used_for.contains(&host));
+    serves.or_else(|| carries(&host)).or_else(|| wildcard.and_then(|wildcard| carries(&wildcard)))
 }
 
 fn describe(facts: &CertificateFacts) -> String {
