@@ -188,7 +188,8 @@ mod tests {
     fn who_takes_nothing_of_the_log_holds_up_nobody() {
         let folder = tempfile::tempdir().expect("a folder");
         let pipe = folder.path().join("pipe");
-        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).expect("a pipe");
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0)
+            .expect("a pipe");
         // Open for both, so that opening it for writing does not wait, and read by nobody.
         let _reader = OpenOptions::new().read(true).write(true).open(&pipe).expect("the pipe");
         let log = AccessLog::start(&Place::File(pipe.clone())).expect("the pipe");

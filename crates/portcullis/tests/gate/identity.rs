@@ -137,7 +137,14 @@ fn only_a_trusted_proxy_says_who_the_client_is() {
         assert_eq!(seen.value("x-forwarded-for").as_deref(), Some(list), "{trusted} {sent}");
         let believed = trusted.contains("127");
         assert_eq!(seen.value("x-forwarded-proto").as_deref(), Some(if believed { "https" } else { "http" }));
-        assert_eq!(seen.value("x-request-id").as_deref() == Some("theirs"), believed);
+        assert_ne!(seen.value("x-request-id").as_deref(), Some("theirs"), "the id is the one in our log");
+        let nodes = seen.value("forwarded").unwrap();
+        let client_ip = client.split(' ').next().unwrap();
+        assert_eq!(
+            nodes.starts_with(&format!("for={client_ip}, for=127.0.0.1;")),
+            client_ip != "127.0.0.1",
+            "{nodes}"
+        );
         let logged = &gate.log(1)[0]["client"];
         assert_eq!(logged, client.split(' ').next().unwrap(), "{trusted} {sent}");
     }
