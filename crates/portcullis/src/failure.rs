@@ -1,5 +1,6 @@
 //! How a command ends: the exit codes, and the failure that a person reads. Reasons are lower case without full stop.
 
+use std::error::Error;
 use std::process::ExitCode;
 
 /// The exit codes, which are a promise to scripts.
@@ -55,4 +56,16 @@ impl Failure {
         self.hint = Some(hint.into());
         self
     }
+}
+
+/// An error and the reasons behind it, in one line.
+pub(crate) fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
 }

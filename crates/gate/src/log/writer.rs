@@ -192,7 +192,7 @@ mod tests {
             .expect("a pipe");
         // Open for both, so that opening it for writing does not wait, and read by nobody.
         let _reader = OpenOptions::new().read(true).write(true).open(&pipe).expect("the pipe");
-        let log = AccessLog::start(&Place::File(pipe.clone())).expect("the pipe");
+        let log = AccessLog::start(&Place::File(pipe)).expect("the pipe");
         while log.lost() == 0 {
             log.hand_over(vec![b'x'; 64 << 10], 1);
         }

@@ -1,12 +1,11 @@
 //! What the gate serves, made of a plan and the certificates.
 
-use crate::failure::Failure;
+use crate::failure::{Failure, with_causes};
 use crate::report;
 use certs::{Event, Resolver, Severity, Store};
 use gate::{Identities, Snapshot};
 use model::plan::Plan;
 use rustls::server::ProducesTickets;
-use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
@@ -28,7 +27,7 @@ impl Content {
     /// What the gate serves for a plan whose certificates are in the store.
     pub(super) fn of(&self, plan: Plan) -> Result<gate::Content, Failure> {
         let tls = certs::server_config(Arc::clone(&self.resolver), &plan.tls, Arc::clone(&self.ticketer));
-        let snapshot = Snapshot::new(plan).map_err(|error| Failure::no(chain(&error)))?;
+        let snapshot = Snapshot::new(plan).map_err(|error| Failure::no(with_causes(&error)))?;
         Ok(gate::Content {
             snapshot,
             tls: Arc::unwrap_or_clone(tls),
@@ -82,16 +81,4 @@ pub(super) fn report_events(events: &[Event]) {
             Severity::Error => report::error(text),
         }
     }
-}
-
-/// An error and its causes in one line.
-pub(super) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

@@ -1,11 +1,11 @@
 //! What the running gate offers to its operator.
 
 use super::bind::Listeners;
-use super::content::{Content, chain};
+use super::content::Content;
 use super::signals::Signal;
 use crate::admin::{Control, ReloadRefused};
 use crate::configuration::Origin;
-use crate::failure::Failure;
+use crate::failure::{Failure, with_causes};
 use crate::report;
 use gate::{AccessLog, Gate};
 use model::plan::Plan;
@@ -94,7 +94,7 @@ impl Running {
         let served = self.content.of(plan.clone())?;
         let mut listeners = current.listeners.clone();
         let bound = listeners.open(&served.snapshot.planned_ports(), &plan.listen, self.threads)?;
-        self.gate.install(served, &bound).map_err(|error| Failure::no(chain(&error)))?;
+        self.gate.install(served, &bound).map_err(|error| Failure::no(with_causes(&error)))?;
         current.listeners = listeners;
         let broken = self.content.apply(&plan);
         if plan.log.access != current.plan.log.access

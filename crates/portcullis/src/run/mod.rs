@@ -11,7 +11,7 @@ pub(crate) use signals::Signal;
 
 use crate::admin::{GateLock, Server};
 use crate::configuration::Origin;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, with_causes};
 use crate::place::Places;
 use crate::report;
 use bind::Listeners;
@@ -49,7 +49,7 @@ pub(crate) fn run(
     let bound = listeners.open(&served.snapshot.planned_ports(), &plan.listen, threads)?;
     let log = AccessLog::start(&plan.log.access).map_err(|error| log_failure(&plan, &error))?;
     let (gate, told) = Gate::start(served, &bound, Some(log.clone()), threads)
-        .map_err(|error| Failure::refused(content::chain(&error)))?;
+        .map_err(|error| Failure::refused(with_causes(&error)))?;
     notices::pass_on(told).map_err(|error| Failure::refused(format!("no thread for notices: {error}")))?;
     greeting::greet(&plan, &bound, threads);
     // A listener that is open anywhere takes connections, which nobody would serve once the gate is ending.

@@ -6,13 +6,12 @@ mod trust;
 
 use super::plan;
 use crate::cli::{Cert, Common};
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, with_causes};
 use crate::place::Places;
 use crate::terminal;
 use certs::{CertificateFacts, Source, StateFolder, Store, StoreError};
 use model::plan::Plan;
 use serde_json::{Value, json};
-use std::error::Error;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -64,18 +63,6 @@ fn leave_out_own(plan: &mut Plan) {
     if plan.sites.len() < before {
         terminal::say("the gate makes the certificates of the other sites when it starts\n");
     }
-}
-
-/// An error with the reasons behind it, in one line.
-fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 fn names(facts: &CertificateFacts) -> Vec<String> {

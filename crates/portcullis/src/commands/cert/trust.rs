@@ -1,9 +1,8 @@
 //! `portcullis cert trust`: our own authority's certificate, for people to install or installed here.
 
-use super::with_causes;
 use crate::cli::Common;
 use crate::commands::places;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, with_causes};
 use crate::terminal;
 use certs::trust::{System, TrustPlan};
 use certs::{Authority, StateFolder};
