@@ -36,7 +36,7 @@ pub fn server_config(
         .expect("the provider serves both versions")
         .with_no_client_auth()
         .with_cert_resolver(resolver);
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![b"http/1.1".to_vec(), b"http/1.0".to_vec()];
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.ticketer = ticketer;
     config.send_tls13_tickets = TICKETS;

@@ -15,6 +15,7 @@ use model::plan::{Plan, TargetAddress};
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::io;
+use std::net::IpAddr;
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, RwLock};
 use std::thread::JoinHandle;
@@ -57,7 +58,8 @@ impl fmt::Display for StartError {
 impl std::error::Error for StartError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::InstanceTls(error) => Some(error),
+            // Its own text is all there is to say.
+            Self::InstanceTls(_) => None,
             Self::Thread(error) => Some(error),
         }
     }
@@ -128,6 +130,10 @@ impl Gate {
         for orders in &self.orders {
             // A thread ends only with the gate.
             let _ = orders.send(Order::Install(served.clone(), listeners.to_vec()));
+        }
+        // A name that was resolved while this was prepared was told to what is gone now.
+        for (name, addresses) in self.names.known() {
+            tell_all(&self.orders, &name, &addresses);
         }
         Ok(())
     }
@@ -214,12 +220,15 @@ fn names_of(plan: &Plan) -> BTreeSet<String> {
     hosts.filter(|host| literal_addresses(host).is_none()).cloned().collect()
 }
 
-/// Tells every thread of new addresses.
+/// Tells every thread of new addresses, from the thread of the names.
 fn telling(orders: Vec<UnboundedSender<Order>>) -> crate::names::Listener {
-    Box::new(move |name, addresses| {
-        let (name, addresses) = (Arc::from(name), Arc::from(addresses));
-        for orders in &orders {
-            let _ = orders.send(Order::Resolved(Arc::clone(&name), Arc::clone(&addresses)));
-        }
-    })
+    Box::new(move |name, addresses| tell_all(&orders, name, addresses))
+}
+
+fn tell_all(orders: &[UnboundedSender<Order>], name: &str, addresses: &[IpAddr]) {
+    let (name, addresses) = (Arc::from(name), Arc::from(addresses));
+    for orders in orders {
+        // A thread ends only with the gate.
+        let _ = orders.send(Order::Resolved(Arc::clone(&name), Arc::clone(&addresses)));
+    }
 }

@@ -62,6 +62,12 @@ impl Exchange {
         std::mem::take(&mut self.continue_owed) && !self.request.is_done()
     }
 
+    /// Whether the client may be waiting to be told to continue, and so sends nothing for a good reason.
+    #[must_use]
+    pub fn owes_continue(&self) -> bool {
+        self.continue_owed && !self.request.is_done()
+    }
+
     /// Notes that the client need not be told to continue: an instance told it, or its body is already arriving.
     pub fn continued(&mut self) {
         self.continue_owed = false;

@@ -10,6 +10,7 @@ use model::source::Surroundings;
 use model::{Compiled, compile, quick_start};
 use std::fs::{self, File};
 use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 const IN_THIS_FOLDER: &str = "portcullis.toml";
@@ -119,7 +120,9 @@ impl From<io::Error> for ReadError {
 
 /// Opens a configuration file and judges what was opened.
 fn open(path: &Path) -> Result<File, ReadError> {
-    let file = File::open(path)?;
+    // Opening a pipe must not wait for somebody to write into it.
+    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let file = File::options().read(true).custom_flags(flags).open(path)?;
     let facts = file.metadata()?;
     if !facts.is_file() {
         return Err(io::Error::other("it is no regular file").into());

@@ -17,7 +17,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 /// What of a request's body is read and dropped to keep a connection that answered early.
-const MAX_DRAINED: u64 = 64 << 10;
+pub(super) const MAX_DRAINED: u64 = 64 << 10;
 
 impl Client {
     /// Answers the request whose head are the first `length` bytes received.

@@ -1,14 +1,12 @@
 //! Sending an answer of our own.
 
+use super::answer::MAX_DRAINED;
 use super::{After, Client};
 use crate::respond::{Answer, expand};
 use crate::snapshot::SiteRuntime;
 use crate::worker::scratch::Working;
 use http1::{BodyReader, ClientNext, write};
 use model::plan::HeaderEdit;
-
-/// What of a request's body is awaited to keep the connection of an answer of our own.
-const MAX_DRAINED: u64 = 64 << 10;
 
 impl Client {
     /// Sends an answer of our own.

@@ -178,7 +178,7 @@ impl Client {
         count: usize,
         sending: &mut Sending,
     ) -> io::Result<usize> {
-        if !is_at_hand(file, offset + count as u64 - 1) {
+        if !(is_at_hand(file, offset) && is_at_hand(file, offset + count as u64 - 1)) {
             fetch(file, offset, count).await?;
         }
         let mut done = 0;

@@ -47,7 +47,7 @@ pub(super) async fn run(
             101 if working.request.upgrade == Upgrade::None => {
                 return Err(Failure::Response(Refusal::UpgradeUnasked));
             }
-            100 | 102..=199 => interim::relay(client, working, lease, length).await?,
+            100 | 102..=199 => interim::relay(client, working, lease, forwarding, length).await?,
             _ => {
                 working.exchange.responded(&working.response);
                 if client.is_draining() {
@@ -88,7 +88,9 @@ async fn receive_head(
         if !client.deadline.is_due() {
             return Poll::Pending;
         }
-        let client_silent = !sending.done && working.upload.blocked == Some(Blocked::OnSource);
+        let client_silent = !sending.done
+            && working.upload.blocked == Some(Blocked::OnSource)
+            && !working.exchange.owes_continue();
         Poll::Ready(Err(if client_silent { Failure::ClientSilent } else { Failure::Silent(Step::Exchange) }))
     })
     .await
@@ -103,10 +105,18 @@ pub(super) fn upload_due(
     let limits = &forwarding.active.served.snapshot.plan.limits;
     let blocked = working.upload.blocked.unwrap_or(Blocked::OnSink);
     let patience = match blocked {
+        // It is the instance that has to say something first.
+        Blocked::OnSource if working.exchange.owes_continue() => {
+            Patience { silence: forwarding.service().plan.response_timeout, rate: 0 }
+        }
         Blocked::OnSource => Patience { silence: limits.read_timeout, rate: limits.min_rate },
         Blocked::OnSink => Patience { silence: forwarding.service().plan.response_timeout, rate: 0 },
     };
-    sending.stall.observe(blocked, working.upload.body_bytes + working.upload.sent, patience)
+    let moved = match blocked {
+        Blocked::OnSource => working.upload.body_bytes,
+        Blocked::OnSink => working.upload.sent,
+    };
+    sending.stall.observe(blocked, moved, patience)
 }
 
 /// Sends as much of the request as can be sent now.

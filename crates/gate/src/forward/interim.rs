@@ -1,6 +1,8 @@
 //! Interim responses (RFC 9110 section 15.2): `100 Continue` and `103 Early Hints`.
 
+use super::Forwarding;
 use super::failure::Failure;
+use super::request_head::is_edited;
 use crate::connection::Client;
 use crate::service::Lease;
 use crate::transport::Source;
@@ -12,6 +14,7 @@ pub(super) async fn relay(
     client: &mut Client,
     working: &mut Working,
     lease: &mut Lease,
+    forwarding: &Forwarding<'_>,
     length: usize,
 ) -> Result<(), Failure> {
     let response = &working.response;
@@ -24,7 +27,11 @@ pub(super) async fn relay(
     if wanted {
         let head = lease.stream.received();
         write::status_line(&mut interim, Version::Http11, response.status, b"");
+        let edits = &forwarding.route.route.response_headers;
         for field in response.fields.iter().filter(|field| !field.hop && !field.known.is_framing()) {
+            if is_edited(edits, field.name.of(head)) {
+                continue;
+            }
             write::field(&mut interim, field.name.of(head), field.value.of(head));
         }
         write::end(&mut interim);

@@ -57,7 +57,10 @@ impl Forwarding<'_> {
         let relayed = relay::run(client, working, &mut lease, self, &mut sending).await;
         let leftover = !lease.stream.received().is_empty();
         let sent = sending.done && sending.broken.is_none();
-        if relayed.is_ok() && sent && working.exchange.instance_next(leftover) == InstanceNext::Reuse {
+        // An instance that was asked to switch protocols may have read what follows in its own way.
+        let plain = !Self::wants_websocket(working);
+        if relayed.is_ok() && sent && plain && working.exchange.instance_next(leftover) == InstanceNext::Reuse
+        {
             instance.give_back(lease.stream, service.plan.keep_alive);
         }
         relayed
@@ -101,7 +104,7 @@ impl Forwarding<'_> {
             if !again {
                 return Err(failure);
             }
-            self.note_retry(&failure);
+            self.active.service_counters[self.handler.service.0].retried();
             if lease.reused {
                 // The instance closed an idle connection just now: it may well be alive.
                 working.tried.retain(|tried| !Rc::ptr_eq(tried, &instance));
@@ -111,10 +114,6 @@ impl Forwarding<'_> {
             }
             last = Some(failure);
         }
-    }
-
-    fn note_retry(&self, _: &Failure) {
-        self.active.service_counters[self.handler.service.0].retried();
     }
 
     /// A connection to an instance that was not tried yet: an idle one, or a new one.

@@ -11,6 +11,8 @@ use model::path::skip_segments;
 use model::plan::{HeaderEdit, InstanceHost};
 use std::net::IpAddr;
 
+const REQUEST_ID: &[u8] = b"X-Request-Id";
+
 /// Writes the head into the lead of `working.upload`.
 pub(super) fn write(forwarding: &Forwarding<'_>, instance: &Instance, working: &mut Working) {
     let framing = match working.request.body {
@@ -23,7 +25,7 @@ pub(super) fn write(forwarding: &Forwarding<'_>, instance: &Instance, working: &
     write_host(forwarding, instance, working, &mut out);
     write_fields(forwarding, working, &mut out);
     write_framing(working, &mut out);
-    write_forwarding(working, &mut out);
+    write_forwarding(&forwarding.route.route.request_headers, working, &mut out);
     write_edits(&forwarding.route.route.request_headers, working, &mut out);
     write::end(&mut out);
     working.upload.lead = out;
@@ -123,7 +125,7 @@ fn write_framing(working: &Working, out: &mut Vec<u8>) {
 }
 
 /// Writes where the request comes from. What the client sent in these fields is kept only from a trusted proxy.
-fn write_forwarding(working: &Working, out: &mut Vec<u8>) {
+fn write_forwarding(edits: &[HeaderEdit], working: &Working, out: &mut Vec<u8>) {
     let facts = &working.facts;
     let peer = facts.peer.ip().to_canonical();
     out.extend_from_slice(b"X-Forwarded-For: ");
@@ -151,7 +153,9 @@ fn write_forwarding(working: &Working, out: &mut Vec<u8>) {
     out.extend_from_slice(b";host=\"");
     write_authority(working, out);
     out.extend_from_slice(b"\"\r\n");
-    write::field(out, b"X-Request-Id", &facts.id.digits());
+    if !is_edited(edits, REQUEST_ID) {
+        write::field(out, REQUEST_ID, &facts.id.digits());
+    }
 }
 
 /// Writes who a request came through (RFC 7239 section 5.2).

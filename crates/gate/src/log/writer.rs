@@ -90,7 +90,8 @@ impl AccessLog {
                 return false;
             }
             message = refused;
-            std::thread::sleep(PAUSE);
+            // On the thread of the operator, never on one that serves.
+            std::thread::park_timeout(PAUSE);
         }
         true
     }

@@ -18,6 +18,9 @@ use tokio::task::JoinHandle;
 /// Ticks between two sweeps of what is idle and two flushes of the log.
 const SWEEP: u32 = 5;
 
+/// Threads that read pieces of files for a serving thread, and wait for the disk in its place.
+const READERS: usize = 8;
+
 /// What a thread can be told.
 #[derive(Debug)]
 pub(crate) enum Order {
@@ -42,7 +45,12 @@ pub(crate) struct Start {
 /// Runs a thread until it is drained, and answers how many connections were cut then.
 pub(crate) fn run(start: Start, orders: UnboundedReceiver<Order>) -> io::Result<usize> {
     let mut builder = tokio::runtime::Builder::new_current_thread();
-    let runtime = builder.enable_io().enable_time().event_interval(61).build_local(Default::default())?;
+    let runtime = builder
+        .enable_io()
+        .enable_time()
+        .event_interval(61)
+        .max_blocking_threads(READERS)
+        .build_local(Default::default())?;
     Ok(runtime.block_on(serve(start, orders)))
 }
 
