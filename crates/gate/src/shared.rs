@@ -4,7 +4,7 @@
 use crate::metrics::Metrics;
 use crate::notice::Notices;
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -70,8 +70,8 @@ impl Connections {
     }
 
     /// Counts a connection of `peer`, unless its address has too many.
-    pub(crate) fn admit(self: &Arc<Self>, peer: IpAddr) -> Option<Place> {
-        let client = counted_as(peer);
+    pub(crate) fn admit(self: &Arc<Self>, peer: SocketAddr) -> Option<Place> {
+        let client = counted_as(peer.ip());
         let mut counts = self.shard(client).lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry(client).or_default();
         if *count >= self.most_per_address.load(Ordering::Relaxed) {
@@ -80,7 +80,7 @@ impl Connections {
         *count += 1;
         drop(counts);
         self.total.fetch_add(1, Ordering::Relaxed);
-        Some(Place { connections: Arc::clone(self), client })
+        Some(Place { connections: Arc::clone(self), peer })
     }
 }
 
@@ -99,17 +99,25 @@ fn counted_as(peer: IpAddr) -> IpAddr {
 #[derive(Debug)]
 pub(crate) struct Place {
     connections: Arc<Connections>,
-    client: IpAddr,
+    peer: SocketAddr,
+}
+
+impl Place {
+    /// Who is at the other end of the connection.
+    pub(crate) fn peer(&self) -> SocketAddr {
+        self.peer
+    }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         self.connections.total.fetch_sub(1, Ordering::Relaxed);
-        let mut counts = self.connections.shard(self.client).lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(&self.client) {
+        let client = counted_as(self.peer.ip());
+        let mut counts = self.connections.shard(client).lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(&client) {
             *count = count.saturating_sub(1);
             if *count == 0 {
-                counts.remove(&self.client);
+                counts.remove(&client);
             }
         }
     }
@@ -122,7 +130,7 @@ mod tests {
     #[test]
     fn an_address_gets_n_places_and_not_n_plus_1() {
         let connections = Arc::new(Connections::new(10, 2));
-        let ip = |text: &str| text.parse().expect("an address");
+        let ip = |text: &str| SocketAddr::new(text.parse().expect("an address"), 1);
         let first = connections.admit(ip("192.0.2.1"));
         let second = connections.admit(ip("::ffff:192.0.2.1"));
         assert!(first.is_some() && second.is_some());

@@ -54,7 +54,7 @@ impl Client {
 
     fn judge(&self, active: &Active, working: &mut Working) -> Result<(Destination, bool), Denied> {
         let arrival = Arrival {
-            peer: self.peer,
+            peer: self.place.peer(),
             planned_port: self.port.planned.port,
             local_port: self.port.local.port(),
             secure: self.port.planned.secure,
@@ -76,8 +76,8 @@ impl Client {
         // What a refused head left behind means nothing.
         working.request = Request::default();
         working.exchange = http1::Exchange::default();
-        working.facts.peer = self.peer;
-        working.facts.client_ip = self.peer.ip().to_canonical();
+        working.facts.peer = self.place.peer();
+        working.facts.client_ip = self.place.peer().ip().to_canonical();
         let mut answer = Answer::status(refusal.status());
         if refusal.status() == 405 {
             answer = answer.with_field(b"Allow", b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");

@@ -92,7 +92,7 @@ impl Client {
     async fn refuse_unparsed(&mut self, status: u16, rule: &'static str) -> After {
         let mut scratch = Scratch::take();
         let working = &mut *scratch;
-        working.begin_unparsed(self.stream.received(), self.peer);
+        working.begin_unparsed(self.stream.received(), self.place.peer());
         working.outcome.status = status;
         working.outcome.rule = Some(rule);
         let mut out = Vec::new();

@@ -21,7 +21,6 @@ use head::Next;
 use pool::Pool;
 use std::future::{Future, poll_fn};
 use std::io;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
@@ -38,13 +37,11 @@ const LINGER: Duration = Duration::from_secs(2);
 pub(crate) struct Client {
     pub(crate) stream: ClientStream,
     pub(crate) deadline: Deadline,
-    peer: SocketAddr,
     port: Rc<PortFacts>,
     /// The name that the TLS connection was opened for.
     sni: Option<Box<str>>,
-    worker: Rc<Worker>,
-    _place: Place,
-    _counted: Counted,
+    worker: Counted,
+    place: Place,
 }
 
 /// What becomes of a connection after a request.
@@ -61,12 +58,12 @@ pub(crate) enum After {
 }
 
 /// What serves the connections of a listener, each in a task of its own.
-pub(crate) fn server(port: PortFacts, worker: Rc<Worker>) -> impl Fn(TcpStream, SocketAddr, Place) {
+pub(crate) fn server(port: PortFacts, worker: Rc<Worker>) -> impl Fn(TcpStream, Place) {
     let port = Rc::new(port);
     let pool = Rc::new(Pool::new(Client::busy));
-    move |socket, peer, place| {
+    move |socket, place| {
         // A socket that is gone already needs nobody to serve it.
-        if let Ok(client) = Client::new(socket, peer, place, &port, &worker) {
+        if let Ok(client) = Client::new(socket, place, &port, &worker) {
             tokio::task::spawn_local(client.serve(Rc::clone(&pool)));
         }
     }
@@ -83,6 +80,14 @@ impl Counted {
     }
 }
 
+impl std::ops::Deref for Counted {
+    type Target = Worker;
+
+    fn deref(&self) -> &Worker {
+        &self.0
+    }
+}
+
 impl Drop for Counted {
     fn drop(&mut self) {
         self.0.connections.set(self.0.connections.get().saturating_sub(1));
@@ -93,7 +98,6 @@ impl Client {
     /// A connection in a box of its own, so that the task that serves it is small while it is idle.
     fn new(
         socket: TcpStream,
-        peer: SocketAddr,
         place: Place,
         port: &Rc<PortFacts>,
         worker: &Rc<Worker>,
@@ -107,12 +111,10 @@ impl Client {
         Ok(Box::new(Self {
             stream,
             deadline: Deadline::new(),
-            peer,
             port: Rc::clone(port),
             sni: None,
-            worker: Rc::clone(worker),
-            _place: place,
-            _counted: Counted::new(worker),
+            worker: Counted::new(worker),
+            place,
         }))
     }
 

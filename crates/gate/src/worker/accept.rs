@@ -25,8 +25,8 @@ pub(crate) async fn accept(listener: TcpListener, port: PortFacts, worker: Rc<Wo
                     while worker.shared.connections.is_full() {
                         tokio::time::sleep(REST).await;
                     }
-                    match worker.shared.connections.admit(peer.ip()) {
-                        Some(place) => serve(socket, peer, place),
+                    match worker.shared.connections.admit(peer) {
+                        Some(place) => serve(socket, place),
                         None => worker.shared.metrics.refused_connection(),
                     }
                 }
