@@ -213,8 +213,6 @@ impl Client {
         handler: &ServiceHandler,
     ) -> After {
         working.outcome.service = Some(handler.service.0);
-        working.upload.reset_lead();
-        working.download.reset_lead();
         let forwarded = forwarding.run(self, working).await;
         // An instance that answers early may leave a part of the request's body unsent.
         working.upload.abandon(&mut self.stream);

@@ -1,8 +1,7 @@
 //! The client's connection.
 
 use super::tls::TlsStream;
-use super::{Sink, Source, poll_receive, prepare};
-use crate::worker::buffers::Buffer;
+use super::{Input, Sink, Source, poll_receive};
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,17 +14,17 @@ use tokio::net::TcpStream;
 pub(crate) struct ClientStream {
     socket: TcpStream,
     tls: Option<Box<TlsStream>>,
-    input: Option<Buffer>,
+    input: Input,
 }
 
 impl ClientStream {
     pub(crate) fn plain(socket: TcpStream) -> Self {
-        Self { socket, tls: None, input: None }
+        Self { socket, tls: None, input: Input::default() }
     }
 
     pub(crate) fn tls(socket: TcpStream, config: Arc<rustls::ServerConfig>) -> io::Result<Self> {
         let tls = TlsStream::new(config).map_err(io::Error::other)?;
-        Ok(Self { socket, tls: Some(Box::new(tls)), input: None })
+        Ok(Self { socket, tls: Some(Box::new(tls)), input: Input::default() })
     }
 
     pub(crate) fn poll_handshake(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -46,7 +45,7 @@ impl ClientStream {
 
     /// Whether something was received that is not consumed yet.
     pub(crate) fn has_more(&self) -> bool {
-        self.input.is_some() || self.tls.as_ref().is_some_and(|tls| tls.is_readable())
+        !self.input.is_empty() || self.tls.as_ref().is_some_and(|tls| tls.is_readable())
     }
 
     /// Waits until something can be received; `false` when the socket failed.
@@ -78,32 +77,23 @@ impl ClientStream {
 
 impl Source for ClientStream {
     fn received(&self) -> &[u8] {
-        self.input.as_ref().map_or(&[], Buffer::data)
+        self.input.received()
     }
 
     fn consume(&mut self, count: usize) {
-        if let Some(input) = &mut self.input {
-            input.consume(count);
-            if input.is_empty() {
-                self.input = None;
-            }
-        }
+        self.input.consume(count);
     }
 
     fn poll_fill(&mut self, context: &mut Context<'_>, large: bool) -> Poll<io::Result<usize>> {
-        if self.input.is_none() && !self.tls.as_ref().is_some_and(|tls| tls.is_readable()) {
+        if self.input.is_empty() && !self.tls.as_ref().is_some_and(|tls| tls.is_readable()) {
             // No buffer is lent before there is something to put into it.
             ready!(self.socket.poll_read_ready(context))?;
         }
-        let input = prepare(&mut self.input, large)?;
-        let filled = match &mut self.tls {
-            Some(tls) => tls.poll_read(&mut self.socket, context, input),
-            None => poll_receive(&mut self.socket, context, input),
-        };
-        if input.is_empty() {
-            self.input = None;
-        }
-        filled
+        let Self { socket, tls, input } = self;
+        input.fill(large, |buffer| match tls {
+            Some(tls) => tls.poll_read(socket, context, buffer),
+            None => poll_receive(socket, context, buffer),
+        })
     }
 }
 

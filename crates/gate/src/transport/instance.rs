@@ -1,7 +1,6 @@
 //! A connection to an instance.
 
-use super::{Sink, Source, poll_receive, prepare};
-use crate::worker::buffers::Buffer;
+use super::{Input, Sink, Source, poll_receive};
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -13,7 +12,7 @@ use tokio_rustls::client::TlsStream;
 #[derive(Debug)]
 pub(crate) struct InstanceStream {
     stream: Stream,
-    input: Option<Buffer>,
+    input: Input,
 }
 
 #[derive(Debug)]
@@ -25,15 +24,15 @@ enum Stream {
 
 impl InstanceStream {
     pub(crate) fn tcp(stream: TcpStream) -> Self {
-        Self { stream: Stream::Tcp(stream), input: None }
+        Self { stream: Stream::Tcp(stream), input: Input::default() }
     }
 
     pub(crate) fn unix(stream: UnixStream) -> Self {
-        Self { stream: Stream::Unix(stream), input: None }
+        Self { stream: Stream::Unix(stream), input: Input::default() }
     }
 
     pub(crate) fn tls(stream: TlsStream<TcpStream>) -> Self {
-        Self { stream: Stream::Tls(Box::new(stream)), input: None }
+        Self { stream: Stream::Tls(Box::new(stream)), input: Input::default() }
     }
 
     /// Whether an idle connection has something to say, which can only be its end or a response that nobody asked
@@ -48,7 +47,7 @@ impl InstanceStream {
                 !session.wants_read() || is_readable(socket, context)
             }
         };
-        ready || self.input.is_some()
+        ready || !self.input.is_empty()
     }
 
     /// Says that nothing more will be sent.
@@ -69,29 +68,20 @@ fn is_readable(socket: &TcpStream, context: &mut Context<'_>) -> bool {
 
 impl Source for InstanceStream {
     fn received(&self) -> &[u8] {
-        self.input.as_ref().map_or(&[], Buffer::data)
+        self.input.received()
     }
 
     fn consume(&mut self, count: usize) {
-        if let Some(input) = &mut self.input {
-            input.consume(count);
-            if input.is_empty() {
-                self.input = None;
-            }
-        }
+        self.input.consume(count);
     }
 
     fn poll_fill(&mut self, context: &mut Context<'_>, large: bool) -> Poll<io::Result<usize>> {
-        let input = prepare(&mut self.input, large)?;
-        let filled = match &mut self.stream {
-            Stream::Tcp(stream) => poll_receive(stream, context, input),
-            Stream::Unix(stream) => poll_receive(stream, context, input),
-            Stream::Tls(stream) => poll_receive(stream, context, input),
-        };
-        if input.is_empty() {
-            self.input = None;
-        }
-        filled
+        let Self { stream, input } = self;
+        input.fill(large, |buffer| match stream {
+            Stream::Tcp(stream) => poll_receive(stream, context, buffer),
+            Stream::Unix(stream) => poll_receive(stream, context, buffer),
+            Stream::Tls(stream) => poll_receive(stream, context, buffer),
+        })
     }
 }
 

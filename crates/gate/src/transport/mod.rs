@@ -34,6 +34,44 @@ pub(crate) trait Sink {
 /// The most that is kept of what was received and not consumed: a head of the largest size that can be configured.
 const LARGEST: usize = 128 << 10;
 
+/// What was received of a peer and not consumed yet. It holds a buffer only while there is something in it.
+#[derive(Debug, Default)]
+struct Input(Option<Buffer>);
+
+impl Input {
+    fn received(&self) -> &[u8] {
+        self.0.as_ref().map_or(&[], Buffer::data)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    fn consume(&mut self, count: usize) {
+        if let Some(buffer) = &mut self.0 {
+            buffer.consume(count);
+            self.give_back();
+        }
+    }
+
+    /// Lets `receive` fill a buffer in which there is room.
+    fn fill(
+        &mut self,
+        large: bool,
+        receive: impl FnOnce(&mut Buffer) -> Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        let filled = receive(prepare(&mut self.0, large)?);
+        self.give_back();
+        filled
+    }
+
+    fn give_back(&mut self) {
+        if self.0.as_ref().is_some_and(Buffer::is_empty) {
+            self.0 = None;
+        }
+    }
+}
+
 /// Prepares `buffer` to receive: there is room afterwards, or the peer sent more than is ever kept.
 fn prepare(buffer: &mut Option<Buffer>, large: bool) -> io::Result<&mut Buffer> {
     let held = buffer.get_or_insert_with(|| if large { Buffer::large() } else { Buffer::small() });
