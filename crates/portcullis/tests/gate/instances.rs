@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 use testkit::{Answer, Folder, Recording};
@@ -218,31 +218,33 @@ fn killing_one_of_two_instances_under_load_loses_no_get() {
         "[service.app]\ninstances = [\"{}\", \"{}\"]\n[site]\n\"http://a.test\" = \"app\"\n",
         one.address, two.address
     ));
-    let (stop, killed) = (AtomicBool::new(false), AtomicBool::new(false));
+    let (answered, killed) = (AtomicUsize::new(0), AtomicBool::new(false));
     thread::scope(|scope| {
         let load: Vec<_> = (0..4)
             .map(|_| {
-                let (gate, stop, killed) = (&gate, &stop, &killed);
+                let (gate, answered, killed) = (&gate, &answered, &killed);
                 scope.spawn(move || {
                     let mut client = gate.raw();
                     let mut after = 0;
-                    while !stop.load(Ordering::Relaxed) && after < 200 {
+                    while after < 200 {
                         let response = client.get("a.test", "/static256");
                         assert_eq!(response.status, 200, "{}", response.text());
+                        answered.fetch_add(1, Ordering::Relaxed);
                         after += usize::from(killed.load(Ordering::Relaxed));
                     }
                     after
                 })
             })
             .collect();
-        thread::sleep(Duration::from_millis(200));
+        testkit::eventually("load on both instances", || {
+            (answered.load(Ordering::Relaxed) >= 200).then_some(())
+        });
         let started = Instant::now();
         one.program.signal(rustix::process::Signal::KILL);
         killed.store(true, Ordering::Relaxed);
         for load in load {
             assert!(load.join().unwrap_or_else(|_| panic!("a GET failed")) >= 200);
         }
-        stop.store(true, Ordering::Relaxed);
         assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
     });
 }
