@@ -135,6 +135,8 @@ pub(crate) fn site(host: &str, certificate: Option<&CertificateFiles>) -> Site {
         hsts: None,
         error_pages: Vec::new(),
         maintenance: None,
+        on: None,
+        from: Vec::new(),
     }
 }
 

@@ -62,6 +62,8 @@ fn empty(name: &Text, address: SiteAddress) -> Site {
         hsts: None,
         error_pages: Vec::new(),
         maintenance: None,
+        on: None,
+        from: vec![crate::plan::Peer::Anywhere],
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod handler;
 mod limits;
+mod policy;
 mod service;
 mod settings;
 mod site;
@@ -13,6 +14,10 @@ mod template;
 
 pub use handler::{Compression, FilesHandler, Handler, RedirectHandler, RespondHandler, ServiceHandler};
 pub use limits::Limits;
+pub use policy::{
+    Essential, Firewall, Forward, Group, Host, InterfaceName, Name, Nat, Network, Peer, Policy, Rule, RuleId,
+    RuleLimit, Traffic, Transport,
+};
 pub use service::{Balance, InstanceHost, InstanceTls, Service, ServiceIndex, Target, TargetAddress};
 pub use settings::{AccessLog, Admin, CertificateFiles, Listen, Log, LogFormat, State, Tls, TlsVersion};
 pub use site::{
@@ -39,4 +44,6 @@ pub struct Plan {
     pub sites: Vec<Site>,
     /// The services, named ones first, then one for every address that a route names directly.
     pub services: Vec<Service>,
+    /// Who may reach what.
+    pub policy: Policy,
 }

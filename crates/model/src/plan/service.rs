@@ -1,5 +1,6 @@
 //! Services and the addresses of their instances.
 
+use super::policy::Name;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -32,6 +33,10 @@ pub struct Service {
     pub keep_alive_timeout: Duration,
     /// How long an instance that failed is left alone; doubles with every failure in a row, up to 32 times.
     pub ejection: Duration,
+    /// The host where it runs; `None`: unknown, or this one where an instance has an address of this machine.
+    pub on: Option<Name>,
+    /// The groups that it carries: their rules hold on its host.
+    pub groups: Vec<Name>,
 }
 
 impl Service {
@@ -50,6 +55,8 @@ impl Service {
             keep_alive: 64,
             keep_alive_timeout: Duration::from_secs(30),
             ejection: Duration::from_secs(1),
+            on: None,
+            groups: Vec::new(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Sites and their routes.
 
 use super::handler::Handler;
+use super::policy::{Name, Peer};
 use super::settings::CertificateFiles;
 use super::template::Template;
 use crate::host::HostPattern;
@@ -27,6 +28,10 @@ pub struct Site {
     pub error_pages: Vec<ErrorPage>,
     /// When set, every request is answered with 503 and this page.
     pub maintenance: Option<PathBuf>,
+    /// The host that serves it; `None` where the file names at most one host.
+    pub on: Option<Name>,
+    /// Who may reach its ports, where the firewall is on; everybody unless written.
+    pub from: Vec<Peer>,
 }
 
 /// Where a site is reached: scheme, host, port.
