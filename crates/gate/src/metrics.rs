@@ -100,6 +100,7 @@ pub(crate) struct Metrics {
     services: Mutex<ByName<ServiceCounters>>,
     refused_connections: AtomicU64,
     failed_handshakes: AtomicU64,
+    failed_proxy_headers: AtomicU64,
 }
 
 /// Counters by name and thread.
@@ -122,6 +123,10 @@ impl Metrics {
 
     pub(crate) fn failed_handshake(&self) {
         self.failed_handshakes.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn failed_proxy_header(&self) {
+        self.failed_proxy_headers.fetch_add(1, Ordering::Relaxed);
     }
 
     /// How many requests were answered.
@@ -211,6 +216,11 @@ impl Collector for Snapshot {
                 &metrics.refused_connections,
             ),
             ("failed_handshakes", "TLS handshakes that failed", &metrics.failed_handshakes),
+            (
+                "failed_proxy_headers",
+                "Connections of announcing proxies without a whole PROXY header",
+                &metrics.failed_proxy_headers,
+            ),
         ] {
             encode_one(&mut encoder, name, help, value.load(Ordering::Relaxed))?;
         }

@@ -80,7 +80,13 @@ impl Connections {
         *count += 1;
         drop(counts);
         self.total.fetch_add(1, Ordering::Relaxed);
-        Some(Place { connections: Arc::clone(self), peer })
+        Some(Place { connections: Arc::clone(self), peer, by_address: true })
+    }
+
+    /// Counts a connection of a proxy in the total alone, because it is not the proxy's own: whose it is will be told.
+    pub(crate) fn admit_proxy(self: &Arc<Self>, peer: SocketAddr) -> Place {
+        self.total.fetch_add(1, Ordering::Relaxed);
+        Place { connections: Arc::clone(self), peer, by_address: false }
     }
 }
 
@@ -100,6 +106,8 @@ fn counted_as(peer: IpAddr) -> IpAddr {
 pub(crate) struct Place {
     connections: Arc<Connections>,
     peer: SocketAddr,
+    /// Whether it stands in the count of its address.
+    by_address: bool,
 }
 
 impl Place {
@@ -112,6 +120,9 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.connections.total.fetch_sub(1, Ordering::Relaxed);
+        if !self.by_address {
+            return;
+        }
         let client = counted_as(self.peer.ip());
         let mut counts = self.connections.shard(client).lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = counts.get_mut(&client) {
@@ -126,6 +137,17 @@ impl Drop for Place {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_proxy_is_counted_in_the_total_alone() {
+        let connections = Arc::new(Connections::new(10, 1));
+        let proxy: SocketAddr = "192.0.2.1:1".parse().expect("an address");
+        let (first, second) = (connections.admit_proxy(proxy), connections.admit_proxy(proxy));
+        assert_eq!(connections.total(), 2);
+        assert!(connections.admit(proxy).is_some());
+        drop((first, second));
+        assert_eq!(connections.total(), 0);
+    }
 
     #[test]
     fn an_address_gets_n_places_and_not_n_plus_1() {

@@ -6,11 +6,13 @@
 //! The way of a file: [`source`] (text) → `raw` (every section with its places) → `lower` (what they mean together)
 //! → [`plan`]. [`compile()`] goes all of it.
 
+pub mod edit;
 pub mod host;
 pub mod path;
 pub mod pattern;
 pub mod plan;
 pub mod problem;
+pub mod registry;
 pub mod routes;
 pub mod source;
 

@@ -4,20 +4,21 @@ use super::Finding;
 use crate::workspace::Member;
 
 /// A crate and the crates of the workspace that it may be built from.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("model", &[]),
     ("http1", &[]),
+    ("wire", &[]),
     ("firewall", &["model"]),
     ("audit", &["firewall", "model"]),
     ("host", &["firewall", "model"]),
     ("certs", &["model"]),
-    ("gate", &["http1", "model"]),
+    ("gate", &["http1", "model", "wire"]),
     ("portcullis", &["audit", "certs", "firewall", "gate", "host", "http1", "model"]),
     ("testkit", &["http1", "model"]),
 ];
 
 /// Crates that decide and do not act: no runtime, no sockets, no files, no clock.
-pub(super) const PURE: [&str; 4] = ["model", "http1", "firewall", "audit"];
+pub(super) const PURE: [&str; 5] = ["model", "http1", "wire", "firewall", "audit"];
 
 /// What acts, and is therefore not for pure crates.
 const ACTING: [&str; 12] = [

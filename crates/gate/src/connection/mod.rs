@@ -6,6 +6,7 @@ mod files;
 mod finish;
 mod head;
 mod pool;
+mod proxied;
 mod respond;
 mod send;
 
@@ -21,6 +22,7 @@ use head::Next;
 use pool::Pool;
 use std::future::{Future, poll_fn};
 use std::io;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
@@ -42,6 +44,16 @@ pub(crate) struct Client {
     sni: Option<Box<str>>,
     worker: Counted,
     place: Place,
+    /// The address that it connected to, where a proxy announced it.
+    announced: Option<SocketAddr>,
+}
+
+/// A connection that was counted.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    pub(crate) place: Place,
+    /// Whether a header of the PROXY protocol comes first.
+    pub(crate) announced: bool,
 }
 
 /// What becomes of a connection after a request.
@@ -58,13 +70,18 @@ pub(crate) enum After {
 }
 
 /// What serves the connections of a listener, each in a task of its own.
-pub(crate) fn server(port: PortFacts, worker: Rc<Worker>) -> impl Fn(TcpStream, Place) {
+pub(crate) fn server(port: PortFacts, worker: Rc<Worker>) -> impl Fn(TcpStream, Admitted) {
     let port = Rc::new(port);
     let pool = Rc::new(Pool::new(Client::busy));
-    move |socket, place| {
+    move |socket, Admitted { place, announced }| {
         // A socket that is gone already needs nobody to serve it.
         if let Ok(client) = Client::new(socket, place, &port, &worker) {
-            tokio::task::spawn_local(client.serve(Rc::clone(&pool)));
+            let pool = Rc::clone(&pool);
+            if announced {
+                tokio::task::spawn_local(client.serve_announced(pool));
+            } else {
+                tokio::task::spawn_local(client.serve(pool));
+            }
         }
     }
 }
@@ -115,15 +132,12 @@ impl Client {
             sni: None,
             worker: Counted::new(worker),
             place,
+            announced: None,
         }))
     }
 
     async fn serve<F: Future<Output = (Box<Self>, After)>>(mut self: Box<Self>, pool: Rc<Pool<F>>) {
-        poll_fn(|context| {
-            self.deadline.wake(context.waker());
-            Poll::Ready(())
-        })
-        .await;
+        self.wake_when_due().await;
         if self.stream.is_tls() && Box::pin(self.handshake()).await.is_err() {
             self.worker.shared.metrics.failed_handshake();
             return;
@@ -141,6 +155,15 @@ impl Client {
                 After::Abort => return,
             }
         }
+    }
+
+    /// Has the deadline wake the task that this runs in.
+    async fn wake_when_due(&mut self) {
+        poll_fn(|context| {
+            self.deadline.wake(context.waker());
+            Poll::Ready(())
+        })
+        .await;
     }
 
     /// Answers requests as long as there are any.

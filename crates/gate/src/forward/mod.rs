@@ -59,7 +59,11 @@ impl Forwarding<'_> {
         let sent = sending.done && sending.broken.is_none();
         // An instance that was asked to switch protocols may have read what follows in its own way.
         let plain = !Self::wants_websocket(working);
-        if relayed.is_ok() && sent && plain && working.exchange.instance_next(leftover) == InstanceNext::Reuse
+        let shared = plain && !service.announces();
+        if relayed.is_ok()
+            && sent
+            && shared
+            && working.exchange.instance_next(leftover) == InstanceNext::Reuse
         {
             instance.give_back(lease.stream, service.plan.keep_alive);
         }
@@ -77,7 +81,7 @@ impl Forwarding<'_> {
         let mut retried = false;
         let mut last: Option<Failure> = None;
         loop {
-            let (mut lease, instance) = match self.lease(working).await {
+            let (mut lease, instance) = match self.lease(client, working).await {
                 Ok(leased) => leased,
                 // What went wrong before says more than that nothing is left to try.
                 Err(failure) => return Err(last.unwrap_or(failure)),
@@ -117,17 +121,19 @@ impl Forwarding<'_> {
     }
 
     /// A connection to an instance that was not tried yet: an idle one, or a new one.
-    async fn lease(&self, working: &mut Working) -> Result<(Lease, Rc<Instance>), Failure> {
+    async fn lease(&self, client: &Client, working: &mut Working) -> Result<(Lease, Rc<Instance>), Failure> {
         let service = self.service();
         let mut failed: Option<(Rc<Instance>, ConnectError)> = None;
         for _ in 0..MAX_CONNECTS {
             let Some(instance) = service.choose(&working.tried) else { break };
             working.tried.push(Rc::clone(&instance));
             working.outcome.instance = Some(Rc::clone(&instance));
-            if let Some(idle) = poll_fn(|context| Poll::Ready(instance.take_idle(context))).await {
+            let shared = !service.announces();
+            if shared && let Some(idle) = poll_fn(|context| Poll::Ready(instance.take_idle(context))).await {
                 return Ok((idle, instance));
             }
-            match service.connect(&instance).await {
+            let ends = service.announces().then(|| client.ends(working));
+            match service.connect(&instance, ends).await {
                 Ok(lease) => return Ok((lease, instance)),
                 Err(error) => {
                     instance.failed(service.plan.ejection);

@@ -7,6 +7,7 @@ mod id;
 mod judge;
 
 pub(crate) use address_text::write_ip;
+pub(crate) use client_address::is_trusted;
 pub(crate) use id::{RequestId, random};
 pub(crate) use judge::{Arrival, Denied, Destination, judge};
 

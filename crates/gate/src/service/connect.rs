@@ -3,14 +3,26 @@
 use super::instance::{Endpoint, Lease};
 use super::{Instance, ServiceRuntime};
 use crate::transport::instance::InstanceStream;
+use model::plan::ProxyProtocol;
 use rustls::pki_types::ServerName;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream, UnixStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
+use wire::proxy;
+
+/// The two ends of a client's connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ends {
+    /// Who the client is.
+    pub(crate) client: SocketAddr,
+    /// The address that it connected to.
+    pub(crate) local: SocketAddr,
+}
 
 /// The step at which opening a connection failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,9 +49,14 @@ impl fmt::Display for ConnectError {
 }
 
 impl ServiceRuntime {
-    /// Opens a connection to an instance, within the service's time.
-    pub(crate) async fn connect(&self, instance: &Instance) -> Result<Lease, ConnectError> {
-        let opened = timeout(self.plan.connect_timeout, self.open(instance)).await;
+    /// Opens a connection to an instance, within the service's time, and announces the client where there is one to
+    /// announce.
+    pub(crate) async fn connect(
+        &self,
+        instance: &Instance,
+        client: Option<Ends>,
+    ) -> Result<Lease, ConnectError> {
+        let opened = timeout(self.plan.connect_timeout, self.open(instance, client)).await;
         let stream = opened.unwrap_or_else(|_| {
             let error = io::Error::new(
                 io::ErrorKind::TimedOut,
@@ -50,19 +67,39 @@ impl ServiceRuntime {
         Ok(Lease { stream, reused: false })
     }
 
-    async fn open(&self, instance: &Instance) -> Result<InstanceStream, ConnectError> {
+    /// Whether each connection is announced as one client's, so that it cannot serve another.
+    pub(crate) fn announces(&self) -> bool {
+        self.plan.proxy_protocol.is_some()
+    }
+
+    async fn open(&self, instance: &Instance, client: Option<Ends>) -> Result<InstanceStream, ConnectError> {
         let failed = |error| ConnectError { step: ConnectStep::Connect, error };
         let addresses = match &instance.endpoint {
             Endpoint::Unix(path) => {
-                return UnixStream::connect(path).await.map(InstanceStream::unix).map_err(failed);
+                let mut stream = UnixStream::connect(path).await.map_err(failed)?;
+                self.announce(&mut stream, client).await.map_err(failed)?;
+                return Ok(InstanceStream::unix(stream));
             }
             Endpoint::Tcp(addresses) => addresses,
         };
-        let stream = open_tcp(addresses, instance).await.map_err(failed)?;
+        let mut stream = open_tcp(addresses, instance).await.map_err(failed)?;
+        self.announce(&mut stream, client).await.map_err(failed)?;
         match &self.tls {
             Some(config) if instance.tls => self.handshake(config, instance, stream).await,
             _ => Ok(InstanceStream::tcp(stream)),
         }
+    }
+
+    /// Sends the header of the PROXY protocol.
+    async fn announce<S: AsyncWrite + Unpin>(&self, stream: &mut S, client: Option<Ends>) -> io::Result<()> {
+        let (Some(version), Some(ends)) = (self.plan.proxy_protocol, client) else { return Ok(()) };
+        let version = match version {
+            ProxyProtocol::V1 => proxy::Version::V1,
+            ProxyProtocol::V2 => proxy::Version::V2,
+        };
+        let mut header = Vec::new();
+        proxy::write(&mut header, version, ends.client, ends.local);
+        stream.write_all(&header).await
     }
 
     async fn handshake(

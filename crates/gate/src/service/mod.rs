@@ -6,7 +6,7 @@ mod connect;
 mod instance;
 mod tls;
 
-pub(crate) use connect::ConnectError;
+pub(crate) use connect::{ConnectError, Ends};
 pub(crate) use instance::{InFlight, Instance, Lease};
 pub use tls::InstanceTlsError;
 pub(crate) use tls::client_config;

@@ -2,9 +2,11 @@
 //! behind a flood of new ones.
 
 use super::Worker;
-use crate::connection;
+use crate::connection::{self, Admitted};
 use crate::listener::PortFacts;
+use crate::request::is_trusted;
 use std::io;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -25,8 +27,8 @@ pub(crate) async fn accept(listener: TcpListener, port: PortFacts, worker: Rc<Wo
                     while worker.shared.connections.is_full() {
                         tokio::time::sleep(REST).await;
                     }
-                    match worker.shared.connections.admit(peer) {
-                        Some(place) => serve(socket, place),
+                    match admit(&worker, peer) {
+                        Some(admitted) => serve(socket, admitted),
                         None => worker.shared.metrics.refused_connection(),
                     }
                 }
@@ -37,6 +39,15 @@ pub(crate) async fn accept(listener: TcpListener, port: PortFacts, worker: Rc<Wo
         }
         tokio::task::yield_now().await;
     }
+}
+
+/// Counts a connection, unless its address has too many. A proxy that announces its clients is not counted as one.
+fn admit(worker: &Worker, peer: SocketAddr) -> Option<Admitted> {
+    let connections = &worker.shared.connections;
+    let active = worker.active();
+    let announced = is_trusted(peer.ip(), &active.served.snapshot.plan.listen.proxy_protocol);
+    let place = if announced { connections.admit_proxy(peer) } else { connections.admit(peer)? };
+    Some(Admitted { place, announced })
 }
 
 /// Whether the error is about the connection that was to be taken and not about the listener (accept(2)).

@@ -2,10 +2,10 @@
 
 use crate::problem::Problem;
 use crate::raw::RawConfig;
-use crate::raw::decode::Text;
+use crate::raw::decode::{Names, Text};
 use crate::raw::service::Service;
 use crate::raw::site::SiteEntry;
-use crate::raw::{limits, settings};
+use crate::raw::{limits, policy, settings};
 use crate::source::Located;
 
 /// All files as one.
@@ -21,6 +21,13 @@ pub(crate) struct Merged {
     /// Names of services that could not be read at all.
     pub(crate) lost_services: Vec<String>,
     pub(crate) sites: Vec<(Text, Located<SiteEntry>)>,
+    pub(crate) groups: Vec<(Text, Located<policy::Group>)>,
+    pub(crate) networks: Vec<(Text, Located<policy::Prefixes>)>,
+    pub(crate) hosts: Vec<(Text, Located<policy::Host>)>,
+    /// Names of groups, networks and hosts that could not be read at all.
+    pub(crate) lost_names: Vec<String>,
+    pub(crate) firewall: Option<Located<policy::Firewall>>,
+    pub(crate) nat: Option<Located<policy::Nat>>,
 }
 
 impl Merged {
@@ -34,12 +41,22 @@ impl Merged {
             once("log", &mut merged.log, config.log, problems);
             once("admin", &mut merged.admin, config.admin, problems);
             once("state", &mut merged.state, config.state, problems);
-            let services = config.service.map(|services| services.value).unwrap_or_default();
-            merged.services.extend(services.list);
-            merged.lost_services.extend(services.lost);
+            once("firewall", &mut merged.firewall, config.firewall, problems);
+            once("nat", &mut merged.nat, config.nat, problems);
+            named(&mut merged.groups, config.group, &mut merged.lost_names);
+            named(&mut merged.networks, config.network, &mut merged.lost_names);
+            named(&mut merged.hosts, config.host, &mut merged.lost_names);
+            named(&mut merged.services, config.service, &mut merged.lost_services);
             merged.sites.extend(config.site.map(|sites| sites.value.0.list).unwrap_or_default());
         }
         merged
+    }
+}
+
+fn named<T>(list: &mut Vec<(Text, Located<T>)>, section: Option<Located<Names<T>>>, lost: &mut Vec<String>) {
+    if let Some(names) = section {
+        list.extend(names.value.list);
+        lost.extend(names.value.lost);
     }
 }
 

@@ -6,8 +6,10 @@ mod handlers;
 mod headers;
 mod limits;
 mod merge;
+mod policy;
 mod redirects;
 mod routes;
+mod service_host;
 mod service_settings;
 mod services;
 mod settings;
@@ -17,16 +19,20 @@ mod target;
 mod template;
 
 pub(crate) use merge::Merged;
+pub(crate) use policy::{ends_at, limit_of, traffic_of};
 pub(crate) use template::is_variable;
 
 use crate::plan::Plan;
-use crate::problem::{Problem, shown};
+use crate::problem::{Problem, Severity, shown};
 use crate::raw::decode::Text;
 use crate::source::Sources;
 use std::path::PathBuf;
 
 /// The longest path of a Unix socket in bytes (`sun_path` of unix(7), less its NUL).
 const LONGEST_SOCKET: usize = 107;
+
+/// With more problems than this no names are suggested.
+const GUESSES: usize = 100;
 
 /// Makes the plan, as far as it can be made.
 pub(crate) fn lower(merged: &Merged, sources: &Sources, problems: &mut Vec<Problem>) -> Plan {
@@ -40,9 +46,12 @@ pub(crate) fn lower(merged: &Merged, sources: &Sources, problems: &mut Vec<Probl
         state: settings::state(merged.state.as_ref(), &mut lowering),
         ..Plan::default()
     };
-    let mut services = services::Services::new(merged, &plan.listen, &mut lowering);
-    plan.sites = sites::sites(merged, &plan.listen, &mut services, &mut lowering);
-    plan.services = services.finish(&mut lowering);
+    let mut names = policy::Names::new(merged, &mut lowering);
+    let hosts = policy::hosts(merged, &names, &mut lowering);
+    let mut services = services::Services::new(merged, &plan.listen, &hosts, &names, &mut lowering);
+    plan.sites = sites::sites(merged, &plan.listen, &mut services, &hosts, &mut names, &mut lowering);
+    plan.policy = policy::policy(merged, &hosts, &plan.sites, &mut names, &mut lowering);
+    plan.services = services.finish(&plan.sites, &names, &mut lowering);
     plan
 }
 
@@ -55,6 +64,16 @@ pub(super) struct Lowering<'a> {
 impl Lowering<'_> {
     fn report(&mut self, problem: Problem) {
         self.problems.push(problem);
+    }
+
+    /// Whether an error is among the problems from this one on.
+    fn failed_since(&self, first: usize) -> bool {
+        self.problems[first..].iter().any(|problem| problem.severity == Severity::Error)
+    }
+
+    /// Whether a guess at what was meant is worth its time: whoever has so many problems has no need of one for each.
+    fn may_guess(&self) -> bool {
+        self.problems.len() < GUESSES
     }
 
     /// A path, from the folder of the file that names it.

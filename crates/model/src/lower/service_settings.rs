@@ -3,7 +3,7 @@
 use super::Lowering;
 use super::limits::{count, time};
 use crate::host::HostName;
-use crate::plan::{Balance, InstanceHost, InstanceTls, Service, TargetAddress};
+use crate::plan::{Balance, InstanceHost, InstanceTls, ProxyProtocol, Service, TargetAddress};
 use crate::problem::{Problem, closest, shown};
 use crate::raw::decode::Text;
 use crate::raw::service as raw;
@@ -21,6 +21,13 @@ pub(super) fn settings(mut service: Service, raw: &raw::Service, lowering: &mut 
     }
     if let Some(tls) = &raw.tls {
         service.tls = instance_tls(tls, &service, lowering);
+    }
+    if let Some(version) = &raw.proxy_protocol {
+        service.proxy_protocol = match version.value {
+            raw::ProxyProtocol::Off => None,
+            raw::ProxyProtocol::V1 => Some(ProxyProtocol::V1),
+            raw::ProxyProtocol::V2 => Some(ProxyProtocol::V2),
+        };
     }
     time(&mut service.connect_timeout, raw.connect_timeout.as_ref());
     time(&mut service.response_timeout, raw.response_timeout.as_ref());

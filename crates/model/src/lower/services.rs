@@ -1,35 +1,42 @@
 //! Services: the named ones, and one for every address that a route names directly.
 
+use super::policy::{Hosts, Names, Resolved};
 use super::service_settings;
 use super::target::{self, Named};
-use super::{Lowering, Merged};
-use crate::plan::{Listen, Service, ServiceIndex, Target};
+use super::{Lowering, Merged, service_host};
+use crate::plan::{Listen, Service, ServiceIndex, Site, Target};
 use crate::problem::{Problem, Severity, closest};
 use crate::raw::decode::Text;
 use crate::raw::service as raw;
 use crate::source::{Located, Location};
 use std::collections::HashMap;
 
-/// With more problems than this no names are suggested.
-const GUESSES: usize = 100;
-
 /// The services of a plan as they come together.
 pub(super) struct Services<'a> {
     listen: &'a Listen,
+    hosts: &'a Hosts,
     /// The names as written, in the order of `list`; direct addresses follow them there.
     names: Vec<(&'a Text, bool)>,
     list: Vec<Service>,
     /// The names by text, and the direct addresses.
     by_name: HashMap<&'a str, usize>,
-    by_target: HashMap<Target, usize>,
+    /// With the name that a certificate must carry, where it is not the address.
+    by_target: HashMap<(Target, Option<String>), usize>,
     /// Names that are declared by what could not be read.
     lost: &'a [String],
 }
 
 impl<'a> Services<'a> {
-    pub(super) fn new(merged: &'a Merged, listen: &'a Listen, lowering: &mut Lowering<'_>) -> Self {
+    pub(super) fn new(
+        merged: &'a Merged,
+        listen: &'a Listen,
+        hosts: &'a Hosts,
+        names: &Names<'_>,
+        lowering: &mut Lowering<'_>,
+    ) -> Self {
         let mut services = Self {
             listen,
+            hosts,
             names: Vec::new(),
             list: Vec::new(),
             by_name: HashMap::new(),
@@ -37,12 +44,18 @@ impl<'a> Services<'a> {
             lost: &merged.lost_services,
         };
         for (name, service) in &merged.services {
-            services.declare(name, service, lowering);
+            services.declare(name, service, names, lowering);
         }
         services
     }
 
-    fn declare(&mut self, name: &'a Text, raw: &Located<raw::Service>, lowering: &mut Lowering<'_>) {
+    fn declare(
+        &mut self,
+        name: &'a Text,
+        raw: &Located<raw::Service>,
+        names: &Names<'_>,
+        lowering: &mut Lowering<'_>,
+    ) {
         if !is_service_name(name.as_str()) {
             lowering.report(
                 Problem::error(name.at, format!("`{}` cannot be the name of a service", name.as_str()))
@@ -59,9 +72,66 @@ impl<'a> Services<'a> {
         }
         self.by_name.insert(name.as_str(), self.names.len());
         self.names.push((name, false));
-        let instances = instances(name, raw, self.listen, lowering);
+        let (instances, hosts): (Vec<_>, Vec<_>) = self.instances(name, raw, lowering).into_iter().unzip();
         let service = Service::with_defaults(name.as_str().to_owned(), instances);
-        self.list.push(service_settings::settings(service, &raw.value, lowering));
+        let mut service = service_settings::settings(service, &raw.value, lowering);
+        service_host::certificate_name(&mut service, &hosts, name.at, lowering);
+        service_host::place(&mut service, name, &raw.value, self.hosts, names, lowering);
+        self.list.push(service);
+    }
+
+    /// The targets of a service, each with the name of a host where it was written by that.
+    fn instances(
+        &self,
+        name: &Text,
+        raw: &Located<raw::Service>,
+        lowering: &mut Lowering<'_>,
+    ) -> Vec<(Target, Option<String>)> {
+        let empty = |at| {
+            Problem::error(at, format!("the service `{}` has no instances", name.as_str()))
+                .label("where does it run?")
+                .hint("write instances = [\"localhost:3000\"]")
+        };
+        let Some(written) = &raw.value.instances else {
+            if !raw.value.broken {
+                lowering.report(empty(name.at));
+            }
+            return Vec::new();
+        };
+        if written.value.is_empty() && !raw.value.broken {
+            lowering.report(empty(written.at));
+        }
+        let mut targets: Vec<(Resolved, Location)> = Vec::new();
+        for text in &written.value {
+            let Some(resolved) = self.instance(&text.value, lowering) else { continue };
+            match targets.iter().find(|(other, _)| other.target == resolved.target) {
+                Some((_, first)) => lowering.report(
+                    Problem::error(text.at, format!("the instance `{}` is written twice", resolved.target))
+                        .label("again here")
+                        .related(*first, "first here"),
+                ),
+                None => targets.push((resolved, text.at)),
+            }
+        }
+        targets.into_iter().map(|(resolved, _)| (resolved.target, resolved.name)).collect()
+    }
+
+    fn instance(&self, text: &Text, lowering: &mut Lowering<'_>) -> Option<Resolved> {
+        match target::target(text, lowering)? {
+            Named::Address(target) => {
+                let resolved = self.hosts.resolve(target, text.inner(), lowering)?;
+                refuse_loop(&resolved.target, text.inner(), self.listen, lowering);
+                Some(resolved)
+            }
+            Named::Service => {
+                lowering.report(
+                    Problem::error(text.inner(), format!("`{}` is not an address", text.as_str()))
+                        .label("the port is missing")
+                        .hint(format!("write \"{}:3000\"", text.as_str())),
+                );
+                None
+            }
+        }
     }
 
     /// The service that a target of a route names, declared or direct.
@@ -69,8 +139,10 @@ impl<'a> Services<'a> {
         match target::target(text, lowering)? {
             Named::Service => self.named(text, lowering),
             Named::Address(target) => {
-                refuse_loop(&target, text.inner(), self.listen, lowering);
-                Some(self.direct(text.as_str(), target))
+                let resolved = self.hosts.resolve(target, text.inner(), lowering)?;
+                refuse_loop(&resolved.target, text.inner(), self.listen, lowering);
+                let name = resolved.name.filter(|_| resolved.target.tls);
+                Some(self.direct(text.as_str(), (resolved.target, name)))
             }
         }
     }
@@ -85,8 +157,7 @@ impl<'a> Services<'a> {
             return None;
         }
         let candidates = self.names.iter().map(|(other, _)| other.as_str());
-        // Whoever has so many problems has no need of a guess for each, which takes time for each name.
-        let near = if lowering.problems.len() < GUESSES { closest(name, candidates) } else { None };
+        let near = if lowering.may_guess() { closest(name, candidates) } else { None };
         let problem = Problem::error(text.inner(), format!("there is no service `{name}`"));
         let looks_like_host = name == "localhost" || name.contains('.');
         lowering.report(match near {
@@ -102,19 +173,34 @@ impl<'a> Services<'a> {
         None
     }
 
-    fn direct(&mut self, written: &str, target: Target) -> ServiceIndex {
-        let list = &mut self.list;
-        let index = *self.by_target.entry(target).or_insert_with_key(|target| {
-            list.push(Service::with_defaults(written.to_owned(), vec![target.clone()]));
+    fn direct(&mut self, written: &str, target: (Target, Option<String>)) -> ServiceIndex {
+        let (list, hosts) = (&mut self.list, self.hosts);
+        let index = *self.by_target.entry(target).or_insert_with_key(|(target, name)| {
+            let mut service = Service::with_defaults(written.to_owned(), vec![target.clone()]);
+            service.tls.server_name.clone_from(name);
+            service.on = hosts.of_target(target).cloned();
+            list.push(service);
             list.len() - 1
         });
         ServiceIndex(index)
     }
 
     /// All services; warns of those that nothing leads to, unless a route that cannot be read might.
-    pub(super) fn finish(self, lowering: &mut Lowering<'_>) -> Vec<Service> {
+    pub(super) fn finish(
+        self,
+        sites: &[Site],
+        names: &Names<'_>,
+        lowering: &mut Lowering<'_>,
+    ) -> Vec<Service> {
+        for ((name, _), service) in self.names.iter().zip(self.list.iter().enumerate()) {
+            service_host::refuse_elsewhere(service, name.at, sites, lowering);
+        }
         let sound = !lowering.problems.iter().any(|problem| problem.severity == Severity::Error);
-        for (name, _) in self.names.iter().filter(|(_, used)| sound && !used) {
+        let unused = self.names.iter().zip(&self.list).filter(|((name, used), service)| {
+            let for_rules = !service.groups.is_empty() || names.used_services().contains(name.as_str());
+            sound && !used && !for_rules
+        });
+        for ((name, _), _) in unused {
             lowering.report(
                 Problem::warning(name.at, format!("no route leads to the service `{}`", name.as_str()))
                     .label("never used"),
@@ -129,58 +215,6 @@ fn is_service_name(name: &str) -> bool {
     bytes.len() <= 63
         && bytes.first().is_some_and(u8::is_ascii_alphabetic)
         && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-}
-
-fn instances(
-    name: &Text,
-    raw: &Located<raw::Service>,
-    listen: &Listen,
-    lowering: &mut Lowering<'_>,
-) -> Vec<Target> {
-    let empty = |at| {
-        Problem::error(at, format!("the service `{}` has no instances", name.as_str()))
-            .label("where does it run?")
-            .hint("write instances = [\"localhost:3000\"]")
-    };
-    let Some(written) = &raw.value.instances else {
-        if !raw.value.broken {
-            lowering.report(empty(name.at));
-        }
-        return Vec::new();
-    };
-    if written.value.is_empty() && !raw.value.broken {
-        lowering.report(empty(written.at));
-    }
-    let mut targets: Vec<(Target, Location)> = Vec::new();
-    for text in &written.value {
-        let Some(target) = instance(&text.value, listen, lowering) else { continue };
-        match targets.iter().find(|(other, _)| *other == target) {
-            Some((_, first)) => lowering.report(
-                Problem::error(text.at, format!("the instance `{target}` is written twice"))
-                    .label("again here")
-                    .related(*first, "first here"),
-            ),
-            None => targets.push((target, text.at)),
-        }
-    }
-    targets.into_iter().map(|(target, _)| target).collect()
-}
-
-fn instance(text: &Text, listen: &Listen, lowering: &mut Lowering<'_>) -> Option<Target> {
-    match target::target(text, lowering)? {
-        Named::Address(target) => {
-            refuse_loop(&target, text.inner(), listen, lowering);
-            Some(target)
-        }
-        Named::Service => {
-            lowering.report(
-                Problem::error(text.inner(), format!("`{}` is not an address", text.as_str()))
-                    .label("the port is missing")
-                    .hint(format!("write \"{}:3000\"", text.as_str())),
-            );
-            None
-        }
-    }
 }
 
 /// A target that is the gate itself. Ports that are not written may become others, so there it is only a warning.

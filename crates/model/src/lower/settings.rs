@@ -33,6 +33,9 @@ pub(super) fn listen(raw: Option<&Located<raw::Listen>>, lowering: &mut Lowering
                 .report(places.get(1).into_iter().fold(problem, |problem, at| problem.related(*at, "here")));
         }
     }
+    if let Some(proxies) = &raw.proxy_protocol {
+        listen.proxy_protocol = proxies.value.iter().map(|network| network.value.0).collect();
+    }
     if let Some(proxies) = &raw.trusted_proxies {
         listen.trusted_proxies = proxies.value.iter().map(|network| network.value.0).collect();
     }

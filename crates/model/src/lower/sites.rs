@@ -1,11 +1,12 @@
 //! Sites: their names, what is theirs alone, and that no two of them claim one place.
 
+use super::policy::{Direction, Hosts, Kind, Names as Declared, peers};
 use super::routes::{self, SiteRoutes};
 use super::services::Services;
 use super::site_name;
 use super::{Lowering, Merged, settings};
 use crate::host::HostPattern;
-use crate::plan::{ErrorPage, Hsts, Listen, Scheme, Site, SiteAddress, StatusClass};
+use crate::plan::{ErrorPage, Hsts, Listen, Name, Peer, Scheme, Site, SiteAddress, StatusClass};
 use crate::problem::{Problem, shown};
 use crate::raw::decode::{Names, Text};
 use crate::raw::site as raw;
@@ -20,15 +21,20 @@ pub(super) fn sites(
     merged: &Merged,
     listen: &Listen,
     services: &mut Services<'_>,
+    hosts: &Hosts,
+    names: &mut Declared<'_>,
     lowering: &mut Lowering<'_>,
 ) -> Vec<Site> {
-    let mut claims = Claims::default();
+    // Two hosts may serve one name, each on its own ports.
+    let mut claims: BTreeMap<Option<Name>, Claims> = BTreeMap::new();
     let mut sites = Vec::new();
     for (name, entry) in &merged.sites {
         let address = site_name::site_name(name, listen, lowering);
         // The routes of a site whose name is wrong are judged all the same.
         let judged = address.clone().unwrap_or(SiteAddress { scheme: Scheme::Http, host: None, port: None });
         let mut site = empty(name, judged);
+        place(&mut site, name, &entry.value, hosts, names, lowering);
+        let claims = claims.entry(site.on.clone()).or_default();
         if let Some(address) = &address {
             claims.add(name, Claim::Site, (address, address.host.as_ref()), listen);
         }
@@ -39,7 +45,7 @@ pub(super) fn sites(
             raw::SiteEntry::Long(long) => {
                 if address.is_some() {
                     keys(&mut site, name, &long.keys, lowering);
-                    aliases(&mut site, name, &long.keys, listen, &mut claims, lowering);
+                    aliases(&mut site, name, &long.keys, listen, claims, lowering);
                 }
                 routes::routes(&mut site, &SiteRoutes::long(name, entry.at, long), services, lowering);
             }
@@ -48,7 +54,9 @@ pub(super) fn sites(
             sites.push(site);
         }
     }
-    claims.check(lowering);
+    for claims in claims.into_values() {
+        claims.check(lowering);
+    }
     sites
 }
 
@@ -63,8 +71,48 @@ fn empty(name: &Text, address: SiteAddress) -> Site {
         error_pages: Vec::new(),
         maintenance: None,
         on: None,
-        from: vec![crate::plan::Peer::Anywhere],
+        from: vec![Peer::Anywhere],
     }
+}
+
+/// The host that serves a site, and who may reach it there.
+fn place(
+    site: &mut Site,
+    name: &Text,
+    raw: &raw::SiteEntry,
+    hosts: &Hosts,
+    names: &mut Declared<'_>,
+    lowering: &mut Lowering<'_>,
+) {
+    let keys = match raw {
+        raw::SiteEntry::Long(long) => Some(&long.keys),
+        raw::SiteEntry::Short(_) => None,
+    };
+    let on = keys.and_then(|keys| keys.on.as_ref());
+    site.on = on.and_then(|on| names.expect(Kind::Host, &on.value, lowering));
+    if let Some(keys) = keys {
+        site.from = peers(keys.from.as_ref(), Direction::Inbound, names, lowering);
+    }
+    let broken = keys.is_some_and(|keys| keys.broken);
+    if on.is_some() || broken || hosts.len() < 2 {
+        return;
+    }
+    let which = format!("the hosts of the file are {}", hosts.names());
+    let hint = match raw {
+        raw::SiteEntry::Short(target) => {
+            let name = name.as_str();
+            format!(
+                "write [site.\"{name}\"] with service = \"{}\" and on = \"...\"; {which}",
+                target.as_str()
+            )
+        }
+        raw::SiteEntry::Long(_) => format!("write on = \"...\"; {which}"),
+    };
+    lowering.report(
+        Problem::error(name.at, format!("nothing says which host serves `{}`", name.as_str()))
+            .label("`on` is missing")
+            .hint(hint),
+    );
 }
 
 /// What is the site's alone.

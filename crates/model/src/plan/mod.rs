@@ -5,12 +5,14 @@
 //! beside them, patterns do not conflict, names are canonical.
 
 mod handler;
+mod here;
 mod limits;
 mod policy;
 mod service;
 mod settings;
 mod site;
 mod template;
+mod written;
 
 pub use handler::{Compression, FilesHandler, Handler, RedirectHandler, RespondHandler, ServiceHandler};
 pub use limits::Limits;
@@ -18,7 +20,9 @@ pub use policy::{
     Essential, Firewall, Forward, Group, Host, InterfaceName, Name, Nat, Network, Peer, Policy, Rule, RuleId,
     RuleLimit, Traffic, Transport,
 };
-pub use service::{Balance, InstanceHost, InstanceTls, Service, ServiceIndex, Target, TargetAddress};
+pub use service::{
+    Balance, InstanceHost, InstanceTls, ProxyProtocol, Service, ServiceIndex, Target, TargetAddress,
+};
 pub use settings::{AccessLog, Admin, CertificateFiles, Listen, Log, LogFormat, State, Tls, TlsVersion};
 pub use site::{
     ErrorPage, HeaderCondition, HeaderEdit, Hsts, Place, Route, Scheme, Site, SiteAddress, StatusClass,

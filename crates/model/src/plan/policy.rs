@@ -4,6 +4,7 @@
 
 use super::site::Place;
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -25,7 +26,7 @@ pub struct Policy {
 }
 
 /// The name of a group, a network, a host or a service, declared in the file.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Name(pub String);
 
 impl fmt::Display for Name {
@@ -35,7 +36,7 @@ impl fmt::Display for Name {
 }
 
 /// The name of a network interface: 1 to 15 bytes without blank, slash or NUL (`dev_valid_name` of the kernel).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct InterfaceName(pub String);
 
 impl fmt::Display for InterfaceName {
@@ -157,7 +158,7 @@ pub struct Rule {
 }
 
 /// The identity of a rule: letters, digits, `-` and `_`, at most 32; the name of its counter.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RuleId(pub String);
 
 impl fmt::Display for RuleId {
@@ -167,7 +168,7 @@ impl fmt::Display for RuleId {
 }
 
 /// New connections of one source: at most `count` in `period`, all of which may come at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RuleLimit {
     /// 1 to 65,535.
     pub count: u32,
@@ -176,7 +177,7 @@ pub struct RuleLimit {
 }
 
 /// What a rule is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Traffic {
     /// Everything.
     All,
@@ -203,7 +204,7 @@ pub enum Traffic {
 }
 
 /// A protocol with ports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Transport {
     /// TCP (RFC 9293).
     Tcp,
@@ -247,7 +248,7 @@ impl Transport {
 }
 
 /// Who is at the other end.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Peer {
     /// Everybody, of both families.
     Anywhere,
@@ -276,7 +277,7 @@ pub enum Peer {
 }
 
 /// Traffic without which a host does not work, open unless it is switched off by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Essential {
     /// ICMP and ICMPv6 errors, which path MTU discovery needs (RFC 1191, RFC 8201, RFC 4890).
     IcmpErrors,

@@ -33,6 +33,9 @@ pub struct Service {
     pub keep_alive_timeout: Duration,
     /// How long an instance that failed is left alone; doubles with every failure in a row, up to 32 times.
     pub ejection: Duration,
+    /// Whether connections begin with a header of the PROXY protocol that names the client, and of which version. Such
+    /// a connection serves one client and is not kept for others.
+    pub proxy_protocol: Option<ProxyProtocol>,
     /// The host where it runs; `None`: unknown, or this one where an instance has an address of this machine.
     pub on: Option<Name>,
     /// The groups that it carries: their rules hold on its host.
@@ -55,10 +58,20 @@ impl Service {
             keep_alive: 64,
             keep_alive_timeout: Duration::from_secs(30),
             ejection: Duration::from_secs(1),
+            proxy_protocol: None,
             on: None,
             groups: Vec::new(),
         }
     }
+}
+
+/// A version of the PROXY protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ProxyProtocol {
+    /// Version 1, a line of text.
+    V1,
+    /// Version 2, binary.
+    V2,
 }
 
 /// How an instance is chosen.

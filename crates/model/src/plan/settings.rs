@@ -18,6 +18,8 @@ pub struct Listen {
     pub ports_written: bool,
     /// Peers whose `Forwarded` and `X-Forwarded-*` fields are believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// Peers that begin every connection with a header of the PROXY protocol, which is believed.
+    pub proxy_protocol: Vec<IpNet>,
 }
 
 impl Default for Listen {
@@ -28,6 +30,7 @@ impl Default for Listen {
             https: 443,
             ports_written: false,
             trusted_proxies: Vec::new(),
+            proxy_protocol: Vec::new(),
         }
     }
 }

@@ -6,6 +6,7 @@ use super::settings::CertificateFiles;
 use super::template::Template;
 use crate::host::HostPattern;
 use crate::pattern::RoutePattern;
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -107,7 +108,7 @@ pub struct Route {
 }
 
 /// Where something stands in the configuration.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     /// The file's name; empty for the command line.
     pub file: String,

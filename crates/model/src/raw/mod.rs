@@ -7,6 +7,7 @@ mod expand;
 pub(crate) mod limits;
 pub(crate) mod measure;
 mod nested;
+pub(crate) mod policy;
 mod recover;
 mod reference;
 pub(crate) mod route;
@@ -30,7 +31,7 @@ use tree::{Entry, Value};
 
 section! {
     /// A configuration file.
-    pub(crate) struct RawConfig = "the file", later ["firewall", "group", "network", "host", "expect", "stream"];
+    pub(crate) struct RawConfig = "the file", later ["expect", "stream"];
     /// More files, as paths or patterns such as `"sites/*.toml"`, relative to this file. Only the main file includes.
     include: List<Text> = "[]",
     /// Where the gate listens.
@@ -49,6 +50,16 @@ section! {
     service: Names<service::Service>,
     /// Sites by name.
     site: site::Sites,
+    /// Security groups by name.
+    group: Names<policy::Group>,
+    /// Prefixes by name: a string or a list.
+    network: Names<policy::Prefixes>,
+    /// Machines by name.
+    host: Names<policy::Host>,
+    /// The packet filter; without it no packet is touched.
+    firewall: policy::Firewall,
+    /// This machine as a gateway for others.
+    nat: policy::Nat,
 }
 
 /// A file that was read, as far as it could be.
@@ -120,5 +131,11 @@ pub(crate) fn sections() -> Vec<Described> {
         described::<settings::Certificate>(),
         described::<route::Route>(),
         described::<route::HeaderEdits>(),
+        described::<policy::Group>(),
+        described::<policy::RuleKeys>(),
+        described::<policy::Host>(),
+        described::<policy::Firewall>(),
+        described::<policy::Nat>(),
+        described::<policy::Forward>(),
     ]
 }

@@ -1,6 +1,7 @@
 //! The JSON Schema of the file, from the same definitions that read it.
 
 use super::RawConfig;
+use super::policy::RuleKeys;
 use super::route::Route;
 use super::section::{self, Section};
 use super::site::Site;
@@ -14,7 +15,11 @@ pub fn schema() -> Value {
         object.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
         object.insert("title".to_owned(), json!("portcullis.toml"));
         object.insert("description".to_owned(), json!(RawConfig::DOC));
-        let definitions = json!({ "route": section::schema::<Route>(), "site": section::schema::<Site>() });
+        let definitions = json!({
+            "route": section::schema::<Route>(),
+            "rule": section::schema::<RuleKeys>(),
+            "site": section::schema::<Site>(),
+        });
         object.insert("$defs".to_owned(), definitions);
     }
     schema

@@ -1,14 +1,14 @@
 //! `[service.NAME]`.
 
 use super::choice::choice;
-use super::decode::{List, Text};
+use super::decode::{List, OneOrMany, Text};
 use super::limits::Wait;
 use super::section::section;
 use super::units::{Count, DAY, Time};
 
 section! {
     /// A named application behind the gate.
-    pub(crate) struct Service = "a service", later ["run", "scale", "health", "user", "on"];
+    pub(crate) struct Service = "a service", later ["run", "scale", "health", "user"];
     /// The targets where it runs, at least one; required.
     instances: List<Text>,
     /// How an instance is chosen: one after the other, or the less busy one of two chosen at random.
@@ -17,6 +17,8 @@ section! {
     host: Text = "\"client\"",
     /// TLS towards instances whose target is `https://`.
     tls: InstanceTls,
+    /// Begins every connection with a header of the PROXY protocol that names the client; such a connection serves one request.
+    proxy_protocol: ProxyProtocol = "\"off\"",
     /// How long a connection to an instance may take to open, TLS included.
     connect_timeout: Wait = "\"3s\"",
     /// From the end of the request to the head of the response; then 504.
@@ -29,11 +31,20 @@ section! {
     keep_alive_timeout: Wait = "\"30s\"",
     /// How long an instance that failed is left alone; doubles with every failure in a row, up to 32 times.
     ejection: Time<0, DAY> = "\"1s\"",
+    /// The host where it runs; found by its instances unless written.
+    on: Text,
+    /// The groups that it carries: their rules hold on its host.
+    groups: OneOrMany<Text> = "[]",
 }
 
 choice! {
     /// How an instance is chosen.
     pub(crate) enum Balance { RoundRobin = "round-robin", LeastRequests = "least-requests" }
+}
+
+choice! {
+    /// A version of the PROXY protocol.
+    pub(crate) enum ProxyProtocol { Off = "off", V1 = "v1", V2 = "v2" }
 }
 
 section! {

@@ -20,6 +20,8 @@ section! {
     https: Port = "443",
     /// Peers whose `Forwarded` and `X-Forwarded-*` fields are believed.
     trusted_proxies: List<Network> = "[]",
+    /// Peers that begin every connection with a header of the PROXY protocol, version 1 or 2, which is believed; without one their connections are closed.
+    proxy_protocol: List<Network> = "[]",
 }
 
 section! {

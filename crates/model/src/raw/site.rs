@@ -1,6 +1,6 @@
 //! `[site]`: the short form, the long form, and the slip of a name without quotes.
 
-use super::decode::{Decode, Decoder, Names, Text};
+use super::decode::{Decode, Decoder, Names, OneOrMany, Text};
 use super::nested;
 use super::route::{Route, RouteEntry};
 use super::section::{self, Field, Section, section};
@@ -15,7 +15,7 @@ pub(crate) type MaxAge = Time<0, { 3650 * DAY }>;
 
 section! {
     /// A public host name and what answers under it.
-    pub(crate) struct SiteKeys = "a site", later ["limit", "from", "on"];
+    pub(crate) struct SiteKeys = "a site", later ["limit"];
     /// Other host names, redirected to this one.
     aliases: Vec<Located<Text>> = "[]",
     /// A certificate from files, in place of one found by name.
@@ -26,6 +26,10 @@ section! {
     error_pages: Names<Text>,
     /// While written, every request is answered with 503 and this HTML file.
     maintenance: Text,
+    /// The host that serves it; required once the file names two or more.
+    on: Text,
+    /// Who may reach its ports, where the firewall is on.
+    from: OneOrMany<Text> = "\"anywhere\"",
     /// Routes by pattern.
     routes: Names<RouteEntry>,
 }

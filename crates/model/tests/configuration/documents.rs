@@ -1,12 +1,17 @@
 //! The documents say what the code does: their tables are made from it, their examples compile, and the defaults
 //! that they state are the defaults. With `BLESS=1` in the environment the tables are written instead.
 
-use model::plan::Plan;
+use model::plan::{Essential, Plan, Traffic};
+use model::registry::{ICMP, IcmpCode, PROTOCOLS, SERVICES};
 use model::{SectionReference, compile_text, reference};
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
-const BEGIN: &str = "<!-- made from the code: begin -->\n";
-const END: &str = "<!-- made from the code: end -->\n";
+/// What stands around the tables of the keys.
+const KEYS: &str = "made from the code";
+
+/// The tests that write one document go one after the other.
+static WRITING: Mutex<()> = Mutex::new(());
 
 fn path(document: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(document)
@@ -21,12 +26,14 @@ fn plan(text: &str) -> Plan {
     compiled.plan.unwrap_or_else(|| panic!("{text}\n{}", compiled.problems.render(false)))
 }
 
-fn check_table(document: &str, table: &str) {
+fn check_table(document: &str, name: &str, table: &str) {
+    let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
+    let (begin, end) = (format!("<!-- {name}: begin -->\n"), format!("<!-- {name}: end -->\n"));
     let path = path(document);
     let text = std::fs::read_to_string(&path).unwrap();
-    let (before, rest) = text.split_once(BEGIN).unwrap();
-    let (_, after) = rest.split_once(END).unwrap();
-    let wanted = format!("{before}{BEGIN}\n{table}\n{END}{after}");
+    let (before, rest) = text.split_once(&begin).unwrap();
+    let (_, after) = rest.split_once(&end).unwrap();
+    let wanted = format!("{before}{begin}\n{table}\n{end}{after}");
     if std::env::var_os("BLESS").is_some() {
         std::fs::write(&path, &wanted).unwrap();
     } else {
@@ -38,14 +45,85 @@ fn check_table(document: &str, table: &str) {
 fn the_reference_is_made_from_the_sections() {
     let tables: Vec<String> =
         reference().iter().map(|section| section.to_string().trim_end().to_owned()).collect();
-    check_table("configuration.md", &format!("{}\n", tables.join("\n\n")));
+    check_table("configuration.md", KEYS, &format!("{}\n", tables.join("\n\n")));
 }
 
 #[test]
 fn the_limits_are_made_from_their_section() {
     let limits = section("`[limits]`").to_string();
     let table = limits.lines().skip_while(|line| !line.starts_with('|')).collect::<Vec<_>>().join("\n");
-    check_table("limits.md", &format!("{table}\n"));
+    check_table("limits.md", KEYS, &format!("{table}\n"));
+}
+
+#[test]
+fn the_names_of_services_and_protocols_are_made_from_their_tables() {
+    let mut rows = vec!["| name | traffic |".to_owned(), "|---|---|".to_owned()];
+    for service in SERVICES {
+        let ports = service.ports.iter();
+        let ports = ports.map(|p| Traffic::Ports { transport: p.transport, first: p.first, last: p.last });
+        let ports: Vec<String> = ports.map(|ports| format!("`{ports}`")).collect();
+        rows.push(format!("| `{}` | {} |", service.name, ports.join(", ")));
+    }
+    for protocol in PROTOCOLS {
+        rows.push(format!("| `{}` | `proto/{}` |", protocol.name, protocol.number));
+    }
+    check_table("configuration.md", "services", &(rows.join("\n") + "\n"));
+}
+
+#[test]
+fn the_names_of_messages_are_made_from_their_table() {
+    let cell = |code: Option<IcmpCode>| match code {
+        Some(IcmpCode { kind, code: Some(code) }) => format!("{kind}/{code}"),
+        Some(IcmpCode { kind, code: None }) => kind.to_string(),
+        None => "–".to_owned(),
+    };
+    let row = |icmp: &model::registry::IcmpName| {
+        format!("| `{}` | {} | {} |", icmp.name, cell(icmp.v4), cell(icmp.v6))
+    };
+    let rows: Vec<String> = ICMP.iter().map(row).collect();
+    let head = "| name | ICMP type | ICMPv6 type |\n|---|---|---|";
+    check_table("configuration.md", "icmp", &format!("{head}\n{}\n", rows.join("\n")));
+}
+
+#[test]
+fn every_essential_is_described() {
+    let text = std::fs::read_to_string(path("configuration.md")).unwrap();
+    for essential in Essential::ALL {
+        assert!(text.contains(&format!("\n| `{}` |", essential.name())), "{}", essential.name());
+        let plan = plan(&format!("[firewall]\nwithout = ['{}']\n", essential.name()));
+        assert_eq!(plan.policy.firewall.unwrap().without, [essential]);
+    }
+}
+
+#[test]
+fn stated_defaults_of_the_policy_are_the_defaults() {
+    let rule = "[firewall]\ninbound = [{ allow = 'ssh' }]\noutbound = [{ allow = 'ssh' }]\n";
+    let nat = "[firewall]\n[nat]\ninside = 'eth1'\nforward = [{ port = '1/tcp', to = '10.0.0.1' }]\n";
+    let tables = [
+        ("`[firewall]`", "[firewall]\n", ""),
+        ("a group", "[group.g]\n", "[host.h]\ngroups = 'g'\n[firewall]\n"),
+        ("a host", "[host.h]\n", ""),
+        ("`[nat]`", "[nat]\n", "[firewall]\n"),
+    ];
+    for (title, head, tail) in tables {
+        for key in section(title).keys {
+            let Some(default) = key.default else { continue };
+            let written = format!("{head}{} = {default}\n{tail}", key.name);
+            assert_eq!(plan(&written), plan(&format!("{head}\n{tail}")), "{title} {}", key.name);
+        }
+    }
+    for (title, text, at) in [("a rule", rule, "'ssh'"), ("a forward", nat, "'10.0.0.1'")] {
+        for key in section(title).keys {
+            let Some(default) = key.default else { continue };
+            let key = key.name;
+            let times = if key == "from" { 1 } else { usize::MAX };
+            let from = if key == "to" { text.find("outbound").unwrap() } else { 0 };
+            let (before, after) = text.split_at(from);
+            let written =
+                format!("{before}{}", after.replacen(at, &format!("{at}, {key} = {default}"), times));
+            assert_eq!(plan(&written), plan(text), "{title} {key}");
+        }
+    }
 }
 
 #[test]
@@ -58,7 +136,7 @@ fn every_example_of_the_documents_compiles() {
             examples += 1;
         }
     }
-    assert!(examples >= 9, "only {examples} examples");
+    assert!(examples >= 11, "only {examples} examples");
 }
 
 #[test]

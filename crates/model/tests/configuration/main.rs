@@ -8,6 +8,8 @@
 
 mod cases;
 mod documents;
+mod hosts;
 mod panics;
 mod plan;
+mod policy;
 mod surroundings;

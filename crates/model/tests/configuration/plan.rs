@@ -1,8 +1,8 @@
 //! A plan as short text for comparison: what is as it is by default is left out.
 
 use model::plan::{
-    FilesHandler, Handler, HeaderEdit, Limits, Piece, Plan, RedirectHandler, RespondHandler, Route, Service,
-    ServiceHandler, Site, Template,
+    FilesHandler, Handler, HeaderEdit, Limits, Peer, Piece, Plan, RedirectHandler, RespondHandler, Route,
+    Service, ServiceHandler, Site, Template,
 };
 use std::fmt::Debug;
 
@@ -22,6 +22,7 @@ pub(crate) fn show(plan: &Plan) -> String {
     for site in &plan.sites {
         self::site(&mut lines, site);
     }
+    crate::policy::show(&plan.policy, &mut lines);
     lines.join("\n") + "\n"
 }
 
@@ -52,6 +53,8 @@ fn service(lines: &mut Vec<String>, index: usize, service: &Service) {
     part(lines, "  ", "keep_alive", &service.keep_alive, &default.keep_alive);
     part(lines, "  ", "keep_alive_timeout", &service.keep_alive_timeout, &default.keep_alive_timeout);
     part(lines, "  ", "ejection", &service.ejection, &default.ejection);
+    part(lines, "  ", "on", &service.on, &default.on);
+    part(lines, "  ", "groups", &service.groups, &default.groups);
 }
 
 fn site(lines: &mut Vec<String>, site: &Site) {
@@ -65,6 +68,8 @@ fn site(lines: &mut Vec<String>, site: &Site) {
     part(lines, "  ", "hsts", &site.hsts, &None);
     part(lines, "  ", "error_pages", &site.error_pages, &Vec::new());
     part(lines, "  ", "maintenance", &site.maintenance, &None);
+    part(lines, "  ", "on", &site.on, &None);
+    part(lines, "  ", "from", &site.from, &vec![Peer::Anywhere]);
     for route in &site.routes {
         self::route(lines, route);
     }

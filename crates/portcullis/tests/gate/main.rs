@@ -7,6 +7,7 @@
 
 mod running;
 
+mod announced;
 mod bodies;
 mod codings;
 mod compression;

@@ -1,0 +1,118 @@
+//! Which of the written rules is meant: by its id, or by what it says in whatever spelling.
+
+use super::spot::Spot;
+use super::{EditError, Which, text, traffic};
+use crate::lower::{ends_at, limit_of};
+use crate::plan::{RuleLimit, Traffic};
+use crate::raw::tree::{Node, Value};
+use ipnet::IpNet;
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::ops::Range;
+
+/// The rule that is meant.
+pub(super) struct Found {
+    /// Its place among the rules.
+    pub(super) index: usize,
+    /// Its place in the text.
+    pub(super) at: Range<usize>,
+}
+
+/// What a written rule says, as far as it can be read.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Said {
+    traffic: Option<Vec<Traffic>>,
+    peers: BTreeSet<String>,
+    interface: Option<String>,
+    limit: Option<RuleLimit>,
+    expires: Option<u64>,
+}
+
+pub(super) fn find(text: &str, spot: &Spot, which: &Which<'_>) -> Result<Found, EditError> {
+    let rules = spot.rules();
+    let mut fitting: Vec<Found> = Vec::new();
+    for (index, (node, at)) in rules.iter().enumerate() {
+        if fits(node, text, which) {
+            fitting.push(Found { index, at: at.clone() });
+        }
+    }
+    let written = |at: &Range<usize>| format!("`{}`", text::one_line(&text[at.clone()]));
+    match fitting.len() {
+        0 => Err(EditError::NotThere { present: rules.iter().map(|(_, at)| written(at)).collect() }),
+        1 => fitting.pop().ok_or(EditError::Shape),
+        // Rules that say the same are one rule, so any of them is meant; the last goes first.
+        _ if matches!(which, Which::Rule(_)) => fitting.pop().ok_or(EditError::Shape),
+        _ => Err(EditError::Ambiguous { fitting: fitting.iter().map(|found| written(&found.at)).collect() }),
+    }
+}
+
+fn fits(node: &Node, text: &str, which: &Which<'_>) -> bool {
+    match which {
+        Which::Id(id) => {
+            value(node, "id").is_some_and(|own| matches!(&own.value, Value::Text(own) if own == id))
+        }
+        Which::Rule(rule) => {
+            let wanted = Said {
+                traffic: Some(rule.traffic.clone()),
+                peers: rule.peers.iter().map(|peer| canonical(&peer.to_string())).collect(),
+                interface: rule.interface.as_ref().map(|name| name.0.clone()),
+                limit: rule.limit,
+                expires: rule.expires,
+            };
+            said(node, text) == wanted
+        }
+        Which::Allow { allow, from } => {
+            let said = said(node, text);
+            let wanted = traffic(std::iter::once(*allow));
+            let peers = |from: &[String]| from.iter().map(|peer| canonical(peer)).collect::<BTreeSet<_>>();
+            wanted.is_some() && said.traffic == wanted && from.is_none_or(|from| peers(from) == said.peers)
+        }
+    }
+}
+
+fn said(node: &Node, text: &str) -> Said {
+    let own = |key: &str| value(node, key).and_then(|value| one(value, text));
+    let peers: BTreeSet<String> =
+        value(node, "from").map(texts).unwrap_or_default().into_iter().map(canonical).collect();
+    let everybody = || BTreeSet::from(["anywhere".to_owned()]);
+    Said {
+        traffic: traffic(value(node, "allow").map(texts).unwrap_or_default().into_iter()),
+        peers: if peers.is_empty() { everybody() } else { peers },
+        interface: own("on").map(str::to_owned),
+        limit: own("limit").and_then(limit_of),
+        expires: own("expires").and_then(ends_at),
+    }
+}
+
+/// The value of a key of a rule; a rule that is a string is its own `allow`.
+fn value<'a>(node: &'a Node, key: &str) -> Option<&'a Node> {
+    match &node.value {
+        Value::Table(entries) => entries.iter().find(|entry| entry.key == key).map(|entry| &entry.node),
+        Value::Text(_) if key == "allow" => Some(node),
+        _ => None,
+    }
+}
+
+/// A string, or a date as it is written.
+fn one<'a>(node: &'a Node, text: &'a str) -> Option<&'a str> {
+    match &node.value {
+        Value::Text(own) => Some(own),
+        Value::Date => Some(&text[node.at.range()]),
+        _ => None,
+    }
+}
+
+/// One string or a list of them.
+fn texts(node: &Node) -> Vec<&str> {
+    match &node.value {
+        Value::Text(text) => vec![text.as_str()],
+        Value::List(items) => items.iter().flat_map(texts).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// One spelling of a peer.
+fn canonical(peer: &str) -> String {
+    let prefix = peer.parse::<IpAddr>().map(IpNet::from).or_else(|_| peer.parse::<IpNet>());
+    prefix.map_or_else(|_| peer.to_owned(), |prefix| prefix.trunc().to_string())
+}

@@ -1,0 +1,48 @@
+//! The part of a plan that one host serves.
+
+use super::handler::Handler;
+use super::policy::Name;
+use super::service::ServiceIndex;
+use super::{Plan, Site};
+
+impl Handler {
+    /// The service that it leads to, where it is one.
+    #[must_use]
+    pub fn service(&self) -> Option<ServiceIndex> {
+        match self {
+            Self::Service(handler) => Some(handler.service),
+            Self::Files(_) | Self::Redirect(_) | Self::Respond(_) => None,
+        }
+    }
+}
+
+impl Plan {
+    /// What the gate of one host serves: its sites, and the services that they lead to.
+    ///
+    /// A site without `on` is of every host, since the file names at most one then. `None` is a host that the file does
+    /// not name: sites with `on` are not its own. The policy stays whole, for a rule may name any host or group; so
+    /// whoever compiles packets takes the plan as it was, and the host's name beside it.
+    #[must_use]
+    pub fn of_host(&self, host: Option<&Name>) -> Self {
+        let is_here = |site: &&Site| site.on.is_none() || site.on.as_ref() == host;
+        let mut sites: Vec<Site> = self.sites.iter().filter(is_here).cloned().collect();
+        let mut places = vec![None; self.services.len()];
+        let mut services = Vec::new();
+        let used: Vec<usize> = sites.iter().flat_map(leads_to).map(|service| service.0).collect();
+        for (index, service) in self.services.iter().enumerate().filter(|(index, _)| used.contains(index)) {
+            places[index] = Some(ServiceIndex(services.len()));
+            services.push(service.clone());
+        }
+        for route in sites.iter_mut().flat_map(|site| &mut site.routes) {
+            if let Handler::Service(handler) = &mut route.handler {
+                handler.service = places[handler.service.0].unwrap_or(handler.service);
+            }
+        }
+        Self { sites, services, ..self.clone() }
+    }
+}
+
+/// The services that the routes of a site lead to.
+fn leads_to(site: &Site) -> impl Iterator<Item = ServiceIndex> {
+    site.routes.iter().filter_map(|route| route.handler.service())
+}
