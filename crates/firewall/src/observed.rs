@@ -2,11 +2,12 @@
 
 use ipnet::IpNet;
 use model::plan::InterfaceName;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 /// A machine at one moment.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Observed {
     /// Its host name, without the domain.
     pub host_name: String,
@@ -31,7 +32,7 @@ pub struct Observed {
 }
 
 /// A network interface.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Interface {
     /// Its name.
     pub name: InterfaceName,
@@ -42,7 +43,7 @@ pub struct Interface {
 }
 
 /// What an interface is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum InterfaceKind {
     /// The loopback interface.
     Loopback,
@@ -53,7 +54,7 @@ pub enum InterfaceKind {
 }
 
 /// A socket that can be reached.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listener {
     /// 6 (TCP, listening) or 17 (UDP, not connected).
     pub protocol: u8,

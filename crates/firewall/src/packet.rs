@@ -2,10 +2,11 @@
 
 use crate::addresses::Family;
 use model::plan::{Essential, InterfaceName, RuleId};
+use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
 /// A packet.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Packet {
     /// Which way it goes.
     pub way: Way,
@@ -28,7 +29,7 @@ pub struct Packet {
 }
 
 /// Which way a packet goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Way {
     /// To an address of this host (published ports of containers are), a broadcast or a multicast address.
     In,
@@ -49,7 +50,7 @@ impl Packet {
 }
 
 /// What becomes of a packet, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Verdict {
     /// It passes.
     Accept(Reason),
@@ -68,7 +69,7 @@ impl Verdict {
 }
 
 /// Why a packet passes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reason {
     /// A rule admits it.
     Rule(RuleId),
@@ -83,7 +84,7 @@ pub enum Reason {
 }
 
 /// Why a packet does not pass.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Refusal {
     /// Its source is on a deny list.
     Denied,

@@ -105,7 +105,11 @@ fn find(places: &[&Path]) -> Result<PathBuf, Failure> {
 }
 
 /// The files and variables of this machine.
-struct Machine;
+#[derive(Debug)]
+pub(crate) struct Machine;
+
+/// The only one.
+pub(crate) const MACHINE: Machine = Machine;
 
 enum ReadError {
     Untrusted(Failure),
@@ -184,6 +188,15 @@ fn glob(pattern: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
+/// Whether a pattern of [`glob`] names a path, by their texts alone.
+pub(crate) fn is_named_by(path: &Path, pattern: &Path) -> bool {
+    let name = |path: &Path| path.file_name().and_then(|name| name.to_str()).map(str::to_owned);
+    match (name(path), name(pattern)) {
+        (Some(name), Some(wanted)) => path.parent() == pattern.parent() && matches(&wanted, &name),
+        _ => false,
+    }
+}
+
 /// Whether a name matches a pattern of `*` and `?`: remembers the last star and goes back to it, so the time is at
 /// most the product of both lengths.
 fn matches(pattern: &str, name: &str) -> bool {
@@ -211,6 +224,7 @@ fn matches(pattern: &str, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::Host;
 
     #[test]
     fn patterns_match_names() {
@@ -232,7 +246,8 @@ mod tests {
     fn up_takes_one_file_or_only_sites() {
         let origin = |what: &[&str], config: Option<&str>| {
             let common = Common { config: config.map(PathBuf::from), ..Common::default() };
-            let up = Up { what: what.iter().map(ToString::to_string).collect(), threads: None };
+            let what = what.iter().map(ToString::to_string).collect();
+            let up = Up { what, threads: None, host: Host::default(), yes: false };
             Origin::of_up(&common, &up).map_err(|failure| failure.exit)
         };
         let usage = Err(crate::failure::Exit::Usage);

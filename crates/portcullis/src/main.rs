@@ -8,11 +8,14 @@ mod configuration;
 mod day;
 mod failure;
 mod hello;
+mod keeper;
 mod ownership;
 mod place;
 mod report;
 mod run;
+mod show;
 mod socket_file;
+mod span;
 mod table;
 mod terminal;
 

@@ -6,7 +6,7 @@
 use crate::failure::{Exit, Failure};
 use anstyle::{AnsiColor, Style};
 use std::fmt::Display;
-use std::io::{self, Write};
+use std::io::{self, BufRead, IsTerminal, Read, Write};
 
 /// The word `error`.
 pub(crate) const ERROR: Style = AnsiColor::Red.on_default().bold();
@@ -14,6 +14,9 @@ pub(crate) const ERROR: Style = AnsiColor::Red.on_default().bold();
 pub(crate) const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 /// The word `hint`.
 pub(crate) const HINT: Style = AnsiColor::Cyan.on_default().bold();
+
+/// An answer is a word.
+const LONGEST_ANSWER: u64 = 100;
 
 /// Writes data, as it is, to standard output.
 ///
@@ -52,6 +55,20 @@ pub(crate) fn print_failure(failure: &Failure) {
         Some(hint) => say(format_args!("{ERROR}error{ERROR:#}: {reason}\n{HINT}hint{HINT:#}: {hint}\n")),
         None => say(format_args!("{ERROR}error{ERROR:#}: {reason}\n")),
     }
+}
+
+/// Asks the person at the terminal; anything but a yes is a no. Where nobody can be asked, `flag` is what says yes.
+pub(crate) fn ask(question: &str, flag: &str) -> Result<bool, Failure> {
+    let input = io::stdin();
+    if !input.is_terminal() {
+        return Err(Failure::usage(format!("there is nobody to ask: {question}"))
+            .with_hint(format!("{flag} says yes")));
+    }
+    say(format_args!("{question} [y/N] "));
+    let mut answer = String::new();
+    let read = input.lock().take(LONGEST_ANSWER).read_line(&mut answer);
+    read.map_err(|error| Failure::refused(format!("cannot read an answer: {error}")))?;
+    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
 fn forgive_broken_pipe(written: io::Result<()>, stream: &str) -> Result<(), Failure> {

@@ -1,4 +1,5 @@
-//! What the tests of Portcullis share: guards of programs, raw clients, backends that record or misbehave.
+//! What the tests of Portcullis share: guards of programs, raw clients, backends that record or misbehave, hosts in
+//! network namespaces.
 //!
 //! Everything has a deadline and fails the test by a panic that says what was waited for. The parser in [`strict`]
 //! judges our own messages, so it shares no code and no dependency with the product.
@@ -7,6 +8,7 @@
 
 pub mod backend;
 pub mod folder;
+pub mod lab;
 pub mod patience;
 pub mod port;
 pub mod program;

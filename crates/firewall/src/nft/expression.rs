@@ -168,6 +168,20 @@ pub enum Expression {
         /// The register of the port, where it changes.
         port: Option<Register>,
     },
+    /// Rewrites the source to the address (and port) in registers. In foreign tables alone.
+    SourceNat {
+        /// Whether the address is IPv6.
+        v6: bool,
+        /// The register of the address.
+        address: Register,
+        /// The register of the port, where it changes.
+        port: Option<Register>,
+    },
+    /// Rewrites the destination to this host, and to the port in a register. In foreign tables alone.
+    Redirect {
+        /// The register of the port, where it changes.
+        port: Option<Register>,
+    },
     /// Rewrites the source to the address of the interface that it leaves by.
     Masquerade,
     /// Puts a value into a register.

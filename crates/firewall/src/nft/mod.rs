@@ -3,12 +3,16 @@
 //! Equality is `==`. Nothing here speaks netlink; numbers of the kernel's interface are the business of `host`.
 
 mod expression;
+mod facts;
+mod judge;
 mod set;
 
 pub use expression::{
     CtDirection, CtKey, DynsetOperation, Expression, FibFlags, FibResult, LimitUnit, MetaKey, Operator,
     PayloadBase, Register, RejectKind, Verdict,
 };
+pub use facts::{Connection, Device, Facts, Tracking, Tuple};
+pub use judge::{Decision, Outcome};
 pub use set::{Element, Field, Set};
 
 use serde::{Deserialize, Serialize};
@@ -78,6 +82,10 @@ pub enum Hook {
     Forward,
     /// Packets of this host.
     Output,
+    /// Frames as a device hands them over, before everything else. In foreign tables alone.
+    Ingress,
+    /// Frames as a device is given them, after everything else. In foreign tables alone.
+    Egress,
     /// Every packet that goes out, after routing.
     Postrouting,
 }

@@ -44,6 +44,13 @@ pub enum Field {
     User,
     /// A mark (4 bytes, of the machine's byte order).
     Mark,
+    /// What is not known here, by nft's number of the type. In foreign tables alone.
+    Other {
+        /// The number.
+        kind: u8,
+        /// Its bytes.
+        length: u8,
+    },
 }
 
 impl Field {
@@ -55,6 +62,7 @@ impl Field {
             Self::Port => 2,
             Self::Ip4 | Self::User | Self::Mark => 4,
             Self::Ip6 | Self::Interface => 16,
+            Self::Other { length, .. } => length as usize,
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The asking half of the admin socket, for commands. It blocks, with deadlines.
 
-use super::{METRICS, Message, RELOAD, ReloadRefused, ReloadRequest, STATUS, STOP};
+use super::{FIREWALL, METRICS, Message, RELOAD, ReloadRefused, ReloadRequest, STATUS, STOP};
 use crate::failure::Failure;
+use crate::keeper::{Asked, Refused};
 use http1::{BodyReader, HeadLimits, HeadScanner, Response, write};
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -28,6 +29,8 @@ pub(crate) enum AskError {
     NotAllowed(PathBuf),
     /// The gate kept its old configuration.
     ReloadRefused(ReloadRefused),
+    /// The keeper did not do it.
+    FirewallRefused(Refused),
     /// The connection failed.
     Io(PathBuf, io::Error),
     /// The answer is not one of ours, or an error that the gate names.
@@ -40,6 +43,7 @@ impl fmt::Display for AskError {
             Self::NotRunning(path) => write!(f, "no gate answers at {}", path.display()),
             Self::NotAllowed(path) => write!(f, "the gate at {} is another user's", path.display()),
             Self::ReloadRefused(refused) => f.write_str(&refused.reason),
+            Self::FirewallRefused(refused) => refused.fmt(f),
             Self::Io(path, error) => write!(f, "cannot ask the gate at {}: {error}", path.display()),
             Self::Answer(reason) => write!(f, "the gate answered: {reason}"),
         }
@@ -54,6 +58,7 @@ impl From<AskError> for Failure {
                 .with_hint("`portcullis up` starts one; --config or --state says which is meant; one that is stopping answers no more"),
             AskError::NotAllowed(_) => Self::refused(reason).with_hint("ask as that user, or as root"),
             AskError::ReloadRefused(refused) => Self { hint: refused.hint, ..Self::no(reason) },
+            AskError::FirewallRefused(refused) => refused.into(),
             AskError::Io(..) | AskError::Answer(_) => Self::refused(reason),
         }
     }
@@ -82,12 +87,37 @@ impl Client {
         parse::<Message>(&self.ask("POST", RELOAD, &body)?).map(|answer| answer.message)
     }
 
+    /// Asks its keeper about packets.
+    pub(crate) fn firewall(&self, asked: &Asked) -> Result<serde_json::Value, AskError> {
+        let body = serde_json::to_vec(asked).map_err(|error| AskError::Answer(error.to_string()))?;
+        match self.exchange_with("POST", FIREWALL, &body)? {
+            (422, body) => Err(AskError::FirewallRefused(parse(&body)?)),
+            (status, body) => parse(&self.accept(status, body)?),
+        }
+    }
+
     /// Has it end; the answer is a line for people.
     pub(crate) fn stop(&self) -> Result<String, AskError> {
         parse::<Message>(&self.ask("POST", STOP, b"")?).map(|answer| answer.message)
     }
 
     fn ask(&self, method: &str, path: &str, body: &[u8]) -> Result<Vec<u8>, AskError> {
+        match self.exchange_with(method, path, body)? {
+            (422, body) => Err(AskError::ReloadRefused(parse(&body)?)),
+            (status, body) => self.accept(status, body),
+        }
+    }
+
+    /// The body of an answer that is neither an error nor a refusal.
+    fn accept(&self, status: u16, body: Vec<u8>) -> Result<Vec<u8>, AskError> {
+        match status {
+            200..=299 => Ok(body),
+            403 => Err(AskError::NotAllowed(self.socket.clone())),
+            _ => Err(AskError::Answer(format!("{status} {}", String::from_utf8_lossy(&body).trim()))),
+        }
+    }
+
+    fn exchange_with(&self, method: &str, path: &str, body: &[u8]) -> Result<(u16, Vec<u8>), AskError> {
         let failed = |error: io::Error| match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
                 AskError::NotRunning(self.socket.clone())
@@ -96,14 +126,7 @@ impl Client {
             _ => AskError::Io(self.socket.clone(), error),
         };
         let bytes = self.exchange(&request(method, path, body)).map_err(failed)?;
-        match read_response(&bytes)? {
-            (200..=299, body) => Ok(body),
-            (403, _) => Err(AskError::NotAllowed(self.socket.clone())),
-            (422, body) => Err(AskError::ReloadRefused(parse(&body)?)),
-            (status, body) => {
-                Err(AskError::Answer(format!("{status} {}", String::from_utf8_lossy(&body).trim())))
-            }
-        }
+        read_response(&bytes)
     }
 
     fn exchange(&self, request: &[u8]) -> io::Result<Vec<u8>> {

@@ -1,4 +1,4 @@
-//! The folder of the admin socket and of the lock: nobody but its owner may put a file into it.
+//! The folder of the admin socket, of the lock, of the firewall's state: nobody but its owner may put a file into it.
 
 use std::fmt;
 use std::fs::{self, DirBuilder};
@@ -37,7 +37,7 @@ impl FolderError {
 }
 
 /// Makes the folder of a file, for its owner alone, or judges the one that is there, and the one above it.
-pub(super) fn prepare(file: &Path) -> Result<(), FolderError> {
+pub(crate) fn prepare(file: &Path) -> Result<(), FolderError> {
     let folder = folder_of(file);
     let above = folder_of(folder);
     DirBuilder::new().recursive(true).mode(0o755).create(above).map_err(failed(above))?;

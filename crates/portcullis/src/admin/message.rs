@@ -5,7 +5,8 @@ use std::io;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 const LIMITS: HeadLimits = HeadLimits { bytes: 8 << 10, fields: 32, first_line: 1 << 10, underscores: true };
-const MAX_BODY: u64 = 16 << 10;
+/// A thousand addresses to ban fit; longer lists come as files.
+const MAX_BODY: u64 = 1 << 20;
 
 /// A whole request.
 #[derive(Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! The admin socket: how commands talk to the running gate. HTTP/1.1 over a Unix socket, four requests, one for each
+//! The admin socket: how commands talk to the running gate. HTTP/1.1 over a Unix socket, five requests, one for each
 //! connection; `curl --unix-socket` works as well.
 //!
 //! Who may ask is decided by the kernel's word about the peer, not by the socket file's mode alone. What is done is
@@ -11,9 +11,11 @@ mod message;
 mod server;
 
 pub(crate) use client::{AskError, Client};
+pub(crate) use folder::{FolderError, prepare as prepare_folder};
 pub(crate) use lock::GateLock;
 pub(crate) use server::Server;
 
+use crate::keeper::{Asked, Refused};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -30,6 +32,9 @@ pub(crate) trait Control: Send + Sync + 'static {
 
     /// The metrics in the text format of `OpenMetrics`.
     fn metrics(&self) -> String;
+
+    /// Asks the keeper about packets.
+    fn firewall(&self, asked: &Asked) -> Result<serde_json::Value, Refused>;
 }
 
 /// Why the gate kept its old configuration.
@@ -61,6 +66,7 @@ const STATUS: &str = "/status";
 const RELOAD: &str = "/reload";
 const STOP: &str = "/stop";
 const METRICS: &str = "/metrics";
+const FIREWALL: &str = "/firewall";
 
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 
 use super::folder::{self, FolderError};
 use super::message::{self, Answer, Asked};
-use super::{Control, METRICS, Message, RELOAD, ReloadRequest, STATUS, STOP};
+use super::{Control, FIREWALL, METRICS, Message, RELOAD, ReloadRequest, STATUS, STOP};
 use crate::report;
 use crate::socket_file::{self, BindError};
 use rustix::fs::Mode;
@@ -180,12 +180,23 @@ pub(super) fn decide(asked: &Asked, control: &dyn Control) -> Answer {
             body: control.metrics().into_bytes(),
         },
         ("POST", RELOAD) => reload(&asked.body, control),
+        ("POST", FIREWALL) => firewall(&asked.body, control),
         ("POST", STOP) => {
             control.stop();
             Answer::json(202, &Message { message: "the gate finishes its requests and ends".to_owned() })
         }
-        (_, STATUS | METRICS | RELOAD | STOP) => Answer::text(405, "this wants another method"),
-        _ => Answer::text(404, "there are /status, /metrics, /reload and /stop"),
+        (_, STATUS | METRICS | RELOAD | STOP | FIREWALL) => Answer::text(405, "this wants another method"),
+        _ => Answer::text(404, "there are /status, /metrics, /reload, /firewall and /stop"),
+    }
+}
+
+fn firewall(body: &[u8], control: &dyn Control) -> Answer {
+    match serde_json::from_slice(body) {
+        Err(error) => Answer::text(400, &format!("the body is not understood: {error}")),
+        Ok(asked) => match control.firewall(&asked) {
+            Ok(value) => Answer::json(200, &value),
+            Err(refused) => Answer::json(422, &refused),
+        },
     }
 }
 

@@ -3,6 +3,7 @@
 use super::message::{self, Asked};
 use super::server::{decide, may_ask};
 use super::*;
+use crate::keeper::{Caller, Request};
 use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -45,6 +46,14 @@ impl Control for Recorder {
     fn metrics(&self) -> String {
         "# EOF\n".to_owned()
     }
+
+    fn firewall(&self, asked: &crate::keeper::Asked) -> Result<serde_json::Value, Refused> {
+        self.note(format!("firewall {:?}", asked.request));
+        match asked.request {
+            Request::Bans => Ok(serde_json::json!([])),
+            _ => Err(Refused::no("it is not so").with_hint("make it so")),
+        }
+    }
 }
 
 fn asked(method: &str, path: &str, body: &[u8]) -> Asked {
@@ -52,7 +61,7 @@ fn asked(method: &str, path: &str, body: &[u8]) -> Asked {
 }
 
 #[test]
-fn four_requests_are_answered_and_no_other() {
+fn five_requests_are_answered_and_no_other() {
     for (method, path, body, status, call) in [
         ("GET", "/status", "", 200, Some("status")),
         ("GET", "/metrics", "", 200, None),
@@ -62,6 +71,21 @@ fn four_requests_are_answered_and_no_other() {
         ("POST", "/reload", r#"{"path":"/a.toml"}"#, 400, None),
         ("POST", "/reload", "x", 400, None),
         ("POST", "/stop", "", 202, Some("stop")),
+        (
+            "POST",
+            "/firewall",
+            r#"{"caller":{"who":{"user":0,"from":null},"sessions":[],"console":false},"request":"bans"}"#,
+            200,
+            Some("firewall Bans"),
+        ),
+        (
+            "POST",
+            "/firewall",
+            r#"{"caller":{"who":{"user":0,"from":null},"sessions":[],"console":false},"request":"off"}"#,
+            422,
+            Some("firewall Off"),
+        ),
+        ("POST", "/firewall", r#"{"request":"fly"}"#, 400, None),
         ("GET", "/stop", "", 405, None),
         ("POST", "/status", "", 405, None),
         ("GET", "/", "", 404, None),
@@ -103,7 +127,7 @@ fn requests_are_strict_and_bounded() {
     assert_eq!(read(b"GET /status HTTP/1.1\r\nHost: a\r\n\r\n"), Ok(asked("GET", "/status", b"")));
     assert_eq!(read(b"GET /status HTTP/1.1\n\n"), Err(400), "a bare line feed");
     assert_eq!(read(b"GET /status HTTP/1.1\r\n\r\n"), Err(400), "no host");
-    assert_eq!(read(b"POST /reload HTTP/1.1\r\nHost: a\r\nContent-Length: 16385\r\n\r\n"), Err(413));
+    assert_eq!(read(b"POST /reload HTTP/1.1\r\nHost: a\r\nContent-Length: 1048577\r\n\r\n"), Err(413));
     assert_eq!(read(b"POST /reload HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"), Err(411));
     assert_eq!(read(b"POST /reload HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{"), Err(0), "cut short");
     assert_eq!(read(&[b'a'; 9000]), Err(414));
@@ -123,11 +147,17 @@ fn a_client_gets_what_the_control_says() {
         Err(AskError::ReloadRefused(refused)) => assert_eq!(refused.problems, "error: bad\n"),
         other => assert!(other.is_err(), "a refused reload: {other:?}"),
     }
+    let asked = |request| crate::keeper::Asked { caller: Caller::default(), request };
+    assert_eq!(client.firewall(&asked(Request::Bans)).expect("bans"), serde_json::json!([]));
+    match client.firewall(&asked(Request::Off)) {
+        Err(AskError::FirewallRefused(refused)) => assert_eq!(refused.reason, "it is not so"),
+        other => assert!(other.is_err(), "a refusal: {other:?}"),
+    }
     client.stop().expect("a stop");
     drop(server);
     assert!(!socket.exists());
     assert!(matches!(client.status(), Err(AskError::NotRunning(_))));
-    assert_eq!(recorder.asked.lock().expect("no test panics with the lock").len(), 4);
+    assert_eq!(recorder.asked.lock().expect("no test panics with the lock").len(), 6);
 }
 
 #[test]

@@ -1,10 +1,22 @@
 //! The commands, one file each. A command reads its arguments, asks the parts that know, and prints the answer.
 
+mod allow;
+mod apply;
+mod ban;
 mod cert;
 mod check;
 mod completions;
+mod confirm;
+mod edit;
+mod firewall;
+mod grant;
+mod history;
+mod keeping;
 mod man;
+mod plan;
 mod reload;
+mod revoke;
+mod rollback;
 mod schema;
 mod status;
 mod stop;
@@ -25,9 +37,21 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
     match arguments.command {
         Command::Up(up) => up::run(&common, &up),
         Command::Check(check) => check::run(&common, &check),
+        Command::Plan(plan) => plan::run(&common, &plan),
+        Command::Apply(apply) => apply::run(&common, &apply),
+        Command::Confirm(confirm) => confirm::run(&common, &confirm),
+        Command::Rollback(rollback) => rollback::run(&common, &rollback),
+        Command::History(history) => history::run(&common, &history),
         Command::Reload(reload) => reload::run(&common, &reload),
         Command::Status(status) => status::run(&common, &status),
         Command::Stop(stop) => stop::run(&common, &stop),
+        Command::Allow(allow) => allow::run(&common, &allow),
+        Command::Revoke(revoke) => revoke::run(&common, &revoke),
+        Command::Ban(ban) => ban::ban(&common, &ban),
+        Command::Unban(unban) => ban::unban(&common, &unban),
+        Command::Bans(bans) => ban::bans(&common, &bans),
+        Command::Grant(grant) => grant::run(&common, &grant),
+        Command::Firewall(command) => firewall::run(&common, &command),
         Command::Cert(cert) => cert::run(&common, &cert),
         Command::Hello(hello) => hello::serve(&hello),
         Command::Schema => schema::run(),
@@ -37,7 +61,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
 }
 
 /// The plan of the file that a command is about.
-fn plan(common: &Common) -> Result<Plan, Failure> {
+fn planned(common: &Common) -> Result<Plan, Failure> {
     let origin = Origin::of_command(common, None)?;
     require_plan(&origin, origin.compile()?)
 }

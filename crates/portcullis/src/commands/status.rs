@@ -2,24 +2,54 @@
 //!
 //! The gate decides what there is to tell; this shows any such answer: plain values side by side, lists as tables.
 
-use super::client;
+use super::keeping::{Keeping, read};
+use super::places;
+use crate::admin::{AskError, Client, GateLock};
 use crate::cli::{Common, Status};
 use crate::failure::{Exit, Failure};
+use crate::keeper::{Request, Status as Packets};
+use crate::place::Places;
+use crate::show;
 use crate::table::aligned;
 use crate::terminal;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::fmt::Write;
 
 pub(super) fn run(common: &Common, arguments: &Status) -> Result<Exit, Failure> {
-    let client = client(common, None)?;
+    let places = places(common, None)?;
+    let client = Client::new(&places.admin_socket);
     if arguments.metrics {
         terminal::print_bytes(&client.metrics()?)?;
-    } else if arguments.json {
-        terminal::print_json(&client.status()?)?;
-    } else {
-        terminal::print(render(&client.status()?))?;
+        return Ok(Exit::Done);
     }
-    Ok(Exit::Done)
+    let gate = client.status();
+    let packets = packets(&places)?;
+    let firewall = packets.as_ref().map(read::<Packets>).transpose()?;
+    if arguments.json {
+        let mut answer = gate.as_ref().ok().cloned().unwrap_or_else(|| json!({}));
+        answer["firewall"] = packets.unwrap_or(Value::Null);
+        terminal::print_json(&answer)?;
+    } else {
+        let gate = gate.as_ref().map(render).unwrap_or_default();
+        terminal::print(gate + &firewall.as_ref().map(show::status).unwrap_or_default())?;
+    }
+    match (gate, firewall) {
+        (Ok(_), _) => Ok(Exit::Done),
+        // A machine may have packets of ours and no gate.
+        (Err(error @ AskError::NotRunning(_)), Some(packets)) if packets.enforced => {
+            terminal::say(format_args!("{error}\n"));
+            Ok(Exit::Done)
+        }
+        (Err(error), _) => Err(error.into()),
+    }
+}
+
+/// The firewall's part; nothing where neither a gate runs nor a firewall was ever applied.
+fn packets(places: &Places) -> Result<Option<Value>, Failure> {
+    if !GateLock::is_taken(&places.state) && !places.state.join("firewall").exists() {
+        return Ok(None);
+    }
+    Keeping::at(places.clone(), false).ask(Request::Status).map(Some)
 }
 
 /// Plain values first, then one paragraph for each list or object.

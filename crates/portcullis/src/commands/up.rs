@@ -10,5 +10,7 @@ pub(super) fn run(common: &Common, arguments: &Up) -> Result<Exit, Failure> {
     let origin = Origin::of_up(common, arguments)?;
     let plan = require_plan(&origin, origin.compile()?)?;
     let places = Places::of(&plan, common.state.clone());
-    run::run(origin, plan, &places, arguments.threads)
+    let start =
+        run::Start { threads: arguments.threads, host: arguments.host.name.clone(), yes: arguments.yes };
+    run::run(origin, plan, &places, start)
 }

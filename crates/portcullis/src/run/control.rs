@@ -2,10 +2,12 @@
 
 use super::bind::Listeners;
 use super::content::Content;
+use super::packets::Packets;
 use super::signals::Signal;
 use crate::admin::{Control, ReloadRefused};
 use crate::configuration::Origin;
 use crate::failure::{Failure, with_causes};
+use crate::keeper::{Asked, Refused, Routes, Served};
 use crate::report;
 use gate::{AccessLog, Gate};
 use model::plan::Plan;
@@ -18,6 +20,7 @@ use std::time::Instant;
 pub(super) struct Running {
     gate: Gate,
     content: Content,
+    packets: Packets,
     log: AccessLog,
     threads: usize,
     started: Instant,
@@ -41,6 +44,7 @@ impl Running {
     pub(super) fn new(
         origin: Origin,
         plan: Plan,
+        packets: Packets,
         content: Content,
         listeners: Listeners,
         gate: Gate,
@@ -49,7 +53,16 @@ impl Running {
         signals: Sender<Signal>,
     ) -> Self {
         let current = Mutex::new(Current { origin, plan, listeners, reloads: 0 });
-        Self { gate, content, log, threads, started: Instant::now(), signals: Mutex::new(signals), current }
+        Self {
+            gate,
+            content,
+            packets,
+            log,
+            threads,
+            started: Instant::now(),
+            signals: Mutex::new(signals),
+            current,
+        }
     }
 
     pub(super) fn into_gate(self) -> Gate {
@@ -128,14 +141,22 @@ impl Control for Running {
     }
 
     fn reload(&self, file: Option<&Path>) -> Result<String, ReloadRefused> {
-        let mut current = self.current();
-        let origin = file.map_or_else(|| current.origin.clone(), |file| Origin::File(file.to_owned()));
+        let (origin, before) = {
+            let current = self.current();
+            let origin = file.map_or_else(|| current.origin.clone(), |file| Origin::File(file.to_owned()));
+            (origin, current.plan.clone())
+        };
         let compiled = origin.compile().map_err(|failure| refused(failure, String::new()))?;
         let problems = compiled.problems.render(false);
         let Some(plan) = compiled.plan else {
             let failure = Failure::no(format!("{} cannot be used as it is", origin.name()));
             return Err(refused(failure, problems));
         };
+        // The keeper may ask what is served, so it is asked before anything here is held.
+        let judged = self.packets.refuse_changes(&origin, &plan, &before);
+        judged.map_err(|failure| refused(failure, problems.clone()))?;
+        let plan = self.packets.of_this_host(&plan).map_err(|failure| refused(failure, problems.clone()))?;
+        let mut current = self.current();
         if plan == current.plan && !has_pages(&plan) {
             current.origin = origin;
             return Ok("nothing changed".to_owned());
@@ -160,6 +181,26 @@ impl Control for Running {
 
     fn metrics(&self) -> String {
         self.gate.metrics()
+    }
+
+    fn firewall(&self, asked: &Asked) -> Result<serde_json::Value, Refused> {
+        self.packets.ask(asked, Some(self))
+    }
+}
+
+impl Routes for Running {
+    fn served(&self) -> Served {
+        let current = self.current();
+        Served { origin: current.origin.clone(), plan: current.plan.clone() }
+    }
+
+    fn install(&self, served: Served) -> Result<(), Failure> {
+        let mut current = self.current();
+        if served.plan != current.plan || has_pages(&served.plan) {
+            Self::install(self, &mut current, served.plan)?;
+        }
+        current.origin = served.origin;
+        Ok(())
     }
 }
 

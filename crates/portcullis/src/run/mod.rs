@@ -5,6 +5,7 @@ mod content;
 mod control;
 mod greeting;
 mod notices;
+mod packets;
 mod signals;
 
 pub(crate) use signals::Signal;
@@ -20,23 +21,40 @@ use content::Content;
 use control::Running;
 use gate::{AccessLog, Gate};
 use model::plan::Plan;
+use packets::Packets;
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
+
+/// How long the end waits for an answer that is still being made.
+const LONGEST_ANSWER: Duration = Duration::from_secs(10);
+/// Between two tries to end.
+const BETWEEN_TRIES: Duration = Duration::from_millis(5);
+
+/// How the gate was started.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Start {
+    /// Threads that serve; one for each core where it is not said.
+    pub(crate) threads: Option<usize>,
+    /// Which host of the file this machine is, where that was said.
+    pub(crate) host: Option<String>,
+    /// Whether the first packets are put in force without a question.
+    pub(crate) yes: bool,
+}
 
 /// How often certificates are looked after.
 const CERTIFICATES: Duration = Duration::from_secs(5);
 
 /// Runs the gate until it is told to stop.
-pub(crate) fn run(
-    origin: Origin,
-    plan: Plan,
-    places: &Places,
-    threads: Option<usize>,
-) -> Result<Exit, Failure> {
+pub(crate) fn run(origin: Origin, plan: Plan, places: &Places, start: Start) -> Result<Exit, Failure> {
     let _lock = GateLock::take(&places.state)?;
+    let packets = Packets::new(&places.state, start.host);
+    let whole = plan;
+    let plan = packets.of_this_host(&whole)?;
+    packets.begin(&origin, &whole, start.yes);
     raise_descriptor_limit();
-    let threads = threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let threads =
+        start.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let (signals, events) =
         signals::listen().map_err(|error| Failure::refused(format!("no signals: {error}")))?;
     let now = SystemTime::now();
@@ -54,7 +72,12 @@ pub(crate) fn run(
     greeting::greet(&plan, &bound, threads);
     // A listener that is open anywhere takes connections, which nobody would serve once the gate is ending.
     drop(bound);
-    let running = Arc::new(Running::new(origin, plan, content, listeners, gate, log, threads, signals));
+    let running =
+        Running::new(origin, plan, packets.clone(), content, listeners, gate, log, threads, signals);
+    let running = Arc::new(running);
+    packets
+        .watch(&running)
+        .map_err(|error| Failure::refused(format!("no thread for the firewall: {error}")))?;
     let admin = Server::start(&places.admin_socket, Arc::clone(&running) as Arc<_>)?;
     wait(&running, &events);
     drop(admin);
@@ -76,8 +99,17 @@ fn wait(running: &Running, events: &std::sync::mpsc::Receiver<Signal>) {
     }
 }
 
-fn finish(running: Arc<Running>) {
-    let Some(running) = Arc::into_inner(running) else { return };
+fn finish(mut running: Arc<Running>) {
+    let deadline = Instant::now() + LONGEST_ANSWER;
+    let running = loop {
+        match Arc::try_unwrap(running) {
+            Ok(running) => break running,
+            Err(_) if Instant::now() >= deadline => return,
+            // Somebody who asked, or the look after the packets, is at its end.
+            Err(shared) => running = shared,
+        }
+        std::thread::sleep(BETWEEN_TRIES);
+    };
     let drain = running.drain_timeout();
     let cut = running.into_gate().drain(drain);
     if cut > 0 {

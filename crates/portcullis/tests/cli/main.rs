@@ -3,6 +3,7 @@
 mod admin;
 mod cert;
 mod check;
+mod edit;
 mod hello;
 mod help;
 mod ownership;

@@ -19,6 +19,14 @@ fn wrong_usage_ends_with_2_and_says_so_on_standard_error() {
         &["hello", "--name", "two words"],
         &["hello", "--port", "1", "--unix", "x"],
         &["status", "--json", "--metrics"],
+        &["apply", "--confirm", "1s"],
+        &["apply", "--confirm", "60s", "--no-trial"],
+        &["ban"],
+        &["ban", "example.com"],
+        &["ban", "192.0.2.1", "--for", "0s"],
+        &["unban"],
+        &["grant", "22x"],
+        &["grant", "--from", "192.0.2.1"],
         &["check"],
     ] {
         let finished = run(&folder, arguments);

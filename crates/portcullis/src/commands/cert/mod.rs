@@ -4,7 +4,7 @@ mod list;
 mod show;
 mod trust;
 
-use super::plan;
+use super::planned;
 use crate::cli::{Cert, Common};
 use crate::failure::{Exit, Failure, with_causes};
 use crate::place::Places;
@@ -26,7 +26,7 @@ pub(super) fn run(common: &Common, command: &Cert) -> Result<Exit, Failure> {
 
 /// The certificates of a configuration, and what is wrong with those that are missing on standard error.
 fn certificates(common: &Common, now: SystemTime) -> Result<Vec<CertificateFacts>, Failure> {
-    let mut plan = plan(common)?;
+    let mut plan = planned(common)?;
     let state = StateFolder::new(Places::of(&plan, common.state.clone()).state);
     if !state.path().join("authority").exists() {
         leave_out_own(&mut plan);

@@ -1,6 +1,7 @@
 //! `portcullis check`: everything that is wrong with the configuration, and whether what it names is there.
 
 mod machine;
+mod packets;
 
 use crate::cli::{Check, Common};
 use crate::configuration::Origin;
@@ -15,7 +16,10 @@ pub(super) fn run(common: &Common, arguments: &Check) -> Result<Exit, Failure> {
     let origin = Origin::of_command(common, arguments.file.as_deref())?;
     let Compiled { plan, problems } = origin.compile()?;
     // What a file with errors means is not known, so only a plan is held against the machine.
-    let found = plan.as_ref().map(machine::look).unwrap_or_default();
+    let mut found = plan.as_ref().map(machine::look).unwrap_or_default();
+    if let Some(plan) = &plan {
+        found.extend(packets::look(plan, arguments.host.name.as_deref()));
+    }
     let problems = join(&problems, found);
     if arguments.json {
         terminal::print_json(&report(&origin.name(), plan.as_ref(), &problems))?;

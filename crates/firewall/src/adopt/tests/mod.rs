@@ -1,0 +1,6 @@
+//! Imports of real files, and of orders against what their first match says.
+
+mod files;
+mod firewalld;
+mod order;
+mod round;

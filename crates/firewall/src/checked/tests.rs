@@ -1,0 +1,114 @@
+//! Who is kept from locking themselves out.
+
+#![expect(clippy::unwrap_used, reason = "what cannot be read or found fails the test")]
+
+use super::{Access, Lockout, Risks, Session, Way};
+use crate::draft::Draft;
+use crate::packet::Refusal;
+use crate::testing::{firewall, listener, machine, name, prefix, rule, shop, tcp, web_1};
+use model::plan::{Peer, Plan};
+use std::collections::BTreeSet;
+
+fn session(peer: &str, port: u16, operators: bool) -> Session {
+    let local = ([172, 31, 44, 18], port).into();
+    Session { peer: peer.parse().unwrap(), local, interface: None, operators }
+}
+
+fn over(sessions: Vec<Session>) -> Access {
+    Access { sessions, way: Way::Sessions, accept: Risks::default() }
+}
+
+fn draft(plan: &Plan) -> Draft {
+    Draft::compose(plan, Some(&name("web-1")), &web_1()).unwrap()
+}
+
+/// A plan that lets one prefix in over ssh.
+fn ssh_from(peers: &[Peer]) -> Plan {
+    let mut plan = Plan::default();
+    plan.policy.firewall = Some(firewall(vec![rule("ssh", tcp(22, 22), peers)]));
+    plan
+}
+
+#[test]
+fn a_session_that_stays_is_no_reason_to_refuse() {
+    let access =
+        over(vec![session("[::ffff:203.0.113.7]:5000", 22, true), session("192.0.2.1:9", 22, false)]);
+    assert!(draft(&shop()).check(&access).is_ok());
+}
+
+#[test]
+fn cutting_the_operators_session_is_refused_with_the_rule_that_is_missing() {
+    let access = over(vec![session("192.0.2.1:5000", 22, true)]);
+    let lockout = draft(&shop()).check(&access).unwrap_err();
+    let peer = "192.0.2.1:5000".parse().unwrap();
+    assert_eq!(lockout, Lockout::CutsSession { peer, port: 22, refusal: Refusal::NoRule });
+    assert_eq!(lockout.to_string(), "your own session would be cut: no rule admits 22/tcp from 192.0.2.1");
+    assert!(lockout.hint().contains("`portcullis allow 22/tcp --from 192.0.2.1`"), "{}", lockout.hint());
+    assert!(lockout.hint().contains("--cut-my-session"), "{}", lockout.hint());
+}
+
+#[test]
+fn a_risk_that_is_named_is_taken() {
+    let accept = Risks { cut_my_session: true, ..Risks::default() };
+    let access = Access { accept, ..over(vec![session("192.0.2.1:5000", 22, true)]) };
+    assert!(draft(&shop()).check(&access).is_ok());
+}
+
+#[test]
+fn a_deny_list_with_the_operator_is_refused() {
+    let mut plan = shop();
+    plan.policy.firewall.as_mut().unwrap().deny = vec![prefix("203.0.113.0/24")];
+    let lockout = draft(&plan).check(&over(vec![session("203.0.113.7:5000", 22, true)])).unwrap_err();
+    assert!(matches!(lockout, Lockout::CutsSession { refusal: Refusal::Denied, .. }), "{lockout}");
+}
+
+#[test]
+fn an_operator_who_cannot_be_found_is_no_proof() {
+    for access in [
+        over(vec![session("203.0.113.7:5000", 22, false)]),
+        Access { way: Way::Unknown, ..over(vec![session("203.0.113.7:5000", 22, true)]) },
+    ] {
+        assert_eq!(draft(&shop()).check(&access).unwrap_err(), Lockout::UnknownOperator);
+    }
+}
+
+#[test]
+fn closing_the_last_way_in_takes_a_flag_of_its_own() {
+    let plan = ssh_from(&[Peer::MyIp]);
+    let mut observed = web_1();
+    observed.my_ip.clear();
+    let draft = || Draft::compose(&plan, None, &observed).unwrap();
+    let cut = Risks { cut_my_session: true, close_last_way_in: false };
+    let access = |accept| Access { accept, ..over(Vec::new()) };
+    let lockout = draft().check(&access(cut)).unwrap_err();
+    assert_eq!(lockout, Lockout::LastWayIn { ports: BTreeSet::from([22]) });
+    assert!(draft().check(&access(Risks { close_last_way_in: true, ..cut })).is_ok());
+}
+
+#[test]
+fn a_console_needs_no_way_in() {
+    let access = Access { way: Way::Console, ..over(Vec::new()) };
+    assert!(draft(&ssh_from(&[])).check(&access).is_ok());
+}
+
+#[test]
+fn a_way_in_that_a_deny_list_closes_is_none() {
+    let mut plan = ssh_from(&[prefix("198.51.100.0/24")]);
+    plan.policy.firewall.as_mut().unwrap().deny = vec![prefix("198.51.0.0/16")];
+    let accept = Risks { cut_my_session: true, ..Risks::default() };
+    let access = Access { accept, ..over(Vec::new()) };
+    let draft = Draft::compose(&plan, None, &web_1()).unwrap();
+    assert!(matches!(draft.check(&access), Err(Lockout::LastWayIn { .. })));
+}
+
+#[test]
+fn where_sshd_is_not_seen_the_operators_session_is_the_way_in() {
+    let mut observed = machine("box", "172.31.44.18/20");
+    observed.listeners = vec![listener("0.0.0.0:2022", "dropbear")];
+    let mut plan = Plan::default();
+    plan.policy.firewall = Some(firewall(vec![rule("odd", tcp(2022, 2022), &[Peer::Anywhere])]));
+    let draft = || Draft::compose(&plan, None, &observed).unwrap();
+    assert!(draft().check(&over(vec![session("192.0.2.1:5000", 2022, true)])).is_ok());
+    let accept = Risks { cut_my_session: true, ..Risks::default() };
+    assert!(draft().check(&Access { accept, ..over(Vec::new()) }).is_err());
+}

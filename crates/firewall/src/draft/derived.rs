@@ -1,0 +1,155 @@
+//! Rules that nobody wrote: the ports of sites and of sshd, and what `[nat]` leads elsewhere.
+
+use super::finding::{Finding, FindingKind};
+use super::resolve::{Resolver, texts};
+use super::written::{union, view};
+use crate::addresses::AddressSet;
+use crate::canonical::{ForwardTarget, ForwardedPorts, Gateway};
+use crate::observed::Observed;
+use crate::rule::{Derived, Direction, Owner, RuleView};
+use model::plan::{Forward, Listen, Nat, Peer, Place, Rule, RuleId, Scheme, Site, Traffic, Transport};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+/// The ports where the sites of this host are reached, with a rule for each.
+pub(super) fn sites(resolver: &Resolver<'_>) -> Vec<RuleView> {
+    let listen = &resolver.plan.listen;
+    if listen.addresses.iter().all(IpAddr::is_loopback) {
+        return Vec::new();
+    }
+    let mut ports: BTreeMap<u16, Vec<&Site>> = BTreeMap::new();
+    for site in resolver.plan.sites.iter().filter(|site| resolver.serves(site)) {
+        for port in site_ports(site, listen) {
+            ports.entry(port).or_default().push(site);
+        }
+    }
+    ports.into_iter().map(|(port, sites)| site_rule(resolver, port, &sites)).collect()
+}
+
+/// The ports that a site needs: its own, and the one that redirects to it.
+fn site_ports(site: &Site, listen: &Listen) -> BTreeSet<u16> {
+    let written = site.address.port;
+    let redirects = site.address.scheme == Scheme::Https && written.is_none_or(|port| port == listen.https);
+    let own = match site.address.scheme {
+        Scheme::Https => Some(written.unwrap_or(listen.https)),
+        Scheme::Http => written.or(listen.http),
+    };
+    own.into_iter().chain(listen.http.filter(|_| redirects)).collect()
+}
+
+fn site_rule(resolver: &Resolver<'_>, port: u16, sites: &[&Site]) -> RuleView {
+    let mut names = Vec::new();
+    let mut from: Vec<Peer> = Vec::new();
+    for site in sites {
+        names.push(site.label.clone());
+        let everybody = [Peer::Anywhere];
+        let wanted = if site.from.is_empty() { &everybody[..] } else { &site.from };
+        from.extend(wanted.iter().filter(|peer| !from.contains(peer)).cloned().collect::<Vec<_>>());
+    }
+    let is_open = from.contains(&Peer::Anywhere);
+    let from = if is_open { vec![Peer::Anywhere] } else { from };
+    RuleView {
+        id: RuleId(format!("site-{port}")),
+        owner: Owner::Derived(Derived::Site { sites: names, port }),
+        peers_text: texts(&from),
+        peers: union(resolver, &from),
+        ..crate::canonical::sshd(port)
+    }
+}
+
+/// TCP ports, reachable from elsewhere, where sshd was seen. systemd holds the port where sshd is started on demand.
+pub(super) fn administration(observed: &Observed) -> BTreeSet<u16> {
+    let is_sshd = |program: &str, port| match program {
+        "sshd" | "sshd-session" => true,
+        "systemd" => port == 22,
+        _ => false,
+    };
+    observed
+        .listeners
+        .iter()
+        .filter(|listener| listener.protocol == 6 && !listener.local.ip().to_canonical().is_loopback())
+        .filter(|listener| {
+            listener.program.as_deref().is_some_and(|program| is_sshd(program, listener.local.port()))
+        })
+        .map(|listener| listener.local.port())
+        .collect()
+}
+
+/// Ports of sshd that no written rule names, each with a rule and a warning. A rule that has expired still names its
+/// port: its end must not open the port to everybody.
+pub(super) fn sshd(
+    ports: &BTreeSet<u16>,
+    written: &[(Owner, Direction, &Rule)],
+    findings: &mut Vec<Finding>,
+) -> Vec<RuleView> {
+    let is_named = |port: u16| {
+        written.iter().any(|(_, direction, rule)| *direction == Direction::Inbound && names(rule, port))
+    };
+    let unnamed: Vec<u16> = ports.iter().copied().filter(|&port| !is_named(port)).collect();
+    let found = |&port| Finding { kind: FindingKind::SshOpen { port }, place: Place::default() };
+    findings.extend(unnamed.iter().map(found));
+    unnamed.into_iter().map(crate::canonical::sshd).collect()
+}
+
+fn names(rule: &Rule, port: u16) -> bool {
+    rule.traffic.iter().any(|traffic| {
+        matches!(traffic, Traffic::Ports { transport: Transport::Tcp, first, last }
+            if (*first..=*last).contains(&port))
+    })
+}
+
+/// This host as a gateway, and the rules that let clients reach what it forwards.
+pub(super) fn gateway(
+    resolver: &Resolver<'_>,
+    nat: &Nat,
+    findings: &mut Vec<Finding>,
+) -> (Gateway, Vec<RuleView>) {
+    let masquerade = AddressSet::from_prefixes(&nat.masquerade);
+    let mut gateway = Gateway {
+        inside: nat.inside.iter().cloned().collect(),
+        masquerade_v4: masquerade.v4.into(),
+        masquerade_v6: masquerade.v6.into(),
+        forwards: BTreeMap::new(),
+    };
+    let mut rules = Vec::new();
+    for forward in &nat.forwards {
+        let place = || forward.rule.place.clone();
+        if !add_forward(&mut gateway, forward) {
+            let kind = FindingKind::ForwardOverlaps { rule: forward.rule.id.clone() };
+            findings.push(Finding { kind, place: place() });
+            continue;
+        }
+        let to = match forward.port {
+            Some(port) => std::net::SocketAddr::new(forward.to, port).to_string(),
+            None => forward.to.to_string(),
+        };
+        let owner = Owner::Derived(Derived::Forward { to });
+        if let Some(mut rule) = view(resolver, owner, Direction::Inbound, &forward.rule, findings) {
+            // Clients of the other family have no way to the target, and the port is not this host's own.
+            rule.peers = rule.peers.only(crate::addresses::Family::of(forward.to));
+            rules.push(rule);
+        }
+    }
+    (gateway, rules)
+}
+
+/// Adds all ports of a forward, or none where one of them leads elsewhere already.
+fn add_forward(gateway: &mut Gateway, forward: &Forward) -> bool {
+    let v6 = forward.to.is_ipv6();
+    let ports = |traffic: &Traffic| match *traffic {
+        Traffic::Ports { transport, first, last } => {
+            Some(ForwardedPorts { protocol: transport.number(), first, last, v6 })
+        }
+        _ => None,
+    };
+    let wanted: Vec<ForwardedPorts> = forward.rule.traffic.iter().filter_map(ports).collect();
+    let overlaps = |a: &ForwardedPorts, b: &ForwardedPorts| {
+        (a.protocol, a.v6) == (b.protocol, b.v6) && a.first <= b.last && b.first <= a.last
+    };
+    if wanted.iter().any(|ports| gateway.forwards.keys().any(|taken| overlaps(ports, taken))) {
+        return false;
+    }
+    let target = ForwardTarget { address: forward.to, port: forward.port };
+    gateway.forwards.extend(wanted.into_iter().map(|ports| (ports, target)));
+    true
+}

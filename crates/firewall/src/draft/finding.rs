@@ -1,0 +1,171 @@
+//! What a person should know about a policy that compiles.
+
+use model::plan::{InterfaceName, Place, RuleId};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::path::PathBuf;
+
+/// How much it matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Severity {
+    /// Worth knowing.
+    Note,
+    /// Probably not what was meant.
+    Warning,
+    /// Something that is written is not enforced.
+    Error,
+}
+
+/// What a person should know about a policy that compiles.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// What it is.
+    pub kind: FindingKind,
+    /// Where it is in the file; the default where nothing there is the cause.
+    pub place: Place,
+}
+
+/// What was found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FindingKind {
+    /// A peer that resolves to no address now.
+    StalePeer {
+        /// Who asks for it: `rule ID` or what else names it.
+        subject: String,
+        /// The peer as written.
+        peer: String,
+    },
+    /// A rule that adds nothing to another one.
+    Redundant {
+        /// The rule.
+        rule: RuleId,
+        /// The rule that admits all of it.
+        by: RuleId,
+    },
+    /// A limit or end of a rule that another rule makes void.
+    ConditionWithoutEffect {
+        /// The rule with the condition.
+        rule: RuleId,
+        /// The rule that admits all of it without one.
+        by: RuleId,
+    },
+    /// A rule whose time is over.
+    Expired {
+        /// The rule.
+        rule: RuleId,
+        /// What it was about.
+        label: String,
+    },
+    /// sshd can be reached from anywhere because no rule names its port.
+    SshOpen {
+        /// The port.
+        port: u16,
+    },
+    /// The kernel forwards packets, but neither `[nat]` nor containers are there.
+    ForwardingRefused,
+    /// A deny list whose file was not read.
+    ListNotRead {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A rule to a DNS name with a limit, an end or an interface, which holds for its addresses alone.
+    ConditionOnName {
+        /// The rule.
+        rule: RuleId,
+    },
+    /// A forward whose ports another forward has already.
+    ForwardOverlaps {
+        /// The rule of the forward.
+        rule: RuleId,
+    },
+    /// An interface that is not there.
+    MissingInterface {
+        /// Who names it: `rule ID` or what else.
+        subject: String,
+        /// The interface.
+        interface: InterfaceName,
+    },
+}
+
+impl Finding {
+    /// How much it matters.
+    #[must_use]
+    pub const fn severity(&self) -> Severity {
+        match self.kind {
+            FindingKind::Redundant { .. }
+            | FindingKind::Expired { .. }
+            | FindingKind::MissingInterface { .. } => Severity::Note,
+            FindingKind::StalePeer { .. }
+            | FindingKind::ConditionWithoutEffect { .. }
+            | FindingKind::SshOpen { .. }
+            | FindingKind::ForwardingRefused => Severity::Warning,
+            FindingKind::ListNotRead { .. }
+            | FindingKind::ConditionOnName { .. }
+            | FindingKind::ForwardOverlaps { .. } => Severity::Error,
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        match &self.kind {
+            FindingKind::StalePeer { peer, .. } if peer == "my-ip" => {
+                "log in over SSH from where you are and run `portcullis grant`, or write your address"
+                    .to_owned()
+            }
+            FindingKind::StalePeer { peer, .. } => format!("give `{peer}` members, or remove it"),
+            FindingKind::Redundant { .. } => "remove it, or narrow the other rule".to_owned(),
+            FindingKind::ConditionWithoutEffect { by, .. } => format!("narrow or remove rule {by}"),
+            FindingKind::Expired { .. } => "remove it, or give it a later `expires`".to_owned(),
+            FindingKind::SshOpen { port: 22 } => "write a rule that names it: `allow = \"ssh\"`".to_owned(),
+            FindingKind::SshOpen { port } => format!("write a rule that names it: `allow = \"{port}/tcp\"`"),
+            FindingKind::ForwardingRefused => {
+                "write `[nat]` if this host is a gateway, else set net.ipv4.ip_forward to 0".to_owned()
+            }
+            FindingKind::ListNotRead { .. } => "make it readable; until then it refuses nobody".to_owned(),
+            FindingKind::ConditionOnName { .. } => {
+                "take `limit`, `expires` and `on` off the rule, or write addresses".to_owned()
+            }
+            FindingKind::ForwardOverlaps { .. } => "give each port one forward".to_owned(),
+            FindingKind::MissingInterface { .. } => {
+                "check the spelling; the rule holds as soon as the interface is there".to_owned()
+            }
+        }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            FindingKind::StalePeer { subject, peer } => {
+                write!(f, "`{peer}` in {subject} is nobody at present")
+            }
+            FindingKind::Redundant { rule, by } => {
+                write!(f, "rule {rule} adds nothing: rule {by} admits all of it")
+            }
+            FindingKind::ConditionWithoutEffect { rule, by } => {
+                write!(
+                    f,
+                    "the condition of rule {rule} has no effect: rule {by} admits all of it without one"
+                )
+            }
+            FindingKind::Expired { rule, label } => write!(f, "rule {rule} ({label}) has expired"),
+            FindingKind::SshOpen { port } => {
+                write!(f, "ssh on port {port} is open to anywhere, since no rule names it")
+            }
+            FindingKind::ForwardingRefused => {
+                f.write_str("this host forwards packets, and traffic through it will be refused")
+            }
+            FindingKind::ListNotRead { path } => write!(f, "the deny list {} was not read", path.display()),
+            FindingKind::ConditionOnName { rule } => {
+                write!(f, "rule {rule} does not hold for names: a name cannot have a condition")
+            }
+            FindingKind::ForwardOverlaps { rule } => {
+                write!(f, "the forward of rule {rule} is left out: its port leads elsewhere already")
+            }
+            FindingKind::MissingInterface { subject, interface } => {
+                write!(f, "{subject} names the interface {interface}, which is not there")
+            }
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! The part of the command line that is about packets.
+
+use super::Host;
+use crate::span;
+use clap::{Args, Subcommand, ValueHint};
+use ipnet::IpNet;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// `portcullis plan`.
+#[derive(Debug, Args)]
+pub(crate) struct Plan {
+    /// The configuration, as with --config
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) host: Host,
+    /// Answer for programs
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `portcullis apply`.
+#[derive(Debug, Args)]
+pub(crate) struct Apply {
+    /// The configuration, as with --config
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) host: Host,
+    /// How long the kernel waits for `portcullis confirm` before it goes back, in place of the file's `confirm`
+    #[arg(long, value_name = "SPAN", value_parser = trial, conflicts_with = "no_trial")]
+    pub(crate) confirm: Option<Duration>,
+    /// Put the packets in force for good at once; nothing goes back by itself
+    #[arg(long)]
+    pub(crate) no_trial: bool,
+    #[command(flatten)]
+    pub(crate) risks: Risks,
+    /// Do not ask
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+    /// Answer for programs
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Risks that are taken only by name.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub(crate) struct Risks {
+    /// You sit at the machine: no connection of yours has to stay open
+    #[arg(long)]
+    pub(crate) console: bool,
+    /// Go on although it cuts the connection that you use
+    #[arg(long)]
+    pub(crate) cut_my_session: bool,
+    /// Go on although nobody can log in over the network afterwards
+    #[arg(long)]
+    pub(crate) close_last_way_in: bool,
+}
+
+/// `portcullis confirm`.
+#[derive(Debug, Args)]
+pub(crate) struct Confirm {
+    /// You sit at the machine, so there is no connection that could prove the way in
+    #[arg(long)]
+    pub(crate) console: bool,
+    /// Answer for programs
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `portcullis rollback`.
+#[derive(Debug, Args)]
+pub(crate) struct Rollback {
+    /// The snapshot to go back to; without it the trial ends, or the confirmed one before the last is taken
+    #[arg(value_name = "NUMBER")]
+    pub(crate) to: Option<u64>,
+    #[command(flatten)]
+    pub(crate) risks: Risks,
+    /// Do not ask
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+    /// Answer for programs
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `portcullis allow`.
+#[derive(Debug, Args)]
+pub(crate) struct Allow {
+    /// What: 80/tcp, 8000-8100/tcp, 53, ssh, https, icmp/echo-request, gre, all
+    #[arg(value_name = "WHAT")]
+    pub(crate) what: String,
+    /// From whom: an address, a prefix, or a name of the file; anywhere where it is left out
+    #[arg(long, value_name = "PEER", value_delimiter = ',')]
+    pub(crate) from: Vec<String>,
+    /// Only on this network interface
+    #[arg(long, value_name = "INTERFACE")]
+    pub(crate) on: Option<String>,
+    /// New connections of each source, such as 6/30s
+    #[arg(long, value_name = "RATE")]
+    pub(crate) limit: Option<String>,
+    /// What it is for
+    #[arg(long, value_name = "TEXT", value_parser = note)]
+    pub(crate) note: Option<String>,
+    /// When it ends, such as 2026-12-31T00:00:00Z
+    #[arg(long, value_name = "MOMENT")]
+    pub(crate) until: Option<String>,
+    /// A name for the rule, which stays when the rule changes
+    #[arg(long, value_name = "NAME")]
+    pub(crate) id: Option<String>,
+    #[command(flatten)]
+    pub(crate) then: Then,
+}
+
+/// `portcullis revoke`.
+#[derive(Debug, Args)]
+pub(crate) struct Revoke {
+    /// The rule: its identity, or what it allows as it is written in the file
+    #[arg(value_name = "RULE | WHAT")]
+    pub(crate) rule: String,
+    /// From whom, where several rules allow the same
+    #[arg(long, value_name = "PEER", value_delimiter = ',')]
+    pub(crate) from: Vec<String>,
+    #[command(flatten)]
+    pub(crate) then: Then,
+}
+
+/// What follows an edit.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub(crate) struct Then {
+    /// Go on with `portcullis apply`
+    #[arg(long)]
+    pub(crate) apply: bool,
+    /// Do not ask before it is applied
+    #[arg(short, long, requires = "apply")]
+    pub(crate) yes: bool,
+}
+
+/// `portcullis ban`.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("whom").required(true).multiple(true))]
+pub(crate) struct Ban {
+    /// Addresses and prefixes
+    #[arg(value_name = "ADDRESS", group = "whom", value_parser = source)]
+    pub(crate) sources: Vec<IpNet>,
+    /// A file with one address or prefix a line
+    #[arg(long, value_name = "FILE", group = "whom", value_hint = ValueHint::FilePath)]
+    pub(crate) file: Option<PathBuf>,
+    /// How long
+    #[arg(long = "for", value_name = "SPAN", value_parser = positive, default_value = "1h", conflicts_with = "permanent")]
+    pub(crate) span: Duration,
+    /// Until it is taken back
+    #[arg(long)]
+    pub(crate) permanent: bool,
+    /// Why
+    #[arg(long, value_name = "TEXT", value_parser = note)]
+    pub(crate) note: Option<String>,
+    /// Answer for programs
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `portcullis unban`.
+#[derive(Debug, Args)]
+pub(crate) struct Unban {
+    /// Addresses and prefixes, as `portcullis bans` shows them
+    #[arg(value_name = "ADDRESS", required_unless_present = "all", value_parser = source)]
+    pub(crate) sources: Vec<IpNet>,
+    /// Take every ban back
+    #[arg(long, conflicts_with = "sources")]
+    pub(crate) all: bool,
+    /// Answer for programs
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `portcullis bans`.
+#[derive(Debug, Args)]
+pub(crate) struct Bans {
+    /// Answer for programs
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `portcullis grant`.
+#[derive(Debug, Args)]
+pub(crate) struct Grant {
+    /// The port: 22, 8080/tcp, 51820/udp; without it the grants are listed
+    #[arg(value_name = "PORT")]
+    pub(crate) port: Option<String>,
+    /// Who may reach it; without it the address that you are logged in from
+    #[arg(long, value_name = "ADDRESS", requires = "port")]
+    pub(crate) from: Option<IpAddr>,
+    /// How long
+    #[arg(long = "for", value_name = "SPAN", value_parser = positive, default_value = "2h")]
+    pub(crate) span: Duration,
+    /// Take the grant back
+    #[arg(long, requires = "port")]
+    pub(crate) revoke: bool,
+    /// Answer for programs
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `portcullis history`.
+#[derive(Debug, Args)]
+pub(crate) struct History {
+    /// Answer for programs
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `portcullis firewall`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Firewall {
+    /// Show what another firewall on this machine admits, as rules of the file, and take over from it
+    Adopt {
+        /// Answer for programs
+        #[arg(long)]
+        json: bool,
+        /// Switch the other firewall off once the own policy is confirmed
+        #[arg(long)]
+        disable: bool,
+        /// Do not ask
+        #[arg(short, long, requires = "disable")]
+        yes: bool,
+    },
+    /// Put the confirmed packets in force again, without the file, names or the network; for the start of the machine
+    Restore,
+    /// Take our table out of the kernel: what it closed is open afterwards
+    Off {
+        /// Do not ask
+        #[arg(short, long)]
+        yes: bool,
+    },
+    /// Print the table as the kernel has it, in the language of nft
+    Show {
+        /// The table that the file would make, in place of the one in force
+        #[arg(long)]
+        planned: bool,
+    },
+}
+
+fn trial(text: &str) -> Result<Duration, String> {
+    let span = span::parse(text)?;
+    if (5..=86_400).contains(&span.as_secs()) {
+        Ok(span)
+    } else {
+        Err("a trial takes 5s to 1d; --no-trial does without".to_owned())
+    }
+}
+
+fn positive(text: &str) -> Result<Duration, String> {
+    span::parse(text).and_then(|span| {
+        if span.is_zero() { Err("this must be longer than nothing".to_owned()) } else { Ok(span) }
+    })
+}
+
+/// An address or a prefix.
+pub(crate) fn source(text: &str) -> Result<IpNet, String> {
+    let network = text.parse::<IpAddr>().map(IpNet::from).or_else(|_| text.parse::<IpNet>());
+    network.map(|network| network.trunc()).map_err(|_| "this is neither an address nor a prefix".to_owned())
+}
+
+fn note(text: &str) -> Result<String, &'static str> {
+    let fits = text.chars().count() <= 200 && !text.chars().any(char::is_control);
+    if fits { Ok(text.to_owned()) } else { Err("a note is one line of at most 200 characters") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources_are_addresses_and_prefixes() {
+        for (text, shown) in [
+            ("192.0.2.1", "192.0.2.1/32"),
+            ("192.0.2.1/24", "192.0.2.0/24"),
+            ("2001:db8::1", "2001:db8::1/128"),
+            ("2001:db8::1/32", "2001:db8::/32"),
+        ] {
+            assert_eq!(source(text).map(|network| network.to_string()).as_deref(), Ok(shown));
+        }
+        for text in ["", "a", "192.0.2.1/33", "192.0.2.1:80", "192.0.2", "/8"] {
+            assert!(source(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_trial_is_neither_nothing_nor_for_ever() {
+        assert_eq!(trial("60s"), Ok(Duration::from_secs(60)));
+        for text in ["0", "0s", "4s", "2d"] {
+            assert!(trial(text).is_err(), "{text}");
+        }
+    }
+}

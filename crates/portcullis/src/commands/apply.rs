@@ -1,0 +1,54 @@
+//! `portcullis apply`: shows the plan, asks, and has the keeper put it in force. Changed packets are on trial.
+
+use super::keeping::{Keeping, read, wanted};
+use crate::cli::{Apply, Common};
+use crate::failure::{Exit, Failure};
+use crate::keeper::{self, Applied, Planned, Request, Trial, Wanted};
+use crate::show;
+use crate::terminal;
+use serde_json::json;
+
+pub(super) fn run(common: &Common, arguments: &Apply) -> Result<Exit, Failure> {
+    let file = arguments.file.as_deref();
+    let wanted = wanted(common, file, &arguments.host, arguments.risks)?;
+    let keeping = Keeping::of(common, file, arguments.risks.console)?;
+    let trial = match arguments.confirm {
+        _ if arguments.no_trial => Trial::None,
+        Some(span) => Trial::Seconds(span.as_secs()),
+        None => Trial::AsConfigured,
+    };
+    apply(&keeping, wanted, trial, arguments.yes, arguments.json)
+}
+
+/// Shows, asks and applies; shared by what ends in an apply.
+pub(super) fn apply(
+    keeping: &Keeping,
+    wanted: Wanted,
+    trial: Trial,
+    yes: bool,
+    json: bool,
+) -> Result<Exit, Failure> {
+    let plan = keeping.ask(Request::Plan(wanted.clone()))?;
+    let planned: Planned = read(&plan)?;
+    if !json {
+        terminal::print(show::plan(&planned))?;
+    }
+    if !yes && (planned.packets_change || !planned.routes.is_empty()) {
+        let question = if planned.cut.iter().any(|cut| !cut.yours) {
+            "Apply this, and cut these connections once it is confirmed?"
+        } else {
+            "Apply this?"
+        };
+        if !terminal::ask(question, "--yes")? {
+            return Err(Failure::no("nothing was applied"));
+        }
+    }
+    let shown = Some(planned.name);
+    let answer = keeping.ask(Request::Apply(keeper::Apply { wanted, trial, shown }))?;
+    if json {
+        terminal::print_json(&json!({ "plan": plan, "applied": answer }))?;
+    } else {
+        terminal::say(show::applied(&read::<Applied>(&answer)?));
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,31 @@
+//! `portcullis rollback`: ends a trial at once, or puts an earlier snapshot on trial.
+
+use super::apply::apply;
+use super::keeping::{Keeping, read, risks};
+use crate::cli::{Common, Rollback};
+use crate::failure::{Exit, Failure};
+use crate::keeper::{Ended, Request, Source, Status, Trial, Wanted};
+use crate::show;
+use crate::terminal;
+
+pub(super) fn run(common: &Common, arguments: &Rollback) -> Result<Exit, Failure> {
+    let keeping = Keeping::of(common, None, arguments.risks.console)?;
+    let on_trial = keeping.ask_for::<Status>(Request::Status)?.trial.is_some();
+    if on_trial && arguments.to.is_none() {
+        return end(&keeping, arguments.json);
+    }
+    let source = Source::Snapshot(arguments.to);
+    let wanted = Wanted { source, host: None, risks: risks(arguments.risks) };
+    apply(&keeping, wanted, Trial::AsConfigured, arguments.yes, arguments.json)
+}
+
+/// Going back to what was in force a moment ago needs no question.
+fn end(keeping: &Keeping, json: bool) -> Result<Exit, Failure> {
+    let answer = keeping.ask(Request::EndTrial)?;
+    if json {
+        terminal::print_json(&answer)?;
+    } else {
+        terminal::say(show::ended(&read::<Ended>(&answer)?));
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,68 @@
+//! `my-ip`: the addresses that people have proved to be theirs, by being logged in from them. One of each family for each
+//! person; a new one takes the place of the old one.
+
+use super::caller::Caller;
+use super::state::{State, StateError};
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+
+const NAME: &str = "my-ip";
+
+/// An address of a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Proved {
+    user: u32,
+    address: IpAddr,
+}
+
+/// The addresses as they are kept, and with those that the caller proves now.
+pub(super) fn with_caller(state: &mut State, caller: &Caller) -> Result<Vec<Proved>, StateError> {
+    let kept: Vec<Proved> = state.list(NAME)?.unwrap_or_default();
+    Ok(joined(kept, caller))
+}
+
+/// Keeps addresses.
+pub(super) fn keep(state: &State, proved: &[Proved]) -> Result<(), StateError> {
+    state.write_list(NAME, &proved)
+}
+
+/// The addresses alone.
+pub(super) fn of(proved: &[Proved]) -> Vec<IpAddr> {
+    proved.iter().map(|proved| proved.address).collect()
+}
+
+fn joined(mut kept: Vec<Proved>, caller: &Caller) -> Vec<Proved> {
+    for session in caller.own_sessions() {
+        let new = Proved { user: caller.who.user, address: session.peer.ip().to_canonical() };
+        kept.retain(|old| old.user != new.user || old.address.is_ipv4() != new.address.is_ipv4());
+        kept.push(new);
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::caller::{Session, Who};
+    use super::*;
+
+    fn caller(user: u32, peer: &str) -> Caller {
+        let peer = peer.parse().expect("an address");
+        let session = Session { peer, local: peer, own: true };
+        Caller { who: Who { user, from: None }, sessions: vec![session], console: false }
+    }
+
+    #[test]
+    fn a_new_address_takes_the_place_of_the_old_one_of_the_same_person_and_family() {
+        let mut proved = Vec::new();
+        for (user, peer) in [
+            (1000, "198.51.100.7:1"),
+            (1001, "198.51.100.8:1"),
+            (1000, "[2001:db8::7]:1"),
+            (1000, "[::ffff:203.0.113.7]:1"),
+        ] {
+            proved = joined(proved, &caller(user, peer));
+        }
+        let shown: Vec<_> = of(&proved).iter().map(ToString::to_string).collect();
+        assert_eq!(shown, ["198.51.100.8", "2001:db8::7", "203.0.113.7"]);
+    }
+}

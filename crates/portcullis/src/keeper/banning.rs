@@ -1,0 +1,170 @@
+//! Requests about bans: what must not be banned is refused, the rest is written down and given to the kernel.
+
+use super::Keeper;
+use super::answer::Banned;
+use super::bans::{self, Protected};
+use super::caller::Caller;
+use super::policy::Compiled;
+use super::request::{Ban, Refused};
+use super::tables::filled;
+use ipnet::IpNet;
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::net::IpAddr;
+use std::path::Path;
+
+/// A list of sources is written by people or by a program of theirs; something larger is another file.
+const MAX_LIST: u64 = 256 << 20;
+
+impl Keeper {
+    /// Bans sources.
+    pub(super) fn ban(&mut self, asked: &Ban, caller: &Caller) -> Result<Banned, Refused> {
+        self.kernel()?;
+        let mut sources: BTreeSet<IpNet> = asked.sources.iter().map(IpNet::trunc).collect();
+        if let Some(file) = &asked.file {
+            let list = read_list(file)
+                .map_err(|error| Refused::no(format!("cannot read {}: {error}", file.display())))?;
+            sources.extend(list);
+        }
+        let protected = self.protected(caller)?;
+        if let Some(refused) = sources.iter().find_map(|source| bans::refuse(source, &protected)) {
+            return Err(refused);
+        }
+        let now = self.machine.now();
+        let until = asked.seconds.map(|seconds| now.saturating_add(seconds));
+        let ban = |source: &IpNet| bans::Ban { source: *source, since: now, until, note: asked.note.clone() };
+        let bans: Vec<bans::Ban> = sources.iter().map(ban).collect();
+        let enforced = self.enforce_bans(&bans)?;
+        self.bans.add(&self.state, bans)?;
+        if enforced && sources.iter().any(|source| !is_exact(source)) {
+            self.refill_prefixes()?;
+        }
+        Ok(Banned { sources: sources.len(), total: self.bans.list(now).count(), enforced })
+    }
+
+    /// Takes bans back; none named stands for all.
+    pub(super) fn unban(&mut self, asked: &[IpNet]) -> Result<Banned, Refused> {
+        self.kernel()?;
+        let now = self.machine.now();
+        let sources: Vec<IpNet> = if asked.is_empty() {
+            self.bans.list(now).map(|ban| ban.source).collect()
+        } else {
+            asked.iter().map(IpNet::trunc).collect()
+        };
+        if let Some(missing) = sources.iter().find(|source| self.bans.get(source, now).is_none()) {
+            return Err(Refused::no(format!("{} is not banned", bans::shown(missing)))
+                .with_hint("`portcullis bans` lists the bans; a prefix is taken back as it was written"));
+        }
+        self.bans.remove(&self.state, &sources, now)?;
+        let enforced = self.is_there();
+        if enforced {
+            for (v6, set) in bans::EXACT.into_iter().enumerate() {
+                let gone = sources.iter().filter(|source| is_exact(source) && is_v6(source) == (v6 == 1));
+                let elements: Vec<_> = gone.map(|source| bans::exact(source.addr())).collect();
+                if !elements.is_empty() {
+                    self.kernel()?.forget(set, &elements)?;
+                }
+            }
+            if sources.iter().any(|source| !is_exact(source)) {
+                self.refill_prefixes()?;
+            }
+        }
+        Ok(Banned { sources: sources.len(), total: self.bans.list(now).count(), enforced })
+    }
+
+    /// Gives the kernel bans of exact addresses; answers whether there is a table that refuses them.
+    fn enforce_bans(&mut self, bans: &[bans::Ban]) -> Result<bool, Refused> {
+        if !self.is_there() {
+            return Ok(false);
+        }
+        let now = self.machine.now();
+        for (v6, set) in bans::EXACT.into_iter().enumerate() {
+            let exact = bans.iter().filter(|ban| ban.is_exact() && is_v6(&ban.source) == (v6 == 1));
+            let elements: Vec<_> = exact.map(|ban| ban.element(now)).collect();
+            if !elements.is_empty() {
+                self.kernel()?.renew(set, &elements)?;
+            }
+        }
+        Ok(true)
+    }
+
+    /// Intervals must not overlap, so the sets of prefixes are made anew as a whole, in one transaction.
+    fn refill_prefixes(&mut self) -> Result<(), Refused> {
+        let mut sets = self.bans.elements(self.machine.now());
+        sets.retain(|name, _| bans::PREFIXES.contains(name));
+        Ok(self.kernel()?.refill(&filled(sets))?)
+    }
+
+    /// Whether there is a table of ours.
+    pub(super) fn is_there(&mut self) -> bool {
+        self.kernel().is_ok_and(|kernel| kernel.counters().is_ok_and(|counters| !counters.is_empty()))
+    }
+
+    fn protected(&mut self, caller: &Caller) -> Result<Protected, Refused> {
+        let observed = self.machine.observe(&[])?;
+        let own = observed.interfaces.iter().flat_map(|interface| &interface.addresses).map(IpNet::addr);
+        let administration =
+            self.before().ok().flatten().map(|before| ports(&before.compiled)).unwrap_or_default();
+        let live = self.machine.connections(&observed)?;
+        let logged_in = live.iter().map(|live| &live.connection);
+        let logged_in =
+            logged_in.filter(|one| one.opened_by_peer && administration.contains(&one.local.port()));
+        let operators =
+            logged_in.map(|one| one.peer).chain(caller.sessions.iter().map(|session| session.peer));
+        let operators: Vec<IpAddr> = operators.map(|peer| peer.ip().to_canonical()).collect();
+        Ok(Protected { operators, own: own.collect(), proxies: self.trusted_proxies() })
+    }
+
+    /// The proxies of the configuration that was confirmed last.
+    fn trusted_proxies(&mut self) -> Vec<IpNet> {
+        let snapshot = self.state.confirmed_snapshot().ok().flatten();
+        let read = snapshot.and_then(|snapshot| super::texts::of_snapshot(&snapshot).ok());
+        read.map(|read| read.plan.listen.trusted_proxies).unwrap_or_default()
+    }
+}
+
+fn ports(compiled: &Compiled) -> BTreeSet<u16> {
+    compiled.canonical.administration.clone()
+}
+
+fn is_exact(source: &IpNet) -> bool {
+    source.prefix_len() == source.max_prefix_len()
+}
+
+fn is_v6(source: &IpNet) -> bool {
+    source.addr().is_ipv6()
+}
+
+/// Addresses and prefixes of a file, one a line; what follows a `#` or a `;` is a comment.
+pub(super) fn read_list(path: &Path) -> io::Result<Vec<IpNet>> {
+    if fs::metadata(path)?.len() > MAX_LIST {
+        return Err(io::Error::other("it is larger than 256 MiB"));
+    }
+    parse_list(&fs::read_to_string(path)?)
+}
+
+fn parse_list(text: &str) -> io::Result<Vec<IpNet>> {
+    let content = |line: &str| line.split(['#', ';']).next().unwrap_or_default().trim().to_owned();
+    let lines = text.lines().enumerate().map(|(index, line)| (index + 1, content(line)));
+    let source = |(number, line): (usize, String)| {
+        crate::cli::source(&line)
+            .map_err(|reason| io::Error::other(format!("line {number}, `{line}`: {reason}")))
+    };
+    lines.filter(|(_, line)| !line.is_empty()).map(source).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_have_one_source_a_line() {
+        let list =
+            parse_list("# scanners\n192.0.2.1 # again\n\n2001:db8::/32 ; all of it\n").expect("a list");
+        let shown: Vec<_> = list.iter().map(ToString::to_string).collect();
+        assert_eq!(shown, ["192.0.2.1/32", "2001:db8::/32"]);
+        let error = parse_list("192.0.2.1\n192.0.2\n").expect_err("a bad line").to_string();
+        assert_eq!(error, "line 2, `192.0.2`: this is neither an address nor a prefix");
+    }
+}

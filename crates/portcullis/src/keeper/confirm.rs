@@ -1,0 +1,156 @@
+//! The end of a trial: kept by somebody who proved that a new connection gets in, or given up at once.
+
+use super::answer::{Confirmed, Cut, Ended};
+use super::apply::drain;
+use super::caller::Caller;
+use super::machine::Live;
+use super::plan::cut;
+use super::request::Refused;
+use super::state::{Entry, Fate, Snapshot, Standing};
+use super::tables::{self, Generation};
+use super::{Keeper, Serving, policy, texts};
+
+impl Keeper {
+    /// Keeps what is on trial.
+    pub(super) fn confirm(&mut self, caller: &Caller) -> Result<Confirmed, Refused> {
+        let entry = self.on_trial()?;
+        refuse_same_connection(&entry, caller)?;
+        let missing = || Refused::no(format!("the file of snapshot {} is damaged", entry.number));
+        let snapshot = self.state.snapshot(entry.number)?.ok_or_else(missing)?;
+        let before = self.before()?;
+        let generation = Generation::of(&snapshot);
+        let table = tables::alone(generation);
+        self.load(&table, &[tables::end()])?;
+        if let Err(refused) = self.prove(&table, None, &snapshot) {
+            self.roll_back(&entry, refused.reason.clone(), None)?;
+            return Err(refused);
+        }
+        self.state.stand(Standing::Snapshot(snapshot.number))?;
+        self.state.settle_last(Fate::Confirmed { at: self.machine.now() })?;
+        self.routes_before = None;
+        let cut = match texts::of_snapshot(&snapshot).map_or(0, |read| drain(&read.plan)) {
+            0 => self.cut_what_is_forbidden(before.as_ref(), &snapshot, caller)?,
+            // They were let go on when the trial began, and the kernel ends that.
+            _ => Vec::new(),
+        };
+        Ok(Confirmed { snapshot: snapshot.number, cut })
+    }
+
+    /// Ends the trial at once.
+    pub(super) fn end_trial(&mut self, caller: &Caller, serving: Serving<'_>) -> Result<Ended, Refused> {
+        let entry = self.on_trial()?;
+        self.roll_back(&entry, format!("taken back by {}", caller.who), serving)?;
+        self.notices.clear();
+        Ok(Ended { snapshot: entry.number, back_to: self.state.confirmed() })
+    }
+
+    /// The line of the snapshot that is on trial.
+    fn on_trial(&mut self) -> Result<Entry, Refused> {
+        self.kernel()?;
+        match self.state.last() {
+            Some(entry @ Entry { fate: Fate::Trial { .. }, .. }) => Ok(entry.clone()),
+            Some(Entry { number, fate: Fate::RolledBack { reason, .. }, .. }) => {
+                Err(Refused::no(format!("nothing is on trial: snapshot {number} was rolled back: {reason}"))
+                    .with_hint("`portcullis apply` tries again"))
+            }
+            _ => {
+                Err(Refused::no("nothing is on trial")
+                    .with_hint("`portcullis apply` puts something on trial"))
+            }
+        }
+    }
+
+    fn cut_what_is_forbidden(
+        &mut self,
+        before: Option<&Snapshot>,
+        snapshot: &Snapshot,
+        caller: &Caller,
+    ) -> Result<Vec<Cut>, Refused> {
+        let observed = self.machine.observe(&[])?;
+        let live = self.machine.connections(&observed)?;
+        let forbidden = policy::forbidden(before.map(|before| &before.compiled), &snapshot.compiled, live);
+        self.cut(&forbidden, caller)
+    }
+
+    /// Ends connections, except those of who asks.
+    pub(super) fn cut(&mut self, forbidden: &[Live], caller: &Caller) -> Result<Vec<Cut>, Refused> {
+        let others = forbidden.iter().filter(|live| !caller.has_session_from(live.connection.peer)).cloned();
+        let others: Vec<Live> = others.collect();
+        for (live, reason) in self.machine.cut(&others)? {
+            let (peer, local) = (live.connection.peer, live.connection.local);
+            self.notices.push(format!("the connection from {peer} to {local} goes on: {reason}"));
+        }
+        Ok(forbidden.iter().map(|live| cut(live, caller)).collect())
+    }
+}
+
+/// A connection that was there before the change proves nothing: its packets may pass where a new one is refused.
+fn refuse_same_connection(entry: &Entry, caller: &Caller) -> Result<(), Refused> {
+    if caller.console || entry.sessions.is_empty() {
+        return Ok(());
+    }
+    let new = caller.own_sessions().find(|session| !entry.sessions.contains(&session.peer));
+    if new.is_some() {
+        return Ok(());
+    }
+    let reason = match caller.own_sessions().next() {
+        Some(session) => format!(
+            "this connection (from {}) was there before the change, so it does not prove that a new one gets in",
+            session.peer
+        ),
+        None => "it cannot be told which connection you use, so it does not prove that a new one gets in"
+            .to_owned(),
+    };
+    Err(Refused::no(reason).with_hint(
+        "open a new connection and confirm there; with OpenSSH's ControlMaster a second `ssh` shares the old one: \
+         use `ssh -o ControlPath=none`; --console is for people at the machine itself",
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::caller::{Session, Who};
+    use super::super::state::Number;
+    use super::*;
+    use std::net::SocketAddr;
+
+    fn address(text: &str) -> SocketAddr {
+        text.parse().expect("an address")
+    }
+
+    fn caller(peers: &[(&str, bool)], console: bool) -> Caller {
+        let session = |(peer, own): &(&str, bool)| Session {
+            peer: address(peer),
+            local: address("192.0.2.1:22"),
+            own: *own,
+        };
+        Caller { who: Who::default(), sessions: peers.iter().map(session).collect(), console }
+    }
+
+    #[test]
+    fn only_a_connection_that_was_made_after_the_change_confirms_it() {
+        let entry = |sessions: &[&str]| Entry {
+            number: Number(1),
+            applied_at: 0,
+            who: Who::default(),
+            sessions: sessions.iter().map(|peer| address(peer)).collect(),
+            origin: String::new(),
+            rules: 0,
+            fate: Fate::Trial { until: 60 },
+        };
+        let (old, new) = ("198.51.100.7:50000", "198.51.100.7:50001");
+        for (applied, confirming, console, accepted) in [
+            (&[old][..], &[(new, true)][..], false, true),
+            (&[old], &[(old, true)], false, false),
+            (&[old], &[(old, true), (new, false)], false, false),
+            (&[old, new], &[(new, true)], false, false),
+            (&[old], &[], false, false),
+            (&[old], &[], true, true),
+            (&[old], &[(old, true)], true, true),
+            (&[], &[], false, true),
+        ] {
+            let verdict = refuse_same_connection(&entry(applied), &caller(confirming, console));
+            assert_eq!(verdict.is_ok(), accepted, "{applied:?} {confirming:?} {console}");
+        }
+    }
+}

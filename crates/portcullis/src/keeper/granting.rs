@@ -1,0 +1,57 @@
+//! Requests about grants.
+
+use super::Keeper;
+use super::answer::GrantInForce;
+use super::caller::Caller;
+use super::grants::{self, MOST};
+use super::request::{Grant, Granted, Refused};
+
+/// A grant is for a visit; what lasts longer is a rule.
+const LONGEST: u64 = 30 * 86_400;
+
+impl Keeper {
+    /// Opens a port for an address.
+    pub(super) fn grant(&mut self, asked: &Grant, caller: &Caller) -> Result<GrantInForce, Refused> {
+        if asked.seconds > LONGEST {
+            return Err(Refused::no("a grant lasts at most 30 days")
+                .with_hint("`portcullis allow` writes a rule, also with an end"));
+        }
+        if !self.is_there() {
+            self.kernel()?;
+            return Err(Refused::no("the firewall is not enforced, so everything is open already")
+                .with_hint("`portcullis apply` puts the policy in force"));
+        }
+        let now = self.machine.now();
+        if self.grants.list(now).count() >= MOST {
+            return Err(Refused::no(format!("{MOST} grants are in force"))
+                .with_hint("`portcullis grant PORT --from ADDRESS --revoke` takes one back"));
+        }
+        let granted = canonical(asked.granted);
+        let grant = GrantInForce { granted, until: now + asked.seconds, who: caller.who.clone() };
+        self.kernel()?.renew(grants::set_of(&granted), &[grants::element(&granted, Some(asked.seconds))])?;
+        self.grants.add(&self.state, grant.clone(), now)?;
+        Ok(grant)
+    }
+
+    /// Takes a grant back.
+    pub(super) fn ungrant(&mut self, granted: &Granted) -> Result<(), Refused> {
+        let granted = canonical(*granted);
+        let now = self.machine.now();
+        if !self.grants.remove(&self.state, &granted, now)? {
+            return Err(Refused::no(format!(
+                "nothing is granted to {} at port {}",
+                granted.address, granted.port
+            ))
+            .with_hint("`portcullis grant` lists the grants"));
+        }
+        if self.is_there() {
+            self.kernel()?.forget(grants::set_of(&granted), &[grants::element(&granted, None)])?;
+        }
+        Ok(())
+    }
+}
+
+/// IPv4 within IPv6 is IPv4 on the wire.
+fn canonical(granted: Granted) -> Granted {
+    Granted { address: granted.address.to_canonical(), ..granted }
+}

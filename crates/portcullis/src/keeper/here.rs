@@ -1,0 +1,107 @@
+//! This machine as it is, through `host`.
+
+use super::answer::{ConnectionTable, Finding};
+use super::machine::{Live, Machine};
+use super::policy;
+use super::request::Refused;
+use crate::failure::Failure;
+use firewall::connections::Connection;
+use firewall::observed::{Interface, Observed};
+use host::conntrack::Load;
+use host::rights;
+use host::sockets::{self, Outcome, SocketHandle};
+use model::plan::Plan;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// This machine.
+#[derive(Debug, Default)]
+pub(super) struct Here {
+    /// The sockets of the last list of connections.
+    sockets: Vec<SocketHandle>,
+}
+
+impl Machine for Here {
+    fn now(&self) -> u64 {
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    }
+
+    fn observe(&mut self, containers: &[String]) -> Result<Observed, Refused> {
+        // The gate runs as the user who started it, which for a firewall is whoever runs this.
+        let gate_user = rustix::process::geteuid().as_raw();
+        host::observe(gate_user, containers, self.now()).map_err(|error| Refused::machine(&error))
+    }
+
+    fn interfaces(&mut self, containers: &[String]) -> Result<Vec<Interface>, Refused> {
+        host::interfaces::interfaces(containers).map_err(|error| Refused::machine(&error))
+    }
+
+    fn connections(&mut self, observed: &Observed) -> Result<Vec<Live>, Refused> {
+        let found = sockets::connections(&observed.interfaces).map_err(|error| Refused::machine(&error))?;
+        self.sockets = found.iter().map(|one| one.socket).collect();
+        let live = |(id, one): (usize, sockets::Established)| Live {
+            id,
+            connection: Connection {
+                protocol: one.connection.protocol,
+                local: one.connection.local,
+                peer: one.connection.peer,
+                opened_by_peer: one.connection.opened_by_peer,
+                interface: one.connection.interface,
+            },
+            program: one.process.map(|process| process.program),
+        };
+        Ok(found.into_iter().enumerate().map(live).collect())
+    }
+
+    fn cut(&mut self, connections: &[Live]) -> Result<Vec<(Live, String)>, Refused> {
+        let handles: Vec<SocketHandle> =
+            connections.iter().filter_map(|live| self.sockets.get(live.id).copied()).collect();
+        let outcomes = sockets::destroy(&handles).map_err(|error| Refused::machine(&error))?;
+        let failed = connections.iter().zip(outcomes).filter_map(|(live, outcome)| {
+            let reason = match outcome {
+                Outcome::Destroyed | Outcome::Gone => return None,
+                Outcome::NotPermitted => "no right to end it".to_owned(),
+                Outcome::Unsupported => {
+                    "this kernel cannot end connections; its packets are refused".to_owned()
+                }
+                Outcome::Refused(error) => error.to_string(),
+                _ => "its packets are refused".to_owned(),
+            };
+            Some((live.clone(), reason))
+        });
+        Ok(failed.collect())
+    }
+
+    fn connection_table(&mut self) -> Option<ConnectionTable> {
+        Load::read(Path::new("/")).map(|load| ConnectionTable { count: load.count, max: load.max })
+    }
+
+    fn container(&mut self) -> Option<String> {
+        rights::in_namespace_of_container(Path::new("/")).map(|container| match container {
+            rights::Container::File(path) => path.display().to_string(),
+            rights::Container::Environment(value) => format!("container={value}"),
+            rights::Container::ControlGroup(name) => name,
+        })
+    }
+}
+
+/// What a plan serves on this machine. The machine is looked at only where the file names hosts.
+pub(crate) fn of_this_host(plan: &Plan, wanted: Option<&str>) -> Result<Plan, Failure> {
+    if plan.policy.hosts.is_empty() && wanted.is_none() {
+        return Ok(plan.of_host(None));
+    }
+    let observed = Here::default().observe(&[])?;
+    let host = policy::host(plan, &observed, wanted)?;
+    Ok(plan.of_host(host.as_ref()))
+}
+
+/// What should be looked at before a plan is applied on this machine.
+pub(crate) fn findings_here(plan: &Plan, wanted: Option<&str>) -> Result<Vec<Finding>, Refused> {
+    let mut here = Here::default();
+    let containers = plan.policy.firewall.as_ref().map(|firewall| firewall.containers.clone());
+    let mut observed = here.observe(&containers.unwrap_or_default())?;
+    observed.lists = policy::lists(plan);
+    let host = policy::host(plan, &observed, wanted)?;
+    let draft = policy::compose(plan, host.as_ref(), &observed);
+    Ok(draft.as_ref().map(policy::findings).unwrap_or_default())
+}

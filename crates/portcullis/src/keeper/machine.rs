@@ -1,0 +1,42 @@
+//! What the keeper needs of the machine besides packets: the clock, what is to be seen, live connections. The real one is
+//! a thin layer over `host`; tests have one that records what it was asked.
+
+use super::answer::ConnectionTable;
+use super::request::Refused;
+use firewall::connections::Connection;
+use firewall::observed::{Interface, Observed};
+
+/// The machine.
+pub(crate) trait Machine: Send {
+    /// Seconds since 1970-01-01 UTC.
+    fn now(&self) -> u64;
+
+    /// The machine at this moment. `containers` are patterns of interfaces, as `[firewall] containers` has them.
+    fn observe(&mut self, containers: &[String]) -> Result<Observed, Refused>;
+
+    /// Its interfaces alone, which can be told often.
+    fn interfaces(&mut self, containers: &[String]) -> Result<Vec<Interface>, Refused>;
+
+    /// Its live connections.
+    fn connections(&mut self, observed: &Observed) -> Result<Vec<Live>, Refused>;
+
+    /// Ends connections of the last list; answers with those that could not be ended, and why.
+    fn cut(&mut self, connections: &[Live]) -> Result<Vec<(Live, String)>, Refused>;
+
+    /// How full the kernel's table of connections is; `None` where it is not loaded.
+    fn connection_table(&mut self) -> Option<ConnectionTable>;
+
+    /// What says that the packets here are a container's own, where they are.
+    fn container(&mut self) -> Option<String>;
+}
+
+/// A live connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Live {
+    /// Its place in the list.
+    pub(crate) id: usize,
+    /// What is judged.
+    pub(crate) connection: Connection,
+    /// The program that has it, where it could be found.
+    pub(crate) program: Option<String>,
+}

@@ -1,0 +1,72 @@
+//! Switching the firewall off, and saying before what is open then.
+
+use super::Keeper;
+use super::answer::{OpenListener, Openings};
+use super::caller::Caller;
+use super::request::Refused;
+use super::state::{Entry, Fate, Standing};
+use firewall::observed::{Listener, Observed};
+use firewall::packet::{Packet, Way};
+use model::plan::InterfaceName;
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+impl Keeper {
+    /// What would be open.
+    pub(super) fn off_would_open(&mut self) -> Result<Openings, Refused> {
+        let enforced = self.kernel()?.read()?.is_some();
+        let observed = self.machine.observe(&[])?;
+        let before = self.before()?;
+        let closed = |listener: &&Listener| {
+            let compiled = before.as_ref().map(|before| &before.compiled);
+            compiled.is_some_and(|compiled| !compiled.judge(&from_afar(listener)).passes())
+        };
+        let listeners = outward(&observed).filter(closed).map(describe).collect::<BTreeSet<_>>();
+        let listeners = listeners.into_iter().map(|(what, program)| OpenListener { what, program }).collect();
+        let bans = self.bans.list(self.machine.now()).count();
+        Ok(Openings { enforced, listeners, bans })
+    }
+
+    /// Takes the table out of the kernel, also for the next start of the machine.
+    pub(super) fn off(&mut self, caller: &Caller) -> Result<(), Refused> {
+        let now = self.machine.now();
+        self.kernel()?.remove()?;
+        self.state.stand(Standing::Off)?;
+        self.routes_before = None;
+        if matches!(self.state.last(), Some(Entry { fate: Fate::Trial { .. } | Fate::Begun, .. })) {
+            let reason = format!("{} switched the firewall off", caller.who);
+            self.state.settle_last(Fate::RolledBack { at: now, reason })?;
+        }
+        Ok(())
+    }
+}
+
+/// Listeners that other machines can speak to.
+fn outward(observed: &Observed) -> impl Iterator<Item = &Listener> {
+    observed.listeners.iter().filter(|listener| !listener.local.ip().is_loopback())
+}
+
+/// A packet of somebody on the internet.
+fn from_afar(listener: &Listener) -> Packet {
+    let local = listener.local.ip().to_canonical();
+    let documentation = |v4: bool| match v4 {
+        true => IpAddr::from([203, 0, 113, 1]),
+        false => IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1]),
+    };
+    Packet {
+        way: Way::In,
+        interface: InterfaceName(String::new()),
+        source: documentation(local.is_ipv4()),
+        destination: local,
+        protocol: listener.protocol,
+        key: listener.local.port(),
+        source_port: 40_000,
+        opens: true,
+        user: None,
+    }
+}
+
+fn describe(listener: &Listener) -> (String, Option<String>) {
+    let protocol = if listener.protocol == 17 { "udp" } else { "tcp" };
+    (format!("{}/{protocol}", listener.local), listener.program.clone())
+}

@@ -1,0 +1,184 @@
+//! From a configuration to what would change on this machine. Nothing is changed here.
+
+use super::addresses::{self, Proved};
+use super::answer::{Change, Cut, Planned, RouteChange};
+use super::caller::Caller;
+use super::machine::Live;
+use super::policy::{self, Compiled};
+use super::request::{Refused, Wanted};
+use super::state::{Snapshot, digest};
+use super::texts::{self, Read};
+use super::{Keeper, Serving};
+use crate::configuration::Origin;
+use crate::failure::Failure;
+use firewall::draft::Draft;
+use firewall::observed::Observed;
+use model::plan::{Place, Plan, Site};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Where a gate's routes are served.
+pub(crate) trait Routes: Send + Sync {
+    /// What it serves.
+    fn served(&self) -> Served;
+
+    /// Serves something else, or says why it cannot and goes on as before.
+    fn install(&self, served: Served) -> Result<(), Failure>;
+}
+
+/// What a gate serves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Served {
+    /// Where it comes from.
+    pub(crate) origin: Origin,
+    /// What it means.
+    pub(crate) plan: Plan,
+}
+
+/// Everything that is known before something is put in force.
+pub(super) struct Prepared {
+    pub(super) read: Read,
+    pub(super) host: Option<String>,
+    /// The packets, where the file is about them.
+    pub(super) draft: Option<Draft>,
+    pub(super) before: Option<Snapshot>,
+    pub(super) observed: Observed,
+    /// Every live connection.
+    pub(super) live: Vec<Live>,
+    /// Those that the new packets forbid.
+    pub(super) forbidden: Vec<Live>,
+    /// The addresses that people have proved to be theirs.
+    pub(super) proved: Vec<Proved>,
+    pub(super) planned: Planned,
+}
+
+impl Keeper {
+    /// What would change.
+    pub(super) fn plan(
+        &mut self,
+        wanted: &Wanted,
+        caller: &Caller,
+        serving: Serving<'_>,
+    ) -> Result<Planned, Refused> {
+        Ok(self.prepare(wanted, caller, serving)?.planned)
+    }
+
+    /// Reads, composes and compares.
+    pub(super) fn prepare(
+        &mut self,
+        wanted: &Wanted,
+        caller: &Caller,
+        serving: Serving<'_>,
+    ) -> Result<Prepared, Refused> {
+        let mut read = texts::read(&wanted.source, &mut self.state)?;
+        let mut observed = self.observe(&read.plan)?;
+        let proved = addresses::with_caller(&mut self.state, caller)?;
+        observed.my_ip = addresses::of(&proved);
+        let asked = wanted.host.as_deref().or(read.host.as_deref());
+        let host = policy::host(&read.plan, &observed, asked)?;
+        let draft = policy::compose(&read.plan, host.as_ref(), &observed);
+        read.plan = read.plan.of_host(host.as_ref());
+        let before = if self.kernel.is_ok() { self.before()? } else { self.state.confirmed_snapshot()? };
+        let live = if draft.is_some() { self.machine.connections(&observed)? } else { Vec::new() };
+        let forbidden = draft.as_ref().map(|draft| {
+            policy::forbidden(before.as_ref().map(|before| &before.compiled), draft.compiled(), live.clone())
+        });
+        let forbidden = forbidden.unwrap_or_default();
+        let host = host.map(|host| host.to_string());
+        let served = serving.map(Routes::served);
+        let planned = compare(&read, host.clone(), before.as_ref(), draft.as_ref(), served.as_ref());
+        let cut = forbidden.iter().map(|live| cut(live, caller)).collect();
+        let mut planned = Planned { cut, ..planned };
+        if let (Some(draft), Ok(kernel)) = (&draft, &mut self.kernel) {
+            planned.findings.extend(policy::defeated(draft.compiled(), &kernel.foreign()?, &observed));
+        }
+        Ok(Prepared { read, host, draft, before, observed, live, forbidden, proved, planned })
+    }
+
+    /// The machine at this moment, as a plan's patterns see it.
+    pub(super) fn observe(&mut self, plan: &Plan) -> Result<Observed, Refused> {
+        let patterns = plan.policy.firewall.as_ref().map(|firewall| firewall.containers.clone());
+        let mut observed = self.machine.observe(&patterns.unwrap_or_default())?;
+        observed.lists = policy::lists(plan);
+        Ok(observed)
+    }
+}
+
+/// A connection that is cut, as the caller sees it.
+pub(super) fn cut(live: &Live, caller: &Caller) -> Cut {
+    Cut {
+        protocol: if live.connection.protocol == 6 { "tcp" } else { "udp" }.to_owned(),
+        local: live.connection.local,
+        peer: live.connection.peer,
+        program: live.program.clone(),
+        yours: caller.has_session_from(live.connection.peer),
+    }
+}
+
+fn compare(
+    read: &Read,
+    host: Option<String>,
+    before: Option<&Snapshot>,
+    draft: Option<&Draft>,
+    served: Option<&Served>,
+) -> Planned {
+    let (old, new) = (before.map(|before| &before.compiled), draft.map(Draft::compiled));
+    let changes = policy::changes(old, new);
+    let routes = routes(served, &read.plan);
+    let confirm = read.plan.policy.firewall.as_ref().map_or(Duration::ZERO, |firewall| firewall.confirm);
+    Planned {
+        name: name(before, new, &read.plan),
+        origin: read.origin.clone(),
+        host,
+        compared_with: before.map(|before| before.number),
+        packets_change: old.map(|old| &old.canonical) != new.map(|new| &new.canonical),
+        rules: changes.rules,
+        opens: changes.opens,
+        closes: changes.closes,
+        other: changes.other,
+        routes,
+        cut: Vec::new(),
+        findings: draft.map(policy::findings).unwrap_or_default(),
+        confirm_seconds: confirm.as_secs(),
+    }
+}
+
+/// The name of a plan: what it is compared with, and everything that would be in force.
+fn name(before: Option<&Snapshot>, new: Option<&Compiled>, plan: &Plan) -> String {
+    let number = before.map(|before| before.number.0);
+    // A plan and a policy are values without an address or a moment in them, so their texts name them.
+    let text = format!("{number:?} {:?} {plan:?}", new.map(|new| &new.canonical));
+    digest::hex(text.as_bytes())
+}
+
+/// Sites and services that differ, where a gate serves some.
+fn routes(served: Option<&Served>, plan: &Plan) -> Vec<RouteChange> {
+    let Some(Served { plan: old, .. }) = served else { return Vec::new() };
+    let site = |plan: &Plan| -> BTreeMap<String, String> {
+        plan.sites.iter().map(|site| (site.label.clone(), described(site))).collect()
+    };
+    let service = |plan: &Plan| -> BTreeMap<String, String> {
+        plan.services.iter().map(|service| (service.name.clone(), format!("{service:?}"))).collect()
+    };
+    let mut changes = changes("site", &site(old), &site(plan));
+    changes.extend(self::changes("service", &service(old), &service(plan)));
+    changes
+}
+
+/// Everything about a site but where it stands in the file.
+fn described(site: &Site) -> String {
+    let mut site = site.clone();
+    site.routes.iter_mut().for_each(|route| route.place = Place::default());
+    format!("{site:?}")
+}
+
+fn changes(kind: &str, old: &BTreeMap<String, String>, new: &BTreeMap<String, String>) -> Vec<RouteChange> {
+    let change = |change, name: &String| RouteChange { change, kind: kind.to_owned(), name: name.clone() };
+    let gone = old.keys().filter(|name| !new.contains_key(*name)).map(|name| change(Change::Removed, name));
+    let fresh = new.iter().filter_map(|(name, value)| match old.get(name) {
+        None => Some(change(Change::Added, name)),
+        Some(before) if before != value => Some(change(Change::Changed, name)),
+        Some(_) => None,
+    });
+    fresh.chain(gone).collect()
+}

@@ -1,0 +1,304 @@
+//! The policy of this machine: what `firewall` makes of a plan and of what was observed. The only place that calls it for
+//! decisions, so that the rest of the keeper is about order and records.
+
+use super::answer::{Change, Finding, Reach, RuleChange, Weight};
+use super::caller::Caller;
+use super::machine::Live;
+use super::request::{Refused, Risks};
+use super::tables::{self, Generation};
+use firewall::checked::{Access, Checked, Session, Way};
+use firewall::connections::connections_cut;
+use firewall::difference::{Difference, LocalChange, difference};
+use firewall::draft::{Draft, Severity};
+use firewall::foreign::{Facts, ForeignTable, conflicts};
+use firewall::identity::this_host;
+use firewall::nft::Table;
+use firewall::observed::{Interface, InterfaceKind, Observed};
+use firewall::prove::equal;
+use firewall::rule::{Direction, RuleView};
+use ipnet::IpNet;
+use model::plan::{Essential, InterfaceName, Name, Peer, Plan};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+pub(crate) use firewall::compiled::Compiled;
+
+/// Which host of the file this machine is.
+pub(crate) fn host(plan: &Plan, observed: &Observed, wanted: Option<&str>) -> Result<Option<Name>, Refused> {
+    this_host(&plan.policy, observed, wanted).map_err(|error| {
+        let hint = error.hint();
+        Refused::no(error.to_string()).with_hint(hint)
+    })
+}
+
+/// The policy of this machine; `None` where the file has no `[firewall]`.
+pub(crate) fn compose(plan: &Plan, host: Option<&Name>, observed: &Observed) -> Option<Draft> {
+    Draft::compose(plan, host, observed)
+}
+
+/// What should be looked at, what matters most first.
+pub(crate) fn findings(draft: &Draft) -> Vec<Finding> {
+    let finding = |finding: &firewall::draft::Finding| {
+        let weight = match finding.severity() {
+            Severity::Note => Weight::Note,
+            Severity::Warning => Weight::Warning,
+            Severity::Error => Weight::Error,
+        };
+        Finding { weight, text: placed(finding), hint: Some(finding.hint()) }
+    };
+    let mut findings: Vec<Finding> = draft.findings().iter().map(finding).collect();
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.weight));
+    findings
+}
+
+/// A finding and where it is in the file.
+fn placed(finding: &firewall::draft::Finding) -> String {
+    match finding.place.line {
+        0 => finding.to_string(),
+        line => format!("{finding} ({}, line {line})", finding.place.file),
+    }
+}
+
+/// Rules that tables of others defeat.
+pub(crate) fn defeated(compiled: &Compiled, tables: &[ForeignTable], observed: &Observed) -> Vec<Finding> {
+    let facts = Facts { observed: Some(observed), ..Facts::default() };
+    let conflicts = conflicts(compiled, tables, &facts);
+    conflicts.iter().map(|conflict| Finding::warning(conflict.to_string(), DEFEATED)).collect()
+}
+
+const DEFEATED: &str = "what another table drops stays dropped: allow it there too, or switch that firewall off \
+                        (`portcullis firewall adopt` takes its rules over)";
+
+/// What is loaded where nothing was ever confirmed.
+#[cfg(test)]
+pub(crate) fn minimum(sshd: &[u16]) -> Compiled {
+    Compiled::minimum(sshd.iter().copied(), [])
+}
+
+/// The same of this machine: essentials and the ports of its sshd.
+pub(crate) fn minimum_of(observed: &Observed) -> Compiled {
+    const USUAL: u16 = 22;
+    let seen = host::operator::ssh_ports(&observed.listeners);
+    // Before the network no sshd listens yet; the usual port is where it will.
+    let ports = if seen.is_empty() { vec![USUAL] } else { seen.into_iter().collect() };
+    Checked::minimum(ports, containers(&observed.interfaces)).compiled().clone()
+}
+
+/// The interfaces of containers that are there.
+pub(crate) fn containers(interfaces: &[Interface]) -> BTreeSet<InterfaceName> {
+    let containers = interfaces.iter().filter(|one| one.kind == InterfaceKind::Containers);
+    containers.map(|one| one.name.clone()).collect()
+}
+
+/// The proof that a policy locks nobody out.
+pub(crate) fn check(
+    draft: Draft,
+    caller: &Caller,
+    risks: Risks,
+    observed: &Observed,
+) -> Result<Compiled, Refused> {
+    let interface = |local: IpAddr| {
+        let has =
+            |one: &&Interface| one.addresses.iter().any(|address| address.addr() == local.to_canonical());
+        observed.interfaces.iter().find(has).map(|one| one.name.clone())
+    };
+    // A person who works through a multiplexer may use any of the sessions, so each of them must stay.
+    let session = |session: &super::caller::Session| Session {
+        peer: session.peer,
+        local: session.local,
+        interface: interface(session.local.ip()),
+        operators: true,
+    };
+    let access = Access {
+        sessions: caller.sessions.iter().map(session).collect(),
+        way: match (caller.console, caller.sessions.is_empty()) {
+            (true, _) => Way::Console,
+            (false, false) => Way::Sessions,
+            (false, true) => Way::Unknown,
+        },
+        accept: firewall::checked::Risks {
+            cut_my_session: risks.cut_my_session,
+            close_last_way_in: risks.close_last_way_in,
+        },
+    };
+    let checked = draft.check(&access).map_err(|lockout| {
+        let hint = lockout.hint();
+        Refused::no(format!("nothing is changed: {lockout}")).with_hint(hint)
+    })?;
+    Ok(checked.compiled().clone())
+}
+
+/// Live connections that new packets forbid.
+pub(crate) fn forbidden(before: Option<&Compiled>, after: &Compiled, live: Vec<Live>) -> Vec<Live> {
+    let is_cut =
+        |live: &Live| !connections_cut(before, after, std::slice::from_ref(&live.connection)).is_empty();
+    live.into_iter().filter(is_cut).collect()
+}
+
+/// Proves that the table that was read back is the one that was given, and that it means the policy.
+pub(crate) fn prove(
+    read: &Table,
+    wanted: &Table,
+    before: Option<Generation<'_>>,
+    new: Generation<'_>,
+) -> Result<(), String> {
+    let (read, wanted) = (host::nft::steady(read.clone()), host::nft::steady(wanted.clone()));
+    if read != wanted {
+        return Err(first_difference(&read, &wanted));
+    }
+    match before {
+        Some(before) => equal(&read, &before.in_slot(), Some(&new.in_slot())),
+        // Beside a first policy on trial stands a generation that means nothing.
+        None if tables::holds(&read, new.slot.other()) => return Ok(()),
+        None => equal(&read, &new.in_slot(), None),
+    }
+    .map_err(|difference| difference.to_string())
+}
+
+/// Where two tables differ first, by name.
+fn first_difference(read: &Table, wanted: &Table) -> String {
+    let chains = differing("chain", &read.chains, &wanted.chains);
+    let sets = differing("set", &read.sets, &wanted.sets);
+    chains.or(sets).unwrap_or_else(|| "its counters are others".to_owned())
+}
+
+fn differing<T: PartialEq>(
+    kind: &str,
+    read: &BTreeMap<String, T>,
+    wanted: &BTreeMap<String, T>,
+) -> Option<String> {
+    let names = read.keys().chain(wanted.keys());
+    let name = names.into_iter().find(|name| read.get(*name) != wanted.get(*name))?;
+    Some(match (read.contains_key(name), wanted.contains_key(name)) {
+        (true, true) => format!("{kind} {name} is another one"),
+        (true, false) => format!("{kind} {name} should not be there"),
+        _ => format!("{kind} {name} is missing"),
+    })
+}
+
+/// What deny lists in files say; a file that cannot be read is a finding of the draft.
+pub(crate) fn lists(plan: &Plan) -> BTreeMap<PathBuf, Vec<IpNet>> {
+    let deny = plan.policy.firewall.iter().flat_map(|firewall| &firewall.deny);
+    let files = deny.filter_map(|peer| match peer {
+        Peer::File(path) => Some(path),
+        _ => None,
+    });
+    files.filter_map(|path| Some((path.clone(), super::banning::read_list(path).ok()?))).collect()
+}
+
+/// What a new policy changes, for people and programs.
+pub(crate) struct Changes {
+    pub(crate) rules: Vec<RuleChange>,
+    pub(crate) opens: Vec<Reach>,
+    pub(crate) closes: Vec<Reach>,
+    pub(crate) other: Vec<String>,
+}
+
+/// Compares two policies.
+pub(crate) fn changes(before: Option<&Compiled>, after: Option<&Compiled>) -> Changes {
+    let nothing = Changes { rules: Vec::new(), opens: Vec::new(), closes: Vec::new(), other: Vec::new() };
+    let Some(after) = after else { return nothing };
+    let difference = difference(before, after);
+    let added = difference.added.iter().map(|rule| change(Change::Added, rule, None));
+    let changed = difference.changed.iter();
+    let changed = changed.map(|(old, new)| {
+        let said = Some(text(old)).filter(|old| *old != text(new));
+        let owned = Some(old.owner.to_string()).filter(|old| *old != new.owner.to_string());
+        change(Change::Changed, new, said.or(owned))
+    });
+    let removed = difference.removed.iter().map(|rule| change(Change::Removed, rule, None));
+    let directions = [&difference.inbound, &difference.outbound, &difference.containers];
+    let opens = directions.iter().flat_map(|one| &one.opened).map(reach);
+    let closes = directions.iter().flat_map(|one| &one.closed).map(reach);
+    Changes {
+        rules: added.chain(changed).chain(removed).collect(),
+        opens: opens.collect(),
+        closes: closes.collect(),
+        other: other(&difference),
+    }
+}
+
+/// What changes besides rules and what they admit, one line each.
+fn other(difference: &Difference) -> Vec<String> {
+    let mut lines = Vec::new();
+    let directions = [&difference.inbound, &difference.outbound, &difference.containers];
+    lines.extend(
+        directions
+            .iter()
+            .flat_map(|one| &one.conditions)
+            .map(|reach| format!("~ {reach}: other limits or ends")),
+    );
+    lines.extend(difference.local_closed.iter().map(|one| match &one.users {
+        Some(users) => format!("- {} on this machine: only for {}", local(one), users_text(users)),
+        None => format!("- {} on this machine", local(one)),
+    }));
+    lines.extend(
+        difference.local_opened.iter().map(|one| format!("+ {} on this machine: for more users", local(one))),
+    );
+    if !difference.denied.is_empty() {
+        lines.push(format!("- denied before any rule: {}", difference.denied));
+    }
+    if !difference.no_longer_denied.is_empty() {
+        lines.push(format!("+ not denied any more: {}", difference.no_longer_denied));
+    }
+    let essential = |sign: char, one: &Essential, what: &str| format!("{sign} {}: {what}", one.name());
+    if !difference.first {
+        lines.extend(difference.essentials_on.iter().map(|one| essential('+', one, "passes")));
+    }
+    lines.extend(
+        difference.essentials_off.iter().map(|one| essential('-', one, "is not an essential any more")),
+    );
+    lines.extend(difference.names_opened.iter().map(|one| format!("+ to {} (rule {})", one.name, one.rule)));
+    lines.extend(difference.names_closed.iter().map(|one| format!("- to {} (rule {})", one.name, one.rule)));
+    lines
+}
+
+fn local(change: &LocalChange) -> String {
+    let protocol = if change.port.protocol == 17 { "udp" } else { "tcp" };
+    format!("{}/{protocol} of service {}", change.port.port, change.service)
+}
+
+fn users_text(users: &BTreeSet<u32>) -> String {
+    let names = users.iter().map(|user| if *user == 0 { "root".to_owned() } else { format!("uid {user}") });
+    names.collect::<Vec<_>>().join(", ")
+}
+
+fn reach(reach: &firewall::difference::Reach) -> Reach {
+    let line = reach.to_string();
+    let (what, peers) = line.split_once(" from ").or_else(|| line.split_once(" to ")).unwrap_or((&line, ""));
+    let word = if line.contains(" from ") { "from" } else { "to" };
+    Reach { what: what.to_owned(), peers: format!("{word} {peers}") }
+}
+
+fn change(change: Change, rule: &RuleView, before: Option<String>) -> RuleChange {
+    RuleChange {
+        change,
+        rule: rule.id.to_string(),
+        text: text(rule),
+        before,
+        owner: rule.owner.to_string(),
+        note: rule.note.clone(),
+    }
+}
+
+/// A rule in words: `allow 8080/tcp from frontend on eth0, at most 6 each 30s`.
+pub(crate) fn text(rule: &RuleView) -> String {
+    let (way, whose) = match rule.direction {
+        Direction::Inbound => ("from", ""),
+        Direction::Outbound => ("to", ""),
+        Direction::ContainerOutbound => ("to", "containers: "),
+    };
+    let mut text = format!("{whose}allow {} {way} {}", rule.label, rule.peers_text);
+    if let Some(interface) = &rule.interface {
+        text += &format!(" on {interface}");
+    }
+    if let Some(limit) = rule.limit {
+        text += &format!(", at most {} in {}", limit.count, crate::span::text(limit.period.as_secs()));
+    }
+    if let Some(end) = rule.expires {
+        let end = std::time::UNIX_EPOCH + std::time::Duration::from_secs(end);
+        text += &format!(", until {}", crate::day::format(end));
+    }
+    text
+}

@@ -1,0 +1,138 @@
+//! Records and kernel, brought together: what became of a trial, or of an installation that was interrupted, is what the
+//! kernel says.
+
+use super::policy::{self, Compiled};
+use super::request::Refused;
+use super::state::{Entry, Fate, Snapshot, Standing};
+use super::tables::{self, Generation};
+use super::{Keeper, Serving};
+use crate::span;
+use std::path::PathBuf;
+
+/// What the kernel says about a snapshot whose end is not written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Said {
+    /// It is on trial for so many seconds more.
+    OnTrial(u64),
+    /// It is in force for good.
+    InForce,
+    /// It is not in force.
+    Gone,
+}
+
+impl Keeper {
+    /// Finds out what became of the last snapshot, where that is open, and brings the kernel and the gate to it.
+    pub(super) fn settle(&mut self, serving: Serving<'_>) -> Result<(), Refused> {
+        let Some(entry) = self.state.last().filter(|entry| !entry.fate.is_settled()).cloned() else {
+            return Ok(());
+        };
+        let now = self.machine.now();
+        let Some(snapshot) = self.state.snapshot(entry.number)? else {
+            return self.roll_back(&entry, "its file is damaged".to_owned(), serving);
+        };
+        match self.said(&snapshot)? {
+            Said::OnTrial(left) => {
+                if entry.fate == Fate::Begun {
+                    self.state.settle_last(Fate::Trial { until: now + left })?;
+                }
+                Ok(())
+            }
+            Said::InForce => {
+                self.state.stand(Standing::Snapshot(entry.number))?;
+                Ok(self.state.settle_last(Fate::Confirmed { at: now })?)
+            }
+            Said::Gone => {
+                let reason = match entry.fate {
+                    Fate::Trial { until } if until <= now => {
+                        format!(
+                            "nobody confirmed it within {}",
+                            span::text(until.saturating_sub(entry.applied_at))
+                        )
+                    }
+                    Fate::Trial { .. } => {
+                        "its trial ended early: the machine restarted, or the table was removed".to_owned()
+                    }
+                    _ => "it was interrupted".to_owned(),
+                };
+                self.roll_back(&entry, reason, serving)
+            }
+        }
+    }
+
+    fn said(&mut self, snapshot: &Snapshot) -> Result<Said, Refused> {
+        let slot = tables::slot(snapshot.slot);
+        let kernel = self.kernel()?;
+        let Some(table) = kernel.read()? else { return Ok(Said::Gone) };
+        let (new, old) = (tables::holds(&table, slot), tables::holds(&table, slot.other()));
+        let left = table.sets.get(tables::TRIAL).and_then(|set| set.elements.first());
+        let left = left.and_then(|element| element.expires.or(element.timeout));
+        Ok(match (new, old, left) {
+            (true, true, Some(milliseconds)) => Said::OnTrial(milliseconds.div_ceil(1000)),
+            (true, false, _) => Said::InForce,
+            _ => Said::Gone,
+        })
+    }
+
+    /// Writes down that a snapshot is not in force, and takes what is left of it out of the kernel and the gate.
+    pub(super) fn roll_back(
+        &mut self,
+        entry: &Entry,
+        reason: String,
+        serving: Serving<'_>,
+    ) -> Result<(), Refused> {
+        self.notices.push(format!("snapshot {} was rolled back: {reason}", entry.number));
+        let before = self.before()?;
+        self.go_back_to(before.as_ref())?;
+        self.bring_back_routes(serving);
+        let at = self.machine.now();
+        Ok(self.state.settle_last(Fate::RolledBack { at, reason })?)
+    }
+
+    /// Has the gate serve what it served before the trial.
+    fn bring_back_routes(&mut self, serving: Serving<'_>) {
+        let (Some(routes), Some(before)) = (serving, self.routes_before.take()) else { return };
+        if let Err(failure) = routes.install(before) {
+            self.notices.push(format!("the routes before the trial cannot be served: {}", failure.reason));
+        }
+    }
+
+    /// What is in force apart from trials. The minimum stands in for a confirmed snapshot whose file is damaged, so that
+    /// nothing ever goes back to an open machine that was closed.
+    pub(super) fn before(&mut self) -> Result<Option<Snapshot>, Refused> {
+        let Some(number) = self.state.confirmed() else { return Ok(None) };
+        if let Some(snapshot) = self.state.confirmed_snapshot()? {
+            return Ok(Some(snapshot));
+        }
+        let (compiled, slot) = (self.minimum()?, self.slot_before()?);
+        Ok(Some(Snapshot { number, file: PathBuf::new(), texts: Vec::new(), host: None, compiled, slot }))
+    }
+
+    /// The slot of what is in force apart from trials, where its file does not say it.
+    fn slot_before(&mut self) -> Result<char, Refused> {
+        let open = self.state.last().filter(|entry| !entry.fate.is_settled()).map(|entry| entry.number);
+        let on_trial = match open {
+            Some(number) => self.state.snapshot(number)?,
+            None => None,
+        };
+        if let Some(on_trial) = on_trial {
+            return Ok(tables::slot(on_trial.slot).other().letter());
+        }
+        Ok(match self.kernel()?.read()? {
+            Some(table) if !tables::holds(&table, tables::slot('a')) => 'b',
+            _ => 'a',
+        })
+    }
+
+    /// Essentials and ssh.
+    pub(super) fn minimum(&mut self) -> Result<Compiled, Refused> {
+        let observed = self.machine.observe(&[])?;
+        Ok(policy::minimum_of(&observed))
+    }
+
+    /// Whether the table is exactly what it is to be.
+    pub(super) fn drifted(&mut self, snapshot: &Snapshot) -> Result<Option<String>, Refused> {
+        let Some(read) = self.kernel()?.read()? else { return Ok(Some("it is not there".to_owned())) };
+        let generation = Generation::of(snapshot);
+        Ok(policy::prove(&read, &tables::alone(generation), None, generation).err())
+    }
+}

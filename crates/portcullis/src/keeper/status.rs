@@ -1,0 +1,191 @@
+//! Whether the firewall is enforced, why it may not be, and what it counts.
+
+use super::answer::{ConnectionTable, Finding, Refusals, RuleCount, Status, TrialStatus};
+use super::policy;
+use super::request::{Refused, Wanted};
+use super::state::{Entry, Fate, Snapshot, Standing};
+use super::tables::{self, Generation};
+use super::{Keeper, caller::Caller};
+use firewall::compile::counter;
+use firewall::nft::Count;
+use std::collections::BTreeMap;
+
+/// From here on a table of connections is worth a warning, in percent.
+const NEARLY_FULL: u64 = 80;
+
+/// The counters of the frame, and what they count.
+const REASONS: [(&str, &str); 6] = [
+    ("frame_refused", "no rule admits it"),
+    ("frame_banned", "banned"),
+    ("frame_denied", "on a deny list"),
+    ("frame_invalid", "belongs to no connection"),
+    ("frame_forged", "forged loopback address"),
+    ("frame_local", "local service of another user"),
+];
+
+impl Keeper {
+    /// The whole status.
+    pub(super) fn status(&mut self) -> Result<Status, Refused> {
+        let now = self.machine.now();
+        let mut status = Status {
+            bans: self.bans.list(now).count(),
+            grants: self.grants.list(now).count(),
+            connection_table: self.machine.connection_table(),
+            snapshot: self.state.confirmed(),
+            switched_off: self.state.standing() == Standing::Off,
+            ..Status::default()
+        };
+        status.problems.extend(nearly_full(status.connection_table));
+        if let Err(refused) = self.kernel() {
+            status.problems.insert(
+                0,
+                Finding {
+                    hint: refused.hint,
+                    ..Finding::warning(format!("not enforced: {}", refused.reason), "")
+                },
+            );
+            return Ok(status);
+        }
+        status.reachable = true;
+        status.features = self.kernel()?.features();
+        status.trial = self.trial_status(now)?;
+        let counters = self.kernel()?.counters()?;
+        let in_force = self.in_force()?;
+        self.judge(in_force.as_ref(), &mut status)?;
+        status.problems.extend(self.defeated(in_force.as_ref())?);
+        status.refused = refusals(&counters);
+        status.rules = in_force.iter().flat_map(|snapshot| rules(snapshot, &counters)).collect();
+        Ok(status)
+    }
+
+    /// What decides about packets now: what is on trial, or what was confirmed.
+    pub(super) fn in_force(&mut self) -> Result<Option<Snapshot>, Refused> {
+        match self.state.last() {
+            Some(Entry { number, fate: Fate::Trial { .. }, .. }) => Ok(self.state.snapshot(*number)?),
+            _ => Ok(self.state.confirmed_snapshot()?),
+        }
+    }
+
+    fn trial_status(&mut self, now: u64) -> Result<Option<TrialStatus>, Refused> {
+        Ok(match self.state.last() {
+            Some(Entry { number, fate: Fate::Trial { until }, .. }) => {
+                Some(TrialStatus { snapshot: *number, seconds_left: until.saturating_sub(now) })
+            }
+            _ => None,
+        })
+    }
+
+    /// Rules that tables of others defeat.
+    fn defeated(&mut self, in_force: Option<&Snapshot>) -> Result<Vec<Finding>, Refused> {
+        let Some(snapshot) = in_force else { return Ok(Vec::new()) };
+        let observed = self.machine.observe(&[])?;
+        let tables = self.kernel()?.foreign()?;
+        Ok(policy::defeated(&snapshot.compiled, &tables, &observed))
+    }
+
+    /// Says whether the kernel has what it is to have.
+    fn judge(&mut self, in_force: Option<&Snapshot>, status: &mut Status) -> Result<(), Refused> {
+        let Some(snapshot) = in_force else {
+            status.problems.insert(
+                0,
+                match self.state.standing() {
+                    Standing::Off => Finding::warning(
+                        "not enforced: the firewall was switched off",
+                        "`portcullis apply` switches it on",
+                    ),
+                    Standing::Snapshot(number) => Finding::warning(
+                        format!("the file of snapshot {number} is damaged, so it cannot be said whether its packets are in force"),
+                        "the kernel is left as it is; `portcullis apply` puts the policy of the configuration in force",
+                    ),
+                    Standing::Nothing => nothing_applied(),
+                },
+            );
+            return Ok(());
+        };
+        let drift = self.drift_from(snapshot)?;
+        status.enforced = drift.is_none();
+        if let Some(drift) = drift {
+            let text =
+                format!("not enforced as it should be: the table was changed by somebody else: {drift}");
+            let hint =
+                "the running gate repairs it; `portcullis firewall restore` does without one".to_owned();
+            status.problems.insert(0, Finding::warning(text, hint));
+        }
+        Ok(())
+    }
+
+    /// Whether the table is what it is to be, on trial or not.
+    pub(super) fn drift_from(&mut self, in_force: &Snapshot) -> Result<Option<String>, Refused> {
+        if !matches!(self.state.last(), Some(Entry { fate: Fate::Trial { .. }, .. })) {
+            return self.drifted(in_force);
+        }
+        let before = self.before()?;
+        let (before, new) = (before.as_ref().map(Generation::of), Generation::of(in_force));
+        let Some(read) = self.kernel()?.read()? else { return Ok(Some("it is not there".to_owned())) };
+        Ok(policy::prove(&read, &tables::on_trial(before, new), before, new).err())
+    }
+
+    /// The table as text.
+    pub(super) fn show(&mut self) -> Result<String, Refused> {
+        let labels = self.in_force()?.map(|snapshot| labels(&snapshot.compiled)).unwrap_or_default();
+        let nothing = || {
+            Refused::no("there is no table of ours").with_hint("`portcullis apply` puts the policy in force")
+        };
+        let table = self.kernel()?.read()?.ok_or_else(nothing)?;
+        Ok(firewall::render::text(&table, &labels))
+    }
+
+    /// The table that a configuration would make, as text.
+    pub(super) fn show_planned(&mut self, wanted: &Wanted) -> Result<String, Refused> {
+        let prepared = self.prepare(wanted, &Caller::default(), None)?;
+        let nothing = || Refused::no(format!("{} has no [firewall]", prepared.read.origin));
+        let compiled = prepared.draft.as_ref().ok_or_else(nothing)?.compiled();
+        let generation = Generation { compiled, slot: tables::slot('a') };
+        Ok(firewall::render::text(&tables::alone(generation), &labels(compiled)))
+    }
+}
+
+/// Why a new machine has no packets of ours.
+pub(super) fn nothing_applied() -> Finding {
+    let hint = "a file with [firewall] and `portcullis apply` put a policy in force";
+    Finding::warning("not enforced: nothing was applied yet", hint)
+}
+
+/// A table of connections that is nearly full, as something to look at.
+pub(super) fn nearly_full(table: Option<ConnectionTable>) -> Option<Finding> {
+    let table = table?;
+    let percent = table.count.saturating_mul(100).checked_div(table.max).unwrap_or(100);
+    let text = format!(
+        "the kernel's table of connections is {percent} % full; when it is full, new connections are refused"
+    );
+    let room = table.max.saturating_mul(2);
+    let hint = format!("sysctl net.netfilter.nf_conntrack_max={room} makes room; ssh gets in all the same");
+    (percent >= NEARLY_FULL).then(|| Finding::warning(text, hint))
+}
+
+fn refusals(counters: &BTreeMap<String, Count>) -> Vec<Refusals> {
+    let one = |(name, reason): &(&str, &str)| {
+        let count = counters.get(*name)?;
+        Some(Refusals { reason: (*reason).to_owned(), packets: count.packets, bytes: count.bytes })
+    };
+    REASONS.iter().filter_map(one).collect()
+}
+
+fn rules(snapshot: &Snapshot, counters: &BTreeMap<String, Count>) -> Vec<RuleCount> {
+    let count = |rule: &firewall::rule::RuleView| {
+        let count = counters.get(&counter(&rule.id)).copied().unwrap_or_default();
+        RuleCount {
+            rule: rule.id.to_string(),
+            text: policy::text(rule),
+            packets: count.packets,
+            bytes: count.bytes,
+            note: rule.note.clone(),
+        }
+    };
+    snapshot.compiled.rules.iter().map(count).collect()
+}
+
+/// What rules say, by their identities.
+fn labels(compiled: &policy::Compiled) -> BTreeMap<String, String> {
+    compiled.rules.iter().map(|rule| (rule.id.to_string(), policy::text(rule))).collect()
+}

@@ -1,0 +1,148 @@
+//! Ends at any moment, starts of the machine, damaged files, and the firewall that is off.
+
+use super::super::install::Step;
+use super::*;
+
+#[test]
+fn an_end_after_any_step_leaves_the_old_packets_or_the_new_ones() {
+    for no_trial in [false, true] {
+        for done in 0..=Step::ALL.len() {
+            let bench = Bench::confirmed(OPEN);
+            bench.write(NARROW);
+            let mut keeper = bench.keeper();
+            let trial = if no_trial { Trial::None } else { Trial::AsConfigured };
+            let apply = Apply { wanted: bench.wanted(), trial, shown: None };
+            let installation = keeper.prepared_installation(&apply, &console());
+            keeper.install_with(&installation, &Step::ALL[..done]).expect("these steps");
+            drop(keeper);
+            let shape = bench.world.shape();
+            assert!(["b", "ab trial", "a"].contains(&shape.as_str()), "after {done}: {shape}");
+
+            let mut keeper = bench.keeper();
+            let status: Status = ask(&mut keeper, Request::Status).expect("a status");
+            assert!(status.enforced, "after {done} (no trial: {no_trial}): {:?}", status.problems);
+            let (expected, trial) = match (done, no_trial) {
+                (0 | 1, _) => (Some(Number(1)), false),
+                (_, false) => (Some(Number(1)), true),
+                (_, true) => (Some(Number(2)), false),
+            };
+            assert_eq!(
+                (status.snapshot, status.trial.is_some()),
+                (expected, trial),
+                "after {done}, {no_trial}"
+            );
+            bench.world.pass(60);
+            let status: Status = ask(&mut keeper, Request::Status).expect("a status");
+            assert_eq!(
+                (status.enforced, status.snapshot, status.trial),
+                (true, expected, None),
+                "after {done}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_restart_brings_back_packets_bans_and_grants_without_the_file() {
+    let bench = Bench::confirmed(OPEN);
+    let mut keeper = bench.keeper();
+    ask::<Banned>(&mut keeper, ban(&["203.0.113.1/32", "203.0.113.64/26"], Some(3600))).expect("a ban");
+    let granted = Granted { address: [198, 51, 100, 9].into(), protocol: 6, port: 5432 };
+    ask::<GrantInForce>(&mut keeper, Request::Grant(Grant { granted, seconds: 100 })).expect("a grant");
+    drop(keeper);
+    bench.world.restart();
+    bench.world.pass(50);
+    fs::remove_file(&bench.file).expect("ours");
+    let mut keeper = bench.keeper();
+    let restored: Restored = ask(&mut keeper, Request::Restore).expect("a restore");
+    assert_eq!((restored, bench.world.shape().as_str()), (Restored::Snapshot(Number(1)), "b"));
+    assert_eq!(bench.world.keys("ban4").len(), 1);
+    assert_eq!(bench.world.keys("ban_net4").len(), 1);
+    assert_eq!(bench.world.keys("grant4").len(), 1);
+    bench.world.pass(50);
+    assert_eq!(bench.world.keys("grant4").len(), 0, "what was left of its time");
+    let again: Restored = ask(&mut keeper, Request::Restore).expect("a restore");
+    assert_eq!(again, Restored::Already(Number(1)));
+}
+
+#[test]
+fn a_restart_during_a_trial_brings_back_what_was_confirmed() {
+    let bench = Bench::confirmed(OPEN);
+    let mut keeper = bench.keeper();
+    bench.write(NARROW);
+    ask::<Applied>(&mut keeper, bench.apply()).expect("an apply");
+    drop(keeper);
+    bench.world.restart();
+    let mut keeper = bench.keeper();
+    ask::<Restored>(&mut keeper, Request::Restore).expect("a restore");
+    assert_eq!(bench.world.shape(), "b");
+    assert!(fates(&mut keeper)[1].starts_with("rolled back: its trial ended early"));
+}
+
+#[test]
+fn without_anything_to_restore_nothing_but_ssh_is_open() {
+    let bench = Bench::new(OPEN);
+    let mut keeper = bench.keeper();
+    let restored: Restored = ask(&mut keeper, Request::Restore).expect("a restore");
+    assert_eq!(
+        restored,
+        Restored::Minimum { reason: "nothing was ever confirmed on this machine".to_owned() }
+    );
+    assert_eq!(bench.world.shape(), "a");
+    ask::<Applied>(&mut keeper, bench.apply()).expect("an apply");
+    bench.world.pass(60);
+    ask::<Status>(&mut keeper, Request::Status).expect("a status");
+    assert_eq!(bench.world.shape(), "a", "it goes back to the minimum and never to an open machine");
+}
+
+#[test]
+fn a_damaged_snapshot_leaves_the_machine_closed() {
+    let bench = Bench::confirmed(OPEN);
+    fs::write(bench.folder.join("state/firewall/snapshots/00000001"), "half").expect("ours");
+    bench.world.restart();
+    let mut keeper = bench.keeper();
+    let restored: Restored = ask(&mut keeper, Request::Restore).expect("a restore");
+    let reason = "the file of the confirmed snapshot 1 is damaged".to_owned();
+    assert_eq!(restored, Restored::Minimum { reason });
+    assert!(keeper.take_notices().iter().any(|notice| notice.contains("00000001.corrupt")));
+    let status: Status = ask(&mut keeper, Request::Status).expect("a status");
+    assert_eq!((status.enforced, status.snapshot), (true, Some(Number(2))));
+}
+
+#[test]
+fn a_snapshot_that_is_damaged_while_it_is_in_force_stays_in_force() {
+    let bench = Bench::confirmed(OPEN);
+    fs::write(bench.folder.join("state/firewall/snapshots/00000001"), "half").expect("ours");
+    bench.world.get().changes.clear();
+    let mut keeper = bench.keeper();
+    keeper.tend(None).expect("a look");
+    assert!(bench.world.get().changes.is_empty());
+    let status: Status = ask(&mut keeper, Request::Status).expect("a status");
+    assert!(
+        status.problems[0].text.starts_with("the file of snapshot 1 is damaged"),
+        "{:?}",
+        status.problems
+    );
+    bench.write(NARROW);
+    ask::<Applied>(&mut keeper, bench.apply()).expect("an apply");
+    bench.world.pass(60);
+    ask::<Status>(&mut keeper, Request::Status).expect("a status");
+    assert_eq!(bench.world.shape(), "b", "the minimum, and never an open machine");
+}
+
+#[test]
+fn off_stays_off_and_says_before_what_it_opens() {
+    let bench = Bench::confirmed(NARROW);
+    let mut keeper = bench.keeper();
+    let openings: Openings = ask(&mut keeper, Request::OffWouldOpen).expect("openings");
+    let open: Vec<_> = openings.listeners.iter().map(|listener| listener.what.as_str()).collect();
+    assert_eq!((openings.enforced, open), (true, vec!["0.0.0.0:22/tcp", "0.0.0.0:5432/tcp"]));
+    ask::<()>(&mut keeper, Request::Off).expect("off");
+    assert_eq!(bench.world.shape(), "nothing");
+    let restored: Restored = ask(&mut keeper, Request::Restore).expect("a restore");
+    assert_eq!((restored, bench.world.shape().as_str()), (Restored::Off, "nothing"));
+    let status: Status = ask(&mut keeper, Request::Status).expect("a status");
+    assert_eq!(status.problems[0].text, "not enforced: the firewall was switched off");
+    ask::<Applied>(&mut keeper, bench.apply()).expect("an apply switches it on");
+    assert_eq!(bench.world.shape(), "ab trial");
+}

@@ -1,0 +1,64 @@
+//! Bans and grants.
+
+use super::*;
+
+#[test]
+fn bans_are_given_to_the_kernel_one_by_one_and_end_there() {
+    let bench = Bench::confirmed(OPEN);
+    let mut keeper = bench.keeper();
+    bench.world.get().changes.clear();
+    let banned: Banned = ask(&mut keeper, ban(&["203.0.113.1/32"], Some(60))).expect("a ban");
+    assert_eq!((banned.total, banned.enforced), (1, true));
+    assert_eq!(bench.world.get().changes, ["renew"]);
+    ask::<Banned>(&mut keeper, ban(&["203.0.113.2/32"], None)).expect("a ban");
+    bench.world.pass(60);
+    assert_eq!(bench.world.keys("ban4"), [vec![203, 0, 113, 2]]);
+    let bans: BanList = ask(&mut keeper, Request::Bans).expect("bans");
+    assert_eq!(bans.len(), 1);
+    let unban = Request::Unban { sources: vec!["203.0.113.2/32".parse().expect("a prefix")] };
+    ask::<Banned>(&mut keeper, unban.clone()).expect("an unban");
+    assert!(bench.world.keys("ban4").is_empty());
+    assert_eq!(ask::<Banned>(&mut keeper, unban).expect_err("twice").reason, "203.0.113.2 is not banned");
+}
+
+#[test]
+fn whom_a_ban_must_not_hit_is_refused() {
+    let bench = Bench::confirmed(OPEN);
+    bench.world.connect("198.51.100.20:50000", 22);
+    let mut keeper = bench.keeper();
+    for source in ["127.0.0.1/32", "192.0.2.1/32", "198.51.100.20/32", "0.0.0.0/0"] {
+        ask::<Banned>(&mut keeper, ban(&[source], None)).expect_err(source);
+    }
+    let caller = over("198.51.100.7:50000");
+    ask_as::<Banned>(&mut keeper, &caller, ban(&["198.51.100.0/29"], None)).expect_err("the caller");
+    assert!(ask::<BanList>(&mut keeper, Request::Bans).expect("bans").is_empty());
+}
+
+#[test]
+fn a_grant_needs_a_firewall_and_ends_by_itself() {
+    let granted = Granted { address: [198, 51, 100, 9].into(), protocol: 6, port: 22 };
+    let request = Request::Grant(Grant { granted, seconds: 60 });
+    let open = Bench::new(OPEN);
+    ask::<GrantInForce>(&mut open.keeper(), request.clone()).expect_err("everything is open");
+    let bench = Bench::confirmed(OPEN);
+    let mut keeper = bench.keeper();
+    ask::<GrantInForce>(&mut keeper, request.clone()).expect("a grant");
+    assert_eq!(bench.world.keys("grant4").len(), 1);
+    ask::<()>(&mut keeper, Request::Ungrant(granted)).expect("taken back");
+    assert!(bench.world.keys("grant4").is_empty());
+    ask::<GrantInForce>(&mut keeper, request).expect("a grant");
+    bench.world.pass(60);
+    assert!(bench.world.keys("grant4").is_empty());
+    assert!(ask::<Vec<GrantInForce>>(&mut keeper, Request::Grants).expect("grants").is_empty());
+}
+
+#[test]
+fn bans_and_grants_live_on_when_the_policy_changes() {
+    let bench = Bench::confirmed(OPEN);
+    let mut keeper = bench.keeper();
+    ask::<Banned>(&mut keeper, ban(&["203.0.113.1/32", "203.0.113.64/26"], None)).expect("a ban");
+    bench.write(NARROW);
+    ask::<Applied>(&mut keeper, bench.apply()).expect("an apply");
+    ask::<Confirmed>(&mut keeper, Request::Confirm).expect("a confirmation");
+    assert_eq!((bench.world.keys("ban4").len(), bench.world.keys("ban_net4").len()), (1, 1));
+}

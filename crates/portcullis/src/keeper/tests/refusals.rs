@@ -1,0 +1,113 @@
+//! What is refused, with nothing changed.
+
+use super::super::request::Blame;
+use super::*;
+
+#[test]
+fn a_file_with_a_problem_changes_nothing() {
+    let bench = Bench::confirmed(OPEN);
+    let mut keeper = bench.keeper();
+    bench.world.get().changes.clear();
+    bench.write("[firewall]\ninbound = [{ allow = \"sshh\" }]\n");
+    let refused = ask::<Applied>(&mut keeper, bench.apply()).expect_err("a problem");
+    assert!(refused.problems.contains("sshh"), "{}", refused.problems);
+    assert!(bench.world.get().changes.is_empty());
+}
+
+#[test]
+fn a_deny_list_that_cannot_be_read_changes_nothing() {
+    let bench = Bench::confirmed(OPEN);
+    let mut keeper = bench.keeper();
+    bench.write(&NARROW.replace("[firewall]", "[firewall]\ndeny = [\"./missing.txt\"]"));
+    let refused = ask::<Applied>(&mut keeper, bench.apply()).expect_err("it would refuse nobody");
+    assert!(refused.reason.contains("missing.txt"), "{refused} {}", refused.problems);
+    assert_eq!(bench.world.shape(), "b");
+}
+
+#[test]
+fn a_file_without_a_firewall_does_not_open_what_was_closed() {
+    let bench = Bench::confirmed(OPEN);
+    let mut keeper = bench.keeper();
+    bench.write("[site]\n\"http://a.test\" = \"localhost:3000\"\n");
+    let refused = ask::<Applied>(&mut keeper, bench.apply()).expect_err("it would open");
+    assert!(refused.reason.ends_with("has no [firewall], and packets are in force"), "{refused}");
+    assert_eq!(bench.world.shape(), "b");
+}
+
+#[test]
+fn the_plan_that_was_shown_is_the_plan_that_is_applied() {
+    let bench = Bench::new(OPEN);
+    let mut keeper = bench.keeper();
+    let planned: Planned = ask(&mut keeper, Request::Plan(bench.wanted())).expect("a plan");
+    bench.write(NARROW);
+    let apply = Apply { wanted: bench.wanted(), trial: Trial::AsConfigured, shown: Some(planned.name) };
+    let refused = ask::<Applied>(&mut keeper, Request::Apply(apply)).expect_err("another plan");
+    assert!(refused.reason.starts_with("the plan is another one"), "{refused}");
+    assert_eq!(bench.world.shape(), "nothing");
+}
+
+#[test]
+fn the_callers_own_session_is_not_cut_unless_the_risk_is_named() {
+    let bench = Bench::new(NARROW);
+    let mut keeper = bench.keeper();
+    let outside = over("203.0.113.9:50000");
+    let refused = ask_as::<Applied>(&mut keeper, &outside, bench.apply()).expect_err("it would cut");
+    assert!(refused.reason.contains("your own session would be cut"), "{refused}");
+    assert!(refused.hint.is_some_and(|hint| hint.contains("--cut-my-session")));
+    assert_eq!(bench.world.shape(), "nothing");
+    let risks = Risks { cut_my_session: true, ..Risks::default() };
+    let apply = Apply { wanted: Wanted { risks, ..bench.wanted() }, trial: Trial::AsConfigured, shown: None };
+    ask_as::<Applied>(&mut keeper, &outside, Request::Apply(apply)).expect("the risk is named");
+}
+
+#[test]
+fn a_kernel_that_gives_back_other_packets_is_not_believed() {
+    let bench = Bench::confirmed(OPEN);
+    let mut keeper = bench.keeper();
+    bench.write(NARROW);
+    bench.world.get().lies = true;
+    let refused = ask::<Applied>(&mut keeper, bench.apply()).expect_err("not the policy");
+    assert_eq!(refused.blame, Blame::Portcullis);
+    bench.world.get().lies = false;
+    assert_eq!(bench.world.shape(), "b");
+    assert!(fates(&mut keeper)[1].starts_with("rolled back: the kernel gave back other packets"));
+}
+
+#[test]
+fn a_kernel_that_refuses_leaves_the_old_packets() {
+    let bench = Bench::confirmed(OPEN);
+    let mut keeper = bench.keeper();
+    bench.write(NARROW);
+    bench.world.get().refuses = true;
+    let refused = ask::<Applied>(&mut keeper, bench.apply()).expect_err("refused");
+    assert_eq!(
+        (refused.blame, refused.reason.as_str()),
+        (Blame::Machine, "cannot change the packets: refused by the test")
+    );
+    bench.world.get().refuses = false;
+    assert_eq!(bench.world.shape(), "b");
+    let status: Status = ask(&mut keeper, Request::Status).expect("a status");
+    assert_eq!((status.enforced, status.snapshot), (true, Some(Number(1))));
+}
+
+#[test]
+fn without_rights_the_reason_is_said_and_nothing_is_done() {
+    let bench = Bench::new(OPEN);
+    let none = Refused { blame: Blame::Machine, ..Refused::no("no right to change packet rules") };
+    let machine = Box::new(bench.world.clone());
+    let mut keeper = Keeper::with(&bench.folder.join("state"), Err(none), machine).expect("a keeper");
+    let status: Status = ask(&mut keeper, Request::Status).expect("a status");
+    assert_eq!((status.enforced, status.reachable), (false, false));
+    assert_eq!(status.problems[0].text, "not enforced: no right to change packet rules");
+    let refused = ask::<Applied>(&mut keeper, bench.apply()).expect_err("no rights");
+    assert_eq!(refused.blame, Blame::Machine);
+    for request in
+        [ban(&["203.0.113.1/32"], None), Request::Confirm, Request::EndTrial, Request::Off, Request::Restore]
+    {
+        let refused = ask::<Value>(&mut keeper, request.clone()).expect_err("no rights");
+        assert_eq!(refused.blame, Blame::Machine, "{request:?}");
+    }
+    assert!(fates(&mut keeper).is_empty(), "nothing is written down");
+    let planned: Planned = ask(&mut keeper, Request::Plan(bench.wanted())).expect("a plan needs no rights");
+    assert!(planned.packets_change);
+}

@@ -1,0 +1,51 @@
+//! Sites and services, which go with the packets.
+
+use super::*;
+use std::sync::Mutex;
+
+/// A gate that serves whatever it is told.
+struct Gate(Mutex<Served>, bool);
+
+impl Routes for Gate {
+    fn served(&self) -> Served {
+        self.0.lock().expect("no test panics with the lock").clone()
+    }
+
+    fn install(&self, served: Served) -> Result<(), crate::failure::Failure> {
+        if self.1 {
+            return Err(crate::failure::Failure::no("a certificate is missing"));
+        }
+        *self.0.lock().expect("no test panics with the lock") = served;
+        Ok(())
+    }
+}
+
+fn gate(fails: bool) -> Gate {
+    let origin = crate::configuration::Origin::QuickStart(Vec::new());
+    Gate(Mutex::new(Served { origin, plan: model::plan::Plan::default() }), fails)
+}
+
+const WITH_SITE: &str = "[firewall]\n[site]\n\"http://a.test\" = \"localhost:3000\"\n";
+
+#[test]
+fn the_routes_of_a_trial_go_back_with_its_packets() {
+    let bench = Bench::new(WITH_SITE);
+    let (mut keeper, gate) = (bench.keeper(), gate(false));
+    let asked = |request| Asked { caller: console(), request };
+    keeper.ask(&asked(bench.apply()), Some(&gate)).expect("an apply");
+    assert_eq!(gate.served().plan.sites.len(), 1);
+    bench.world.pass(60);
+    keeper.tend(Some(&gate)).expect("a look");
+    assert_eq!(gate.served().plan.sites.len(), 0);
+}
+
+#[test]
+fn packets_go_back_when_the_gate_cannot_serve_the_routes() {
+    let bench = Bench::new(WITH_SITE);
+    let (mut keeper, gate) = (bench.keeper(), gate(true));
+    let asked = Asked { caller: console(), request: bench.apply() };
+    let refused = keeper.ask(&asked, Some(&gate)).expect_err("no certificate");
+    assert_eq!(refused.reason, "a certificate is missing");
+    assert_eq!(bench.world.shape(), "nothing");
+    assert_eq!(fates(&mut keeper), ["rolled back: a certificate is missing"]);
+}

@@ -1,0 +1,162 @@
+//! The running gate and the packets: what was confirmed comes back before the gate listens, and is looked after as long as
+//! the gate runs.
+
+use super::control::Running;
+use crate::configuration::Origin;
+use crate::failure::Failure;
+use crate::keeper::{
+    self, Applied, Asked, Caller, Guard, Planned, Refused, Request, Restored, Risks, Routes, Source, Status,
+    Trial, Wanted,
+};
+use crate::report;
+use crate::show;
+use crate::terminal;
+use model::plan::Plan;
+use serde::de::DeserializeOwned;
+use std::io::IsTerminal;
+use std::path::Path;
+use std::sync::{Arc, Weak};
+
+/// The keeper of this gate, and which host of the file this machine is where that was said.
+#[derive(Clone)]
+pub(super) struct Packets {
+    guard: Arc<Guard>,
+    host: Option<String>,
+}
+
+impl Packets {
+    /// For the state folder of a gate.
+    pub(super) fn new(state: &Path, host: Option<String>) -> Self {
+        Self { guard: Arc::new(Guard::new(state)), host }
+    }
+
+    /// Asks the keeper.
+    pub(super) fn ask(
+        &self,
+        asked: &Asked,
+        routes: Option<&dyn Routes>,
+    ) -> Result<serde_json::Value, Refused> {
+        let dormant = if asked.request == Request::Status { self.guard.dormant() } else { None };
+        dormant.map_or_else(|| self.guard.ask(asked, routes), Ok)
+    }
+
+    /// What a plan serves on this machine.
+    pub(super) fn of_this_host(&self, plan: &Plan) -> Result<Plan, Failure> {
+        keeper::of_this_host(plan, self.host.as_deref())
+    }
+
+    /// Puts in force what was confirmed before. Where that is nothing, the person at the terminal is asked.
+    pub(super) fn begin(&self, origin: &Origin, plan: &Plan, yes: bool) {
+        if plan.policy.firewall.is_none() {
+            return;
+        }
+        if let Err(failure) = self.try_to_begin(origin, yes) {
+            let hint = failure.hint.map(|hint| format!(" (hint: {hint})")).unwrap_or_default();
+            let reason = failure.reason.trim_start_matches("not enforced: ");
+            report::warning(format_args!("the firewall is not enforced: {reason}{hint}"));
+        }
+    }
+
+    fn try_to_begin(&self, origin: &Origin, yes: bool) -> Result<(), Failure> {
+        let status: Status = self.ask_for(Request::Status)?;
+        if let Some(number) = status.snapshot {
+            return match self.ask_for(Request::Restore)? {
+                Restored::Minimum { reason } => {
+                    report::warning(format_args!(
+                        "{reason}: nothing but ssh is reachable until `portcullis apply`"
+                    ));
+                    Ok(())
+                }
+                _ => {
+                    report::info(format_args!("the packets of snapshot {number} are in force"));
+                    self.warn_of_changes(origin)
+                }
+            };
+        }
+        if let Some(problem) = status.problems.into_iter().find(|_| !status.reachable) {
+            return Err(Failure { hint: problem.hint, ..Failure::refused(problem.text) });
+        }
+        if status.switched_off {
+            return Err(Failure::no("it was switched off").with_hint("`portcullis apply` switches it on"));
+        }
+        match self.wanted(origin) {
+            Some(wanted) => self.first(wanted, yes),
+            None => Ok(()),
+        }
+    }
+
+    /// The file may say something else than what was confirmed; starting the gate does not put that in force.
+    fn warn_of_changes(&self, origin: &Origin) -> Result<(), Failure> {
+        let Some(wanted) = self.wanted(origin) else { return Ok(()) };
+        let planned: Planned = self.ask_for(Request::Plan(wanted))?;
+        if planned.packets_change {
+            report::warning("the file asks for other packets, which wait for `portcullis apply`");
+        }
+        Ok(())
+    }
+
+    /// A file as something that is to be in force.
+    fn wanted(&self, origin: &Origin) -> Option<Wanted> {
+        let Origin::File(file) = origin else { return None };
+        let file = std::path::absolute(file).unwrap_or_else(|_| file.clone());
+        Some(Wanted { source: Source::File(file), host: self.host.clone(), risks: Risks::default() })
+    }
+
+    /// The first packets of a machine.
+    fn first(&self, wanted: Wanted, yes: bool) -> Result<(), Failure> {
+        if !yes && !std::io::stdin().is_terminal() {
+            return Err(Failure::no("nothing was applied yet").with_hint("run `portcullis apply`"));
+        }
+        let planned: Planned = self.ask_for(Request::Plan(wanted.clone()))?;
+        terminal::say(show::plan(&planned));
+        if !yes && !terminal::ask("Apply this?", "--yes")? {
+            return Err(Failure::no("it was declined").with_hint("`portcullis apply` asks again"));
+        }
+        let apply = keeper::Apply { wanted, trial: Trial::AsConfigured, shown: Some(planned.name) };
+        // The flags that a refusal names are those of `apply`.
+        let applied: Result<Applied, Failure> = self.ask_for(Request::Apply(apply));
+        let applied =
+            applied.map_err(|failure| failure.with_hint("run `portcullis apply` from your own session"))?;
+        terminal::say(show::applied(&applied));
+        Ok(())
+    }
+
+    /// Whether a file changes packets that are in force.
+    pub(super) fn refuse_changes(&self, origin: &Origin, plan: &Plan, before: &Plan) -> Result<(), Failure> {
+        let Some(wanted) = self.wanted(origin) else { return Ok(()) };
+        if plan.policy.firewall.is_none() && before.policy.firewall.is_none() {
+            return Ok(());
+        }
+        let planned: Planned = self.ask_for(Request::Plan(wanted))?;
+        if planned.compared_with.is_some() && planned.packets_change {
+            return Err(Failure::no("packets would change, and a reload changes only sites and services")
+                .with_hint(
+                    "`portcullis plan` shows what would change, `portcullis apply` puts all of it in force",
+                ));
+        }
+        Ok(())
+    }
+
+    /// Looks after the packets in a thread of its own, as long as the gate runs.
+    pub(super) fn watch(&self, running: &Arc<Running>) -> std::io::Result<()> {
+        let (guard, running) = (Arc::clone(&self.guard), Arc::downgrade(running));
+        let thread = std::thread::Builder::new().name("firewall".to_owned());
+        thread.spawn(move || while look(&guard, &running) {})?;
+        Ok(())
+    }
+
+    fn ask_for<T: DeserializeOwned>(&self, request: Request) -> Result<T, Failure> {
+        let asked = Asked { caller: Caller::find(false), request };
+        let answer = self.guard.ask(&asked, None)?;
+        T::deserialize(answer).map_err(|error| Failure::refused(format!("an answer of the keeper: {error}")))
+    }
+}
+
+/// One look; answers whether there will be others.
+fn look(guard: &Guard, running: &Weak<Running>) -> bool {
+    guard.wait();
+    // The gate is kept from ending only while this looks.
+    let Some(running) = running.upgrade() else { return false };
+    guard.look(Some(running.as_ref()));
+    true
+}

@@ -1,0 +1,41 @@
+//! The history: one line a snapshot, the last one first.
+
+use crate::day;
+use crate::keeper::{Entry, Fate, History};
+use crate::table::aligned;
+use std::time::{Duration, UNIX_EPOCH};
+
+/// The whole history.
+pub(crate) fn history(history: &History) -> String {
+    if history.entries.is_empty() {
+        return "nothing was applied on this machine yet\n".to_owned();
+    }
+    let header = ["", "number", "applied", "by", "rules", "from", "state"].map(str::to_owned);
+    aligned(&header, history.entries.iter().rev().map(|entry| row(entry, history)))
+}
+
+fn row(entry: &Entry, history: &History) -> [String; 7] {
+    let in_force = if history.confirmed == Some(entry.number) { "*" } else { "" };
+    [
+        in_force.to_owned(),
+        entry.number.to_string(),
+        moment(entry.applied_at),
+        entry.who.to_string(),
+        entry.rules.to_string(),
+        entry.origin.clone(),
+        state(&entry.fate),
+    ]
+}
+
+fn state(fate: &Fate) -> String {
+    match fate {
+        Fate::Begun => "not finished".to_owned(),
+        Fate::Trial { until } => format!("on trial until {}", moment(*until)),
+        Fate::Confirmed { at } => format!("confirmed {}", moment(*at)),
+        Fate::RolledBack { reason, .. } => format!("rolled back: {reason}"),
+    }
+}
+
+fn moment(seconds: u64) -> String {
+    day::format(UNIX_EPOCH + Duration::from_secs(seconds))
+}

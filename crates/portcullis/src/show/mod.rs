@@ -1,0 +1,72 @@
+//! Answers of the keeper as a person reads them. Facts in, text out; nothing is asked here.
+
+mod adoption;
+mod bans;
+mod history;
+mod outcome;
+mod plan;
+mod status;
+
+pub(crate) use adoption::adoption;
+pub(crate) use bans::{banned, bans, granted, grants};
+pub(crate) use history::history;
+pub(crate) use outcome::{applied, confirmed, ended, openings, restored};
+pub(crate) use plan::plan;
+pub(crate) use status::status;
+
+use crate::keeper::{Finding, Number, Weight};
+
+/// `1 rule`, `2 rules`.
+fn counted(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+/// A number of bytes or packets with its magnitude: `12`, `3.4 k`, `5.6 M`.
+fn amount(number: u64) -> String {
+    let mut scaled = number as f64;
+    for unit in ["", " k", " M", " G", " T"] {
+        if scaled < 999.5 {
+            return if unit.is_empty() { number.to_string() } else { format!("{scaled:.1}{unit}") };
+        }
+        scaled /= 1000.0;
+    }
+    format!("{scaled:.1} P")
+}
+
+/// What is in force when a snapshot is.
+fn standing(snapshot: Option<Number>) -> String {
+    match snapshot {
+        Some(number) => format!("snapshot {number}"),
+        None => "nothing: no packets are filtered".to_owned(),
+    }
+}
+
+/// Findings, one paragraph each.
+fn findings(list: &[Finding]) -> String {
+    list.iter().fold(String::new(), |mut text, finding| {
+        let word = match finding.weight {
+            Weight::Note => "note",
+            Weight::Warning => "warning",
+            Weight::Error => "error",
+        };
+        text.push_str(&format!("{word}: {}\n", finding.text));
+        if let Some(hint) = &finding.hint {
+            text.push_str(&format!("hint: {hint}\n"));
+        }
+        text
+    })
+}
+
+/// A table below a title, its lines indented.
+fn section(title: &str, table: &str) -> String {
+    table.lines().fold(format!("\n{title}\n"), |text, line| text + "  " + line + "\n")
+}
+
+/// Rows of a table without a header.
+fn rows<Row: IntoIterator<Item = String>>(rows: impl IntoIterator<Item = Row>) -> String {
+    let text = crate::table::aligned(&[], rows);
+    text.trim_start_matches('\n').to_owned()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,84 @@
+//! What an apply, a confirmation, the end of a trial, a restore did.
+
+use super::plan::{bounded, connections};
+use super::{counted, standing};
+use crate::keeper::{Applied, Confirmed, Cut, Ended, Openings, Packets, Restored};
+use crate::span;
+
+/// What an apply did, and what to do next.
+pub(crate) fn applied(applied: &Applied) -> String {
+    let routes = if applied.routes { "sites and services are installed; " } else { "" };
+    let number = applied.snapshot;
+    match applied.packets {
+        Packets::Unchanged => format!("snapshot {number}: {routes}packets stay as they are\n"),
+        Packets::InForce => {
+            format!("snapshot {number}: {routes}its packets are in force\n{}", cut(&applied.cut))
+        }
+        Packets::Trial { seconds, first } => {
+            let back = if first {
+                "nothing is filtered again, as before"
+            } else {
+                "what was in force before is in force again"
+            };
+            format!(
+                "snapshot {number}: {routes}its packets are on trial for {span}\n\
+                 open a NEW connection to this machine and run `portcullis confirm` there within {span};\n\
+                 otherwise {back}, even if nothing of Portcullis runs any more\n",
+                span = span::text(seconds)
+            )
+        }
+    }
+}
+
+/// What a confirmation did.
+pub(crate) fn confirmed(confirmed: &Confirmed) -> String {
+    format!("snapshot {} is confirmed and stays in force\n{}", confirmed.snapshot, cut(&confirmed.cut))
+}
+
+/// What the end of a trial led to.
+pub(crate) fn ended(ended: &Ended) -> String {
+    format!("snapshot {} is off trial; in force is {}\n", ended.snapshot, standing(ended.back_to))
+}
+
+/// What a restore did.
+pub(crate) fn restored(restored: &Restored) -> String {
+    match restored {
+        Restored::Snapshot(number) => format!("snapshot {number} is in force\n"),
+        Restored::Already(number) => format!("snapshot {number} was in force already\n"),
+        Restored::Minimum { reason } => format!(
+            "{reason}, so nothing but ssh is reachable on this machine; `portcullis apply` changes that\n"
+        ),
+        Restored::Off => {
+            "the firewall was switched off, so it stays off; `portcullis apply` switches it on\n".to_owned()
+        }
+    }
+}
+
+/// What is open when the firewall is switched off.
+pub(crate) fn openings(openings: &Openings) -> String {
+    if !openings.enforced {
+        return "the firewall is not enforced\n".to_owned();
+    }
+    let mut text = "without the firewall every packet passes that no other firewall refuses".to_owned();
+    text += match openings.listeners.len() {
+        0 => "; nothing listens that is closed now\n",
+        _ => ":\n",
+    };
+    text += &bounded("reachable from anywhere afterwards", &openings.listeners, |list| {
+        super::rows(list.iter().map(|open| [open.what.clone(), open.program.clone().unwrap_or_default()]))
+    });
+    if openings.bans > 0 {
+        text += &format!("{} end too\n", counted(openings.bans, "ban"));
+    }
+    text
+}
+
+fn cut(list: &[Cut]) -> String {
+    let (yours, others): (Vec<Cut>, Vec<Cut>) = list.iter().cloned().partition(|cut| cut.yours);
+    let mut text = bounded(&format!("{} cut", counted(others.len(), "connection")), &others, connections);
+    if !yours.is_empty() {
+        let noun = if yours.len() == 1 { "connection" } else { "connections" };
+        text += &bounded(&format!("not cut, because it is your own {noun}"), &yours, connections);
+    }
+    text
+}

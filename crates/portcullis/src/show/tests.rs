@@ -1,0 +1,190 @@
+//! What an operator reads, as snapshots.
+
+use super::*;
+use crate::keeper::*;
+
+fn planned() -> Planned {
+    let rule = |change, text: &str, before: Option<&str>, owner: &str, note: Option<&str>| RuleChange {
+        change,
+        rule: "x".into(),
+        text: text.into(),
+        before: before.map(str::to_owned),
+        owner: owner.into(),
+        note: note.map(str::to_owned),
+    };
+    let reach = |what: &str, peers: &str| Reach { what: what.into(), peers: peers.into() };
+    let cut = |peer: &str, yours| Cut {
+        protocol: "tcp".into(),
+        local: "192.0.2.1:22".parse().expect("an address"),
+        peer: peer.parse().expect("an address"),
+        program: Some("sshd".into()),
+        yours,
+    };
+    Planned {
+        name: "abc".into(),
+        origin: "/etc/portcullis/portcullis.toml".into(),
+        host: Some("web-1".into()),
+        compared_with: Some(Number(3)),
+        packets_change: true,
+        rules: vec![
+            rule(Change::Added, "allow 8080/tcp from frontend", None, "group payment", Some("the API")),
+            rule(Change::Removed, "allow 80/tcp from anywhere", None, "this machine", None),
+            rule(
+                Change::Changed,
+                "allow ssh from office",
+                Some("allow ssh from anywhere"),
+                "group frontend",
+                None,
+            ),
+        ],
+        opens: vec![reach("8080/tcp", "from 172.31.44.18")],
+        closes: vec![reach("80/tcp", "from anywhere"), reach("22/tcp", "from all but 198.51.100.0/24")],
+        other: vec!["- 8000/tcp of service api on this machine: only for root".into()],
+        routes: vec![RouteChange {
+            change: Change::Added,
+            kind: "site".into(),
+            name: "shop.example.com".into(),
+        }],
+        cut: vec![cut("203.0.113.9:40022", false), cut("198.51.100.7:50122", true)],
+        findings: vec![Finding::warning("`my-ip` in rule x is nobody at present", "write your address")],
+        confirm_seconds: 60,
+    }
+}
+
+#[test]
+fn a_plan_says_what_it_opens_closes_and_cuts() {
+    insta::assert_snapshot!(plan(&planned()));
+}
+
+#[test]
+fn a_plan_without_a_change_says_so() {
+    let nothing =
+        Planned { origin: "portcullis.toml".into(), compared_with: Some(Number(3)), ..Planned::default() };
+    insta::assert_snapshot!(plan(&nothing));
+}
+
+#[test]
+fn an_apply_says_how_to_keep_it() {
+    let shown =
+        |packets| applied(&Applied { snapshot: Number(4), packets, routes: true, cut: planned().cut });
+    let all = [
+        shown(Packets::Trial { seconds: 60, first: true }),
+        shown(Packets::Trial { seconds: 90, first: false }),
+        shown(Packets::Unchanged),
+        shown(Packets::InForce),
+        confirmed(&Confirmed { snapshot: Number(4), cut: planned().cut }),
+        ended(&Ended { snapshot: Number(4), back_to: Some(Number(3)) }),
+        ended(&Ended { snapshot: Number(1), back_to: None }),
+    ];
+    insta::assert_snapshot!(all.join("\n"));
+}
+
+#[test]
+fn a_restore_says_what_is_in_force() {
+    let all = [
+        Restored::Snapshot(Number(3)),
+        Restored::Already(Number(3)),
+        Restored::Minimum { reason: "nothing was ever confirmed".into() },
+        Restored::Off,
+    ];
+    insta::assert_snapshot!(all.iter().map(restored).collect::<String>());
+}
+
+#[test]
+fn off_says_what_becomes_open() {
+    let listener = |what: &str, program: Option<&str>| OpenListener {
+        what: what.into(),
+        program: program.map(str::to_owned),
+    };
+    let list = vec![listener("0.0.0.0:5432/tcp", Some("postgres")), listener("[::]:53/udp", None)];
+    let open = Openings { enforced: true, listeners: list, bans: 2 };
+    insta::assert_snapshot!(openings(&open));
+}
+
+#[test]
+fn the_history_names_who_and_what_became_of_it() {
+    let entry = |number: u64, user, from: Option<&str>, fate| Entry {
+        number: Number(number),
+        applied_at: 1_795_173_840 + number * 60,
+        who: Who { user, from: from.map(|from| from.parse().expect("an address")) },
+        sessions: Vec::new(),
+        origin: "/etc/portcullis/portcullis.toml".into(),
+        rules: 7,
+        fate,
+    };
+    let entries = vec![
+        entry(1, 0, None, Fate::Confirmed { at: 1_795_173_940 }),
+        entry(
+            2,
+            1000,
+            Some("198.51.100.7"),
+            Fate::RolledBack { at: 1, reason: "nobody confirmed it within 1m".into() },
+        ),
+        entry(3, 1000, Some("198.51.100.7"), Fate::Trial { until: 1_795_174_120 }),
+    ];
+    insta::assert_snapshot!(history(&History { confirmed: Some(Number(1)), entries }));
+    insta::assert_snapshot!(history(&History { confirmed: None, entries: Vec::new() }));
+}
+
+#[test]
+fn bans_and_grants_say_when_they_end() {
+    let ban = |source: &str, until, note: Option<&str>| BannedSource {
+        source: source.parse().expect("a prefix"),
+        since: 0,
+        until,
+        note: note.map(str::to_owned),
+    };
+    let list = [ban("192.0.2.1/32", Some(3700), Some("scans")), ban("2001:db8::/32", None, None)];
+    let granted = Granted { address: [192, 0, 2, 7].into(), protocol: 6, port: 22 };
+    let who = Who { user: 1000, from: Some([192, 0, 2, 7].into()) };
+    let all = [
+        bans(&list, 100),
+        bans(&[], 100),
+        banned(&Banned { sources: 1, total: 2, enforced: true }, "banned"),
+        banned(&Banned { sources: 2, total: 2, enforced: false }, "banned"),
+        grants(&[GrantInForce { granted, until: 7300, who }], 100),
+        grants(&[], 100),
+    ];
+    insta::assert_snapshot!(all.join("\n"));
+}
+
+#[test]
+fn the_status_begins_with_whether_it_is_enforced() {
+    let rule = RuleCount {
+        rule: "web".into(),
+        text: "80/tcp from anywhere".into(),
+        packets: 123_456,
+        bytes: 7_890_123_456,
+        note: Some("the shop".into()),
+    };
+    let enforced = Status {
+        enforced: true,
+        snapshot: Some(Number(3)),
+        features: Features { owned: true, missing: Vec::new() },
+        bans: 2,
+        connection_table: Some(ConnectionTable { count: 210_000, max: 262_144 }),
+        problems: vec![Finding::warning("the kernel's table of connections is 80 % full", "raise it")],
+        refused: vec![Refusals { reason: "no rule".into(), packets: 1200, bytes: 64_000 }],
+        rules: vec![rule],
+        ..Status::default()
+    };
+    let not = Status {
+        problems: vec![Finding::warning("no right to change packet rules", "run it as root")],
+        ..Status::default()
+    };
+    let trial = Status {
+        trial: Some(TrialStatus { snapshot: Number(4), seconds_left: 42 }),
+        features: Features { owned: false, missing: vec!["ownership of tables (Linux 6.9)".into()] },
+        ..enforced.clone()
+    };
+    insta::assert_snapshot!([status(&enforced), status(&trial), status(&not)].join("----\n"));
+}
+
+#[test]
+fn amounts_keep_their_magnitude() {
+    for (number, shown) in
+        [(0, "0"), (999, "999"), (1000, "1.0 k"), (123_456, "123.5 k"), (7_890_123_456, "7.9 G")]
+    {
+        assert_eq!(amount(number), shown);
+    }
+}
