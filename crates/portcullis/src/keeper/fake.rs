@@ -4,13 +4,14 @@ use super::answer::ConnectionTable;
 use super::kernel::{Features, Kernel, KernelError};
 use super::machine::{Live, Machine};
 use super::request::Refused;
+use super::resolver::Resolved;
 use firewall::connections::Connection;
 use firewall::foreign::ForeignTable;
 use firewall::nft::{Count, Element, Table};
 use firewall::observed::{Interface, InterfaceKind, Listener, Observed};
 use host::nft::{Flush, LiveChange};
 use model::plan::InterfaceName;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -38,6 +39,8 @@ pub(super) struct Inner {
     pub(super) cut: Vec<SocketAddr>,
     pub(super) interfaces: Vec<Interface>,
     pub(super) conntrack: Option<ConnectionTable>,
+    /// What the resolver answers.
+    pub(super) names: BTreeMap<String, Resolved>,
 }
 
 impl World {
@@ -275,6 +278,11 @@ impl Machine for World {
 
     fn connection_table(&mut self) -> Option<ConnectionTable> {
         self.get().conntrack
+    }
+
+    fn resolve(&mut self, names: &BTreeSet<String>) -> BTreeMap<String, Resolved> {
+        let known = &self.get().names;
+        names.iter().filter_map(|name| Some((name.clone(), known.get(name)?.clone()))).collect()
     }
 
     fn container(&mut self) -> Option<String> {

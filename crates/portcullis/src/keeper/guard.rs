@@ -5,7 +5,7 @@ use super::answer::Status;
 use super::request::{Asked, Refused};
 use super::state::{Entry, Fate, Number, Snapshot};
 use super::tables::{self, Generation};
-use super::{Keeper, Serving, policy, status, texts};
+use super::{Keeper, Serving, names, policy, status, texts};
 use crate::report;
 use host::nft::Watch;
 use model::plan::InterfaceName;
@@ -105,7 +105,8 @@ impl Keeper {
             // What the repair itself changed is seen as well.
             self.seen = Some(self.kernel()?.generation()?);
         }
-        self.follow_interfaces()
+        self.follow_interfaces()?;
+        self.follow_names()
     }
 
     /// Puts the table back that somebody else changed.
@@ -139,6 +140,24 @@ impl Keeper {
         self.containers = None;
         self.notices.push("an interface of containers came, and follows the policy from now on".to_owned());
         Ok(())
+    }
+
+    /// Names of rules get new addresses without a new snapshot.
+    fn follow_names(&mut self) -> Result<(), Refused> {
+        let Some(number) = self.number_in_force() else { return Ok(()) };
+        if self.followed.as_ref().is_none_or(|(of, _)| *of != number) {
+            let snapshot = self.state.snapshot(number)?;
+            let names = snapshot.map(|snapshot| names::of_policy(&snapshot.compiled));
+            self.followed = Some((number, names.unwrap_or_default()));
+        }
+        let names = self.followed.as_ref().map(|(_, names)| names.clone()).unwrap_or_default();
+        let now = self.machine.now();
+        if names.is_empty() || !self.names.refresh(self.machine.as_mut(), &names, now) {
+            return Ok(());
+        }
+        let Some(snapshot) = self.in_force()? else { return Ok(()) };
+        let changes = self.names.changes(Generation::of(&snapshot), now);
+        Ok(self.kernel()?.refill(&changes)?)
     }
 
     /// What the confirmed policy says about interfaces of containers.

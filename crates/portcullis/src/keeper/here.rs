@@ -4,6 +4,7 @@ use super::answer::{ConnectionTable, Finding};
 use super::machine::{Live, Machine};
 use super::policy;
 use super::request::Refused;
+use super::resolver::{self, Resolved};
 use crate::failure::Failure;
 use firewall::connections::Connection;
 use firewall::observed::{Interface, Observed};
@@ -11,6 +12,7 @@ use host::conntrack::Load;
 use host::rights;
 use host::sockets::{self, Outcome, SocketHandle};
 use model::plan::Plan;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -74,6 +76,11 @@ impl Machine for Here {
 
     fn connection_table(&mut self) -> Option<ConnectionTable> {
         Load::read(Path::new("/")).map(|load| ConnectionTable { count: load.count, max: load.max })
+    }
+
+    fn resolve(&mut self, names: &BTreeSet<String>) -> BTreeMap<String, Resolved> {
+        // Without a resolver no name has an answer.
+        resolver::resolve(names).unwrap_or_default()
     }
 
     fn container(&mut self) -> Option<String> {

@@ -90,10 +90,17 @@ impl Keeper {
             Some(seconds) => (tables::on_trial(before, new), tables::begin(seconds)),
             None => (tables::alone(new), tables::end()),
         };
-        let mut live = tables::ends_of_rules(new, now);
+        let mut live = self.filling(new, now);
         live.push(trial);
         live.extend(installation.drained.iter().cloned());
         (table, live)
+    }
+
+    /// What the live sets of a policy hold: its rules with an end, and the addresses of its names.
+    pub(super) fn filling(&self, generation: Generation<'_>, now: u64) -> Vec<LiveChange> {
+        let mut live = tables::ends_of_rules(generation, now);
+        live.extend(self.names.changes(generation, now));
+        live
     }
 
     /// Gives the kernel a table. One that was not there before gets every ban and grant.
@@ -153,7 +160,7 @@ impl Keeper {
     pub(super) fn go_back_to(&mut self, before: Option<&Snapshot>) -> Result<(), Refused> {
         match before {
             Some(before) => {
-                let mut live = tables::ends_of_rules(Generation::of(before), self.machine.now());
+                let mut live = self.filling(Generation::of(before), self.machine.now());
                 live.push(tables::end());
                 self.load(&tables::alone(Generation::of(before)), &live)
             }

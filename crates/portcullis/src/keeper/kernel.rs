@@ -13,7 +13,8 @@ pub(crate) trait Kernel: Send {
     /// What this kernel can do.
     fn features(&mut self) -> Features;
 
-    /// Our table as the kernel has it, with the elements of live sets.
+    /// Our table as the kernel has it. Of the live sets only the trial's elements are in it: the kernel takes seconds to
+    /// list a hundred thousand bans.
     fn read(&mut self) -> Result<Option<Table>, KernelError>;
 
     /// Makes the table another one. Live sets keep their elements but for the changes that are named; of live sets that

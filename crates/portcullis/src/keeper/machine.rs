@@ -3,8 +3,10 @@
 
 use super::answer::ConnectionTable;
 use super::request::Refused;
+use super::resolver::Resolved;
 use firewall::connections::Connection;
 use firewall::observed::{Interface, Observed};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The machine.
 pub(crate) trait Machine: Send {
@@ -25,6 +27,9 @@ pub(crate) trait Machine: Send {
 
     /// How full the kernel's table of connections is; `None` where it is not loaded.
     fn connection_table(&mut self) -> Option<ConnectionTable>;
+
+    /// The addresses of DNS names, as far as there are answers within a few seconds.
+    fn resolve(&mut self, names: &BTreeSet<String>) -> BTreeMap<String, Resolved>;
 
     /// What says that the packets here are a container's own, where they are.
     fn container(&mut self) -> Option<String>;

@@ -21,11 +21,13 @@ mod here;
 mod install;
 mod kernel;
 mod machine;
+mod names;
 mod netlink;
 mod off;
 mod plan;
 mod policy;
 mod request;
+mod resolver;
 mod restore;
 mod settle;
 mod state;
@@ -65,9 +67,11 @@ use bans::Bans;
 use grants::Grants;
 use kernel::Kernel;
 use machine::Machine;
+use names::Names;
 use serde::Serialize;
 use serde_json::Value;
 use state::{State, StateError, WriterLock};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Where the running gate's routes are served, which go with the packets.
@@ -80,6 +84,9 @@ pub(crate) struct Keeper {
     machine: Box<dyn Machine>,
     bans: Bans,
     grants: Grants,
+    names: Names,
+    /// The names of the rules of a snapshot, which are asked for again and again.
+    followed: Option<(Number, BTreeSet<String>)>,
     /// What the gate served before the trial that runs.
     routes_before: Option<Served>,
     /// The kernel's generation when the table was last known to be right.
@@ -127,6 +134,8 @@ impl Keeper {
             machine,
             bans,
             grants,
+            names: Names::default(),
+            followed: None,
             routes_before: None,
             seen: None,
             containers: None,

@@ -3,6 +3,7 @@
 
 use super::kernel::{Features, Kernel, KernelError};
 use super::request::{Blame, Refused};
+use super::tables::TRIAL;
 use firewall::foreign::ForeignTable;
 use firewall::nft::{Count, Element, Set, TABLE, Table};
 use host::nft::{self, LiveChange, Nft, NftError, Ownership, Replacement, SetOf};
@@ -43,7 +44,7 @@ impl Netlink {
     fn transact(&mut self, wanted: Option<&Table>, live: &[LiveChange]) -> Result<(), KernelError> {
         for _ in 0..ATTEMPTS {
             let generation = self.nft.generation().map_err(unread)?;
-            let current = self.nft.read(TABLE).map_err(unread)?;
+            let current = self.nft.read_steady(TABLE).map_err(unread)?;
             let Some(wanted) = wanted.or(current.as_ref()) else { return Ok(()) };
             let replacement = Replacement {
                 live,
@@ -69,7 +70,12 @@ impl Kernel for Netlink {
     }
 
     fn read(&mut self) -> Result<Option<Table>, KernelError> {
-        self.nft.read(TABLE).map_err(unread)
+        let mut table = self.nft.read_steady(TABLE).map_err(unread)?;
+        if let Some(trial) = table.as_mut().and_then(|table| table.sets.get_mut(TRIAL)) {
+            let of = SetOf { table: TABLE, name: TRIAL, set: &trial.clone() };
+            trial.elements = self.nft.elements(of).map_err(unread)?;
+        }
+        Ok(table)
     }
 
     fn replace(&mut self, table: &Table, live: &[LiveChange]) -> Result<(), KernelError> {

@@ -8,7 +8,7 @@ use super::policy::{self, Compiled};
 use super::request::{Refused, Wanted};
 use super::state::{Snapshot, digest};
 use super::texts::{self, Read};
-use super::{Keeper, Serving};
+use super::{Keeper, Serving, names};
 use crate::configuration::Origin;
 use crate::failure::Failure;
 use firewall::draft::Draft;
@@ -100,6 +100,9 @@ impl Keeper {
         let patterns = plan.policy.firewall.as_ref().map(|firewall| firewall.containers.clone());
         let mut observed = self.machine.observe(&patterns.unwrap_or_default())?;
         observed.lists = policy::lists(plan);
+        let names = names::of_plan(plan);
+        self.names.refresh(self.machine.as_mut(), &names, observed.now);
+        observed.domains = self.names.addresses();
         Ok(observed)
     }
 }

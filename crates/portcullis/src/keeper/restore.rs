@@ -43,7 +43,7 @@ impl Keeper {
     pub(super) fn put_in_force(&mut self, snapshot: &Snapshot) -> Result<(), Refused> {
         let generation = Generation::of(snapshot);
         let table = tables::alone(generation);
-        let mut live = tables::ends_of_rules(generation, self.machine.now());
+        let mut live = self.filling(generation, self.machine.now());
         live.push(tables::end());
         self.load(&table, &live)?;
         self.prove(&table, None, snapshot)

@@ -3,7 +3,7 @@
 use super::answer::{ConnectionTable, Finding, Refusals, RuleCount, Status, TrialStatus};
 use super::policy;
 use super::request::{Refused, Wanted};
-use super::state::{Entry, Fate, Snapshot, Standing};
+use super::state::{Entry, Fate, Number, Snapshot, Standing};
 use super::tables::{self, Generation};
 use super::{Keeper, caller::Caller};
 use firewall::compile::counter;
@@ -58,7 +58,15 @@ impl Keeper {
         Ok(status)
     }
 
-    /// What decides about packets now: what is on trial, or what was confirmed.
+    /// The number of the snapshot that decides about packets now: what is on trial, or what was confirmed.
+    pub(super) fn number_in_force(&self) -> Option<Number> {
+        match self.state.last() {
+            Some(Entry { number, fate: Fate::Trial { .. }, .. }) => Some(*number),
+            _ => self.state.confirmed(),
+        }
+    }
+
+    /// That snapshot.
     pub(super) fn in_force(&mut self) -> Result<Option<Snapshot>, Refused> {
         match self.state.last() {
             Some(Entry { number, fate: Fate::Trial { .. }, .. }) => Ok(self.state.snapshot(*number)?),

@@ -57,3 +57,35 @@ fn a_nearly_full_table_of_connections_is_a_warning() {
     keeper.tend(None).expect("a look");
     assert_eq!(keeper.take_notices().len(), 1, "it is said once");
 }
+
+#[test]
+fn names_of_rules_follow_their_answers_and_end_in_the_kernel() {
+    let bench = Bench::new(
+        "[firewall]\ninbound = [\"ssh\"]\noutbound = [{ allow = \"https\", to = \"api.example.com\" }]\n",
+    );
+    let answer = |addresses: &[&str], seconds| {
+        let addresses = addresses.iter().map(|text| text.parse().expect("an address")).collect();
+        let resolved = resolver::Resolved { addresses, seconds };
+        bench.world.get().names.insert("api.example.com".to_owned(), resolved);
+    };
+    answer(&["203.0.113.5", "2001:db8::5"], 60);
+    let mut keeper = bench.keeper();
+    ask::<Applied>(&mut keeper, bench.apply()).expect("an apply");
+    ask::<Confirmed>(&mut keeper, Request::Confirm).expect("a confirmation");
+    let v4 = || bench.world.keys("b_n0_4");
+    assert_eq!((v4(), bench.world.keys("b_n0_6").len()), (vec![vec![203, 0, 113, 5]], 1));
+
+    answer(&["203.0.113.6"], 60);
+    keeper.tend(None).expect("a look");
+    assert_eq!(v4().len(), 1, "the answer is still good");
+    bench.world.pass(61);
+    keeper.tend(None).expect("a look");
+    assert_eq!(v4().len(), 2, "what was good a moment ago is not cut");
+
+    bench.world.get().names.clear();
+    bench.world.pass(3000);
+    keeper.tend(None).expect("a look");
+    assert_eq!(v4().len(), 2, "a resolver that fails cuts nothing");
+    bench.world.pass(3700);
+    assert_eq!(v4().len(), 0, "and the kernel forgets by itself");
+}
