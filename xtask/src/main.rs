@@ -35,6 +35,8 @@ enum Task {
     Fuzz(fuzz::Options),
     /// CPU per request and memory per connection beside nginx, HAProxy and Caddy
     Bench(bench::Options),
+    /// Time per packet and time to load, beside ufw and linear nftables
+    BenchFirewall(bench::firewall::Options),
     /// A load generator that checks every answer
     #[command(hide = true)]
     BenchClient(bench::client::Options),
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
         Task::Supply => supply::run(),
         Task::Fuzz(options) => fuzz::run(&options),
         Task::Bench(options) => bench::run(&options),
+        Task::BenchFirewall(options) => bench::firewall::run(&options),
         Task::BenchClient(options) => bench::client::run(&options),
         Task::BenchBackend(options) => bench::backend::run(&options),
         Task::BenchRelay(options) => bench::relay::run(&options),

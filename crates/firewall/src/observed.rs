@@ -3,7 +3,7 @@
 use ipnet::IpNet;
 use model::plan::InterfaceName;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
 /// A machine at one moment.
@@ -66,4 +66,62 @@ pub struct Listener {
     pub program: Option<String>,
     /// Its process, where it could be found.
     pub process: Option<u32>,
+}
+
+impl Observed {
+    /// The TCP ports, reachable from elsewhere, where an ssh server of the system listens.
+    #[must_use]
+    pub fn administration(&self) -> BTreeSet<u16> {
+        administration(&self.listeners)
+    }
+}
+
+/// The TCP ports, reachable from elsewhere, where an ssh server of the system listens.
+#[must_use]
+pub fn administration(listeners: &[Listener]) -> BTreeSet<u16> {
+    let from_elsewhere = |listener: &&Listener| !listener.local.ip().to_canonical().is_loopback();
+    let found = listeners.iter().filter(from_elsewhere).filter(|listener| listener.is_ssh());
+    found.map(|listener| listener.local.port()).collect()
+}
+
+impl Listener {
+    /// Whether it is an ssh server of the system. Any user may give a process any name, so the socket has to be root's.
+    /// systemd holds the usual port where sshd is started on demand; without the right to see other users' processes,
+    /// root's socket at the usual port counts.
+    #[must_use]
+    pub fn is_ssh(&self) -> bool {
+        const SERVERS: [&str; 4] = ["sshd", "sshd-session", "dropbear", "tinysshd"];
+        const USUAL: u16 = 22;
+        let by_name = match self.program.as_deref() {
+            Some("systemd") | None => self.local.port() == USUAL,
+            Some(program) => SERVERS.contains(&program),
+        };
+        self.protocol == 6 && self.user == 0 && by_name
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_ssh_server_of_root_is_one() {
+        for (program, user, local, expected) in [
+            (Some("sshd"), 0, "0.0.0.0:22", true),
+            (Some("sshd"), 0, "[::]:2222", true),
+            (Some("dropbear"), 0, "0.0.0.0:22", true),
+            (Some("systemd"), 0, "0.0.0.0:22", true),
+            (Some("systemd"), 0, "0.0.0.0:2222", false),
+            (None, 0, "0.0.0.0:22", true),
+            (None, 0, "0.0.0.0:2222", false),
+            (Some("sshd"), 65_534, "0.0.0.0:31337", false),
+            (None, 1000, "0.0.0.0:22", false),
+            (Some("sshd"), 0, "127.0.0.1:22", false),
+        ] {
+            let local = local.parse().expect("an address");
+            let program = program.map(str::to_owned);
+            let listener = Listener { protocol: 6, local, user, program, process: None };
+            assert_eq!(!administration(&[listener.clone()]).is_empty(), expected, "{listener:?}");
+        }
+    }
 }

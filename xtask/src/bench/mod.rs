@@ -8,6 +8,7 @@ mod case;
 pub(crate) mod client;
 mod clock;
 mod counters;
+pub(crate) mod firewall;
 mod lab;
 mod machine;
 mod peer;

@@ -5,7 +5,6 @@ use super::resolve::{Resolver, texts};
 use super::written::{union, view};
 use crate::addresses::AddressSet;
 use crate::canonical::{ForwardTarget, ForwardedPorts, Gateway};
-use crate::observed::Observed;
 use crate::rule::{Derived, Direction, Owner, RuleView};
 use model::plan::{Forward, Listen, Nat, Peer, Place, Rule, RuleId, Scheme, Site, Traffic, Transport};
 use std::collections::{BTreeMap, BTreeSet};
@@ -55,24 +54,6 @@ fn site_rule(resolver: &Resolver<'_>, port: u16, sites: &[&Site]) -> RuleView {
         peers: union(resolver, &from),
         ..crate::canonical::sshd(port)
     }
-}
-
-/// TCP ports, reachable from elsewhere, where sshd was seen. systemd holds the port where sshd is started on demand.
-pub(super) fn administration(observed: &Observed) -> BTreeSet<u16> {
-    let is_sshd = |program: &str, port| match program {
-        "sshd" | "sshd-session" => true,
-        "systemd" => port == 22,
-        _ => false,
-    };
-    observed
-        .listeners
-        .iter()
-        .filter(|listener| listener.protocol == 6 && !listener.local.ip().to_canonical().is_loopback())
-        .filter(|listener| {
-            listener.program.as_deref().is_some_and(|program| is_sshd(program, listener.local.port()))
-        })
-        .map(|listener| listener.local.port())
-        .collect()
 }
 
 /// Ports of sshd that no written rule names, each with a rule and a warning. A rule that has expired still names its

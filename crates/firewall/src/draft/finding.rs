@@ -61,6 +61,13 @@ pub enum FindingKind {
         /// The port.
         port: u16,
     },
+    /// A limit of a rule for a port of sshd counts sources that anybody can forge.
+    LimitForAnybody {
+        /// The rule.
+        rule: RuleId,
+        /// The port.
+        port: u16,
+    },
     /// The kernel forwards packets, but neither `[nat]` nor containers are there.
     ForwardingRefused,
     /// A deny list whose file was not read.
@@ -98,6 +105,7 @@ impl Finding {
             FindingKind::StalePeer { .. }
             | FindingKind::ConditionWithoutEffect { .. }
             | FindingKind::SshOpen { .. }
+            | FindingKind::LimitForAnybody { .. }
             | FindingKind::ForwardingRefused => Severity::Warning,
             FindingKind::ListNotRead { .. }
             | FindingKind::ConditionOnName { .. }
@@ -119,6 +127,7 @@ impl Finding {
             FindingKind::Expired { .. } => "remove it, or give it a later `expires`".to_owned(),
             FindingKind::SshOpen { port: 22 } => "write a rule that names it: `allow = \"ssh\"`".to_owned(),
             FindingKind::SshOpen { port } => format!("write a rule that names it: `allow = \"{port}/tcp\"`"),
+            FindingKind::LimitForAnybody { .. } => "narrow `from`, or leave `limit` out".to_owned(),
             FindingKind::ForwardingRefused => {
                 "write `[nat]` if this host is a gateway, else set net.ipv4.ip_forward to 0".to_owned()
             }
@@ -152,6 +161,9 @@ impl fmt::Display for Finding {
             FindingKind::Expired { rule, label } => write!(f, "rule {rule} ({label}) has expired"),
             FindingKind::SshOpen { port } => {
                 write!(f, "ssh on port {port} is open to anywhere, since no rule names it")
+            }
+            FindingKind::LimitForAnybody { rule, port } => {
+                write!(f, "forged sources can use up the limit of rule {rule} for ssh on port {port}")
             }
             FindingKind::ForwardingRefused => {
                 f.write_str("this host forwards packets, and traffic through it will be refused")

@@ -4,6 +4,7 @@
 
 mod derived;
 mod finding;
+mod limits;
 mod local;
 mod redundant;
 mod resolve;
@@ -40,7 +41,7 @@ impl Draft {
         let resolver = Resolver::new(plan, host, observed);
         let groups = written::groups(&resolver);
         let mut findings = Vec::new();
-        let administration = derived::administration(observed);
+        let administration = observed.administration();
         let mut rules = written_rules(&resolver, firewall, &groups, &administration, &mut findings);
         let nat = plan.policy.nat.as_ref().map(|nat| {
             let (gateway, forwards) = derived::gateway(&resolver, nat, &mut findings);
@@ -61,9 +62,11 @@ impl Draft {
             administration,
             denied: denied(&resolver, firewall, &mut findings),
             containers,
+            container_sources: resolver.peer(&Peer::Containers),
             nat,
         };
         findings.extend(redundant::find(&rules));
+        findings.extend(limits::find(&rules, &facts.administration, &resolver.peer(&Peer::Internet)));
         let canonical = Canonical::of(&rules, facts);
         let domains = domains(&rules, observed);
         Some(Self { compiled: Compiled { canonical, rules, host: host.cloned(), domains }, findings })

@@ -38,7 +38,7 @@ fn is_candidate(rule: &RuleView) -> bool {
 }
 
 /// Whether `wide` admits all that `narrow` does; of two equal rules only the earlier one covers the other.
-fn covers(wide: &RuleView, narrow: &RuleView, earlier: bool) -> bool {
+pub(super) fn covers(wide: &RuleView, narrow: &RuleView, earlier: bool) -> bool {
     wide.is_unconditional()
         && wide.direction == narrow.direction
         && (wide.interface.is_none() || wide.interface == narrow.interface)

@@ -2,7 +2,7 @@
 
 use super::containers;
 use crate::addresses::{AddressSet, internet};
-use crate::observed::{InterfaceKind, Observed};
+use crate::observed::{Interface, InterfaceKind, Observed};
 use ipnet::IpNet;
 use model::plan::{Handler, Host, Name, Network, Peer, Plan, Service, Site, TargetAddress};
 use std::cell::RefCell;
@@ -180,10 +180,30 @@ impl<'a> Resolver<'a> {
         others.flat_map(|interface| &interface.addresses)
     }
 
+    /// The prefixes of containers' interfaces. Link-local addresses are left out, since every interface has the same
+    /// ones, and so is what another interface has as narrow a prefix for: the routing table gives that to the other.
     fn container_prefixes(&self) -> AddressSet {
         let names = containers(self.plan.policy.firewall.as_ref(), self.observed);
-        let interfaces = self.observed.interfaces.iter().filter(|i| names.contains(&i.name));
-        AddressSet::from_prefixes(interfaces.flat_map(|interface| &interface.addresses))
+        let (behind, others): (Vec<&Interface>, Vec<&Interface>) =
+            self.observed.interfaces.iter().partition(|interface| names.contains(&interface.name));
+        let prefixes = |interfaces: &[&'a Interface]| -> Vec<&'a IpNet> {
+            let all = interfaces.iter().flat_map(|interface| &interface.addresses);
+            all.filter(|prefix| !is_link_local(prefix)).collect()
+        };
+        let others = prefixes(&others);
+        prefixes(&behind).into_iter().fold(AddressSet::empty(), |all, prefix| {
+            let narrower = others.iter().copied().filter(|other| prefix.contains(&other.trunc()));
+            let own = AddressSet::from_prefixes([prefix]).subtract(&AddressSet::from_prefixes(narrower));
+            all.union(&own)
+        })
+    }
+}
+
+/// 169.254.0.0/16 (RFC 3927) and fe80::/10 (RFC 4291).
+const fn is_link_local(prefix: &IpNet) -> bool {
+    match prefix {
+        IpNet::V4(prefix) => prefix.addr().is_link_local(),
+        IpNet::V6(prefix) => prefix.addr().is_unicast_link_local(),
     }
 }
 

@@ -6,7 +6,7 @@ use super::{Draft, Finding, FindingKind, Severity};
 use crate::addresses::AddressSet;
 use crate::canonical::LocalPort;
 use crate::identity::{IdentityError, this_host};
-use crate::observed::Observed;
+use crate::observed::{Interface, InterfaceKind, Observed};
 use crate::rule::RuleView;
 use crate::testing::{
     NOW, addresses, firewall, group, group_peer, host, id, interface, listener, machine, name, prefix, rule,
@@ -35,6 +35,47 @@ fn kinds(draft: &Draft) -> Vec<&FindingKind> {
 
 fn closed(draft: &Draft) -> Vec<u16> {
     draft.compiled().canonical.local.keys().map(|LocalPort { port, .. }| *port).collect()
+}
+
+#[test]
+fn a_limit_that_forged_sources_use_up_is_found() {
+    let found = |traffic, peers: &[Peer], limited: bool| {
+        let limit = RuleLimit { count: 6, period: Duration::from_secs(30) };
+        let rule = Rule { limit: limited.then_some(limit), ..rule("ssh", traffic, peers) };
+        let is_it =
+            |finding: &&Finding| matches!(finding.kind, FindingKind::LimitForAnybody { port: 22, .. });
+        let draft = here(&with(vec![rule]));
+        draft.findings().iter().find(is_it).map(|finding| (finding.severity(), finding.to_string()))
+    };
+    let text = "forged sources can use up the limit of rule ssh for ssh on port 22".to_owned();
+    for peers in [vec![Peer::Anywhere], vec![Peer::Internet], vec![prefix("::/0")]] {
+        assert_eq!(found(tcp(22, 22), &peers, true), Some((Severity::Warning, text.clone())));
+        assert_eq!(found(tcp(22, 22), &peers, false), None);
+        assert_eq!(found(tcp(443, 443), &peers, true), None);
+    }
+    assert_eq!(found(Traffic::All, &[Peer::Anywhere], true), Some((Severity::Warning, text)));
+    assert_eq!(found(tcp(22, 22), &[prefix("198.51.100.0/24")], true), None);
+}
+
+#[test]
+fn containers_are_not_whom_another_interface_is_nearer_to() {
+    let mut observed = web_1();
+    let mut add = |name: &str, kind, addresses: &[&str]| {
+        let addresses = addresses.iter().map(|text| text.parse().unwrap()).collect();
+        observed.interfaces.push(Interface { name: interface(name), addresses, kind });
+    };
+    add(
+        "docker0",
+        InterfaceKind::Containers,
+        &["172.17.0.1/16", "fe80::1/64", "169.254.1.1/16", "fd00::1/64"],
+    );
+    add("eth1", InterfaceKind::Other, &["172.16.0.1/12", "172.17.8.1/24"]);
+    let mut plan = Plan::default();
+    plan.policy.firewall = Some(firewall(vec![rule("db", tcp(5432, 5432), &[Peer::Containers])]));
+    let draft = Draft::compose(&plan, None, &observed).unwrap();
+    let expected = addresses(&["172.17.0.0/16", "fd00::/64"]).subtract(&addresses(&["172.17.8.0/24"]));
+    assert_eq!(draft.compiled().canonical.container_sources, expected);
+    assert_eq!(draft.compiled().rules[0].peers, expected);
 }
 
 #[test]

@@ -105,7 +105,8 @@ impl Nft {
         Ok(found.remove(&(NFPROTO_INET, name.to_owned())).map(|found| steady(found.table)))
     }
 
-    /// Makes the kernel's table `replacement.wanted`, in one transaction.
+    /// Makes the kernel's table `replacement.wanted`, in one transaction. What it needs that nothing refers to yet is
+    /// brought in by one before it, see [`staged`].
     ///
     /// Chains, sets and counters that are alike are not touched. A table that the kernel cannot give the wanted
     /// ownership to, because it was created with another one, is deleted and created anew in the same transaction, with
@@ -129,16 +130,47 @@ impl Nft {
         let mut batch = Batch::default();
         match (found, replacement.current) {
             (None, _) => {
-                claim(&mut batch, name, flags);
-                change(&mut batch, None, replacement);
+                let nothing = Table { name: name.clone(), ..Table::default() };
+                let done = self.replace_staged(&nothing, flags, replacement);
+                if matches!(done, Err(ref refused) if !matches!(refused, Refused::Lost(_))) {
+                    // The refusal is what matters; a table without base chains does nothing.
+                    let _ = self.delete_table(name);
+                }
+                return done;
             }
-            (Some(found), Some(current)) if found.flags & OWNED == flags => {
-                claim(&mut batch, name, flags);
-                change(&mut batch, Some(current), replacement);
+            (Some(found), Some(current)) if may_become(found.flags & OWNED, flags) => {
+                return self.replace_staged(current, flags, replacement);
             }
             (Some(found), current) => self.recreate(&mut batch, &found, flags, current, replacement)?,
         }
         self.channel.commit(&batch, replacement.generation)
+    }
+
+    /// Two transactions: what is new, then all the rest. Should the second be refused, the first is undone.
+    fn replace_staged(
+        &mut self,
+        current: &Table,
+        flags: u32,
+        replacement: &Replacement<'_>,
+    ) -> Result<(), Refused> {
+        let staged = staged(current, replacement.wanted);
+        let mut commit = |from: &Table, to: &Replacement<'_>| {
+            let mut batch = Batch::default();
+            claim(&mut batch, &to.wanted.name, flags);
+            change(&mut batch, Some(from), to);
+            self.channel.commit(&batch, to.generation)
+        };
+        if staged == *current {
+            return commit(current, replacement);
+        }
+        commit(current, &Replacement { wanted: &staged, live: &[], ..replacement.clone() })?;
+        let generation = replacement.generation.map(following);
+        let done = commit(&staged, &Replacement { generation, ..replacement.clone() });
+        if matches!(done, Err(ref refused) if !matches!(refused, Refused::Lost(_))) {
+            // The refusal is what matters; what is left over does nothing.
+            let _ = commit(&staged, &Replacement::new(None, current));
+        }
+        done
     }
 
     /// Deletes the kernel's table and creates it with other flags.
@@ -216,8 +248,41 @@ impl Nft {
 }
 
 const OWNED: u32 = NFT_TABLE_F_OWNER | NFT_TABLE_F_PERSIST;
+
+/// Whether the kernel lets a table with these flags have those: the same ones, or an owner for an orphan, which is a
+/// table that stays and has none.
+const fn may_become(has: u32, wanted: u32) -> bool {
+    has == wanted || (wanted == OWNED && has == NFT_TABLE_F_PERSIST)
+}
+
 /// A table that is never created.
 const PROBE: &str = "portcullis_probe";
+
+/// The table with the chains, sets and counters besides that the wanted one has under new names.
+///
+/// The kernel puts new rules in force before the elements of interval sets that came with them can be found: packets
+/// that arrive meanwhile, milliseconds with thousands of elements, would be refused. So sets come first.
+fn staged(current: &Table, wanted: &Table) -> Table {
+    let mut staged = current.clone();
+    let new = wanted
+        .chains
+        .iter()
+        .filter(|(name, chain)| chain.base.is_none() && !current.chains.contains_key(*name));
+    staged.chains.extend(new.map(|(name, chain)| (name.clone(), chain.clone())));
+    let new = wanted.sets.iter().filter(|(name, _)| !current.sets.contains_key(*name));
+    staged.sets.extend(new.map(|(name, set)| (name.clone(), set.clone())));
+    staged.counters.extend(wanted.counters.iter().cloned());
+    staged
+}
+
+/// The number of the rules' state after one more transaction; it is never 0.
+const fn following(generation: u32) -> u32 {
+    match generation.wrapping_add(1) {
+        0 => 1,
+        next => next,
+    }
+}
+
 /// Gives the live sets the elements that they had.
 fn keep_live_elements(wanted: &mut Table, current: &Table) {
     for (name, set) in wanted.sets.iter_mut().filter(|(_, set)| set.live) {

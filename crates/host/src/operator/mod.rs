@@ -8,7 +8,7 @@ mod terminal;
 
 use crate::sockets::{Doors, Socket, SocketsError, TCP, carrying, listeners, listening};
 use ancestry::{Ancestry, SshConnection};
-use firewall::observed::Listener;
+use firewall::observed::administration;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
@@ -43,22 +43,8 @@ pub struct Session {
 pub fn operator(process: u32) -> Result<Operator, SocketsError> {
     let doors = Doors::of(&listening()?);
     let connections: Vec<Live> = carrying()?.iter().filter_map(|socket| Live::of(socket, &doors)).collect();
-    let ssh = ssh_ports(&listeners()?);
+    let ssh = administration(&listeners()?);
     Ok(decide(&ancestry::read(Path::new("/"), process), &connections, &ssh))
-}
-
-/// The TCP ports where an ssh server listens. Without the right to see other users' processes, a listener on port 22
-/// counts as one.
-#[must_use]
-pub fn ssh_ports(listeners: &[Listener]) -> BTreeSet<u16> {
-    const SERVERS: [&str; 3] = ["sshd", "dropbear", "tinysshd"];
-    const USUAL: u16 = 22;
-    let is_ssh = |listener: &&Listener| match listener.program.as_deref() {
-        Some(program) => SERVERS.contains(&program),
-        None => listener.local.port() == USUAL,
-    };
-    let tcp = listeners.iter().filter(|listener| listener.protocol == TCP);
-    tcp.filter(is_ssh).map(|listener| listener.local.port()).collect()
 }
 
 /// A connection that may be a session.

@@ -125,22 +125,3 @@ fn sockets_that_nobody_holds_carry_nobody() {
     let found = decide(&ancestry, &[live(0, ALICE)], &BTreeSet::from([22]));
     assert_eq!(found.sessions.iter().map(|one| one.own).collect::<Vec<_>>(), [false]);
 }
-
-#[test]
-fn ssh_is_known_by_its_program_and_by_port_22_where_programs_are_hidden() {
-    let listener = |protocol, port: u16, program: Option<&str>| Listener {
-        protocol,
-        local: SocketAddr::new(at(HERE).ip(), port),
-        user: 0,
-        program: program.map(str::to_owned),
-        process: None,
-    };
-    let listeners = [
-        listener(TCP, 2222, Some("sshd")),
-        listener(TCP, 22, None),
-        listener(TCP, 80, None),
-        listener(TCP, 443, Some("nginx")),
-        listener(17, 22, None),
-    ];
-    assert_eq!(ssh_ports(&listeners), BTreeSet::from([22, 2222]));
-}

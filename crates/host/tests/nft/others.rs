@@ -38,7 +38,10 @@ fn a_watch_tells_who_changed_what() {
         let told =
             |event: &Event| if let Event::Changed(change) = event { Some(change.clone()) } else { None };
         let changes: Vec<_> = events.iter().map(|event| told(event).expect("nothing is lost")).collect();
-        assert_eq!(changes.len(), 3);
+        // What is new comes before what refers to it.
+        assert_eq!(changes.len(), 4);
+        assert_eq!((changes[0].port, &changes[0].tables), (changes[1].port, &changes[1].tables));
+        let changes = &changes[1..];
         let table = |family, name: &str, extent| [((family, name.to_owned()), extent)].into();
         assert_eq!(changes[0].tables, table(ForeignFamily::Inet, NAME, Extent::Rules));
         assert_eq!(changes[0].port, nft.port());

@@ -22,9 +22,11 @@ fn an_orphan_stays_and_is_claimed() {
         let before = text();
         drop(first);
         let mut second = open();
-        assert_eq!(steady(second.read(NAME).expect("read").expect("stays")), steady(everything()));
+        let there = second.read(NAME).expect("read").expect("stays");
+        assert_eq!(steady(there.clone()), steady(everything()));
         assert_eq!(second.owner(NAME).expect("read"), None);
-        write(&mut second, Ownership::OwnerPersist).expect("claimed");
+        let same = everything();
+        second.replace(&Replacement::new(Some(&there), &same), Ownership::OwnerPersist).expect("claimed");
         assert_eq!(text(), before, "claimed without a change");
         assert_eq!(second.owner(NAME).expect("read").expect("owned").port, second.port());
     });

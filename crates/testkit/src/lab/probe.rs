@@ -14,6 +14,9 @@ use std::time::{Duration, Instant};
 /// machine.
 pub const SILENCE: Duration = Duration::from_millis(500);
 
+/// The same for TCP, where the kernel answers and no program has to run.
+const TCP_SILENCE: Duration = Duration::from_millis(250);
+
 /// Probes that wait at the same time, below the usual limit of descriptors.
 const AT_ONCE: usize = 400;
 
@@ -69,13 +72,14 @@ pub fn tcp_from_here(to: SocketAddr) -> Reach {
 
 fn all(kind: SocketType, to: &[SocketAddr]) -> Vec<Reach> {
     let mut pending: Vec<Pending> = to.iter().map(|address| Pending::begin(kind, *address)).collect();
-    let deadline = Instant::now() + SILENCE;
+    let deadline = Instant::now() + if kind == SocketType::STREAM { TCP_SILENCE } else { SILENCE };
     while pending.iter().any(|one| one.found.is_none()) {
         let left = deadline.saturating_duration_since(Instant::now());
+        // A thread that was not run for so long looks once more.
+        wait(&mut pending, left);
         if left.is_zero() {
             break;
         }
-        wait(&mut pending, left);
     }
     pending.iter().map(|one| one.found.unwrap_or(Reach::Filtered)).collect()
 }

@@ -1,0 +1,101 @@
+//! Taking over from another firewall: its rules become ours, and it is switched off only when told.
+
+use crate::pair::{CLIENT, Pair, both};
+use std::process::Command;
+use testkit::Finished;
+use testkit::lab::peer::{Firewalld, Ufw};
+use testkit::lab::{Reach, Service};
+
+const PORTS: [u16; 3] = [81, 82, 83];
+
+/// Runs `firewall adopt` where the settings of the other firewall are.
+fn adopt(pair: &Pair, beside: impl Fn(&str, &[&str]) -> Command, further: &[&str]) -> Finished {
+    let path = |name: &str| pair.server.folder.join(name).display().to_string();
+    let (state, file) = (path("state"), path("portcullis.toml"));
+    let mut arguments = vec!["firewall", "adopt", "--state", &state, "--config", &file];
+    arguments.extend(further);
+    let mut command = beside(env!("CARGO_BIN_EXE_portcullis"), &arguments);
+    pair.server.host.finish(command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"))
+}
+
+/// What the client finds at the ports, over both families.
+fn found(pair: &Pair) -> Vec<Reach> {
+    pair.client.tcp_all(&PORTS.map(both).concat())
+}
+
+#[test]
+fn the_rules_of_ufw_become_ours_and_it_is_switched_off_only_when_told() {
+    let pair = Pair::new("[firewall]\n");
+    let _service = Service::on_ports(&pair.server.host, &PORTS);
+    let ufw = Ufw::in_host(&pair.server.host);
+    ufw.run(&["allow", "81/tcp"]);
+    ufw.run(&["allow", "from", CLIENT[0], "to", "any", "port", "82", "proto", "tcp"]);
+    let before = found(&pair);
+    let (open, closed) = (Reach::Open, Reach::Filtered);
+    assert_eq!(before, [open, open, open, closed, closed, closed]);
+
+    let adopted = adopt(&pair, |program, arguments| ufw.beside(program, arguments), &[]);
+    assert_eq!(adopted.code(), 0, "{adopted:?}");
+    for part in ["81/tcp", "82/tcp", CLIENT[0]] {
+        assert!(adopted.stdout.contains(part), "{part} in {adopted:?}");
+    }
+    assert!(adopted.stderr.contains("ufw is still on"), "{adopted:?}");
+    assert!(ufw.run(&["status"]).contains("Status: active"));
+
+    // Nothing is switched off before a policy of ours is confirmed.
+    let disable =
+        |further: &[&str]| adopt(&pair, |program, arguments| ufw.beside(program, arguments), further);
+    let refused = disable(&["--disable", "--yes"]);
+    assert_eq!(refused.code(), 1, "{refused:?}");
+    assert!(refused.stderr.contains("no policy of ours is confirmed"), "{refused:?}");
+
+    pair.server.apply(&adopted.stdout);
+    assert_eq!(found(&pair), before);
+    assert!(ufw.run(&["status"]).contains("Status: active"));
+
+    // Without a terminal and without `--yes` the question has the answer no.
+    assert_ne!(disable(&["--disable"]).code(), 0);
+    assert!(ufw.run(&["status"]).contains("Status: active"));
+    let disabled = disable(&["--disable", "--yes"]);
+    assert_eq!(disabled.code(), 0, "{disabled:?}");
+    assert!(disabled.stderr.contains("ufw is switched off"), "{disabled:?}");
+    assert!(ufw.run(&["status"]).contains("Status: inactive"));
+    assert_eq!(found(&pair), before, "ours alone judges alike");
+}
+
+#[test]
+fn the_rules_of_firewalld_become_ours() {
+    let pair = Pair::new("[firewall]\n");
+    let _service = Service::on_ports(&pair.server.host, &PORTS);
+    let firewalld = Firewalld::in_host(&pair.server.host);
+    firewalld.run(&["--permanent", "--add-port=81/tcp"]);
+    let rule = format!(
+        "--add-rich-rule=rule family=ipv4 source address={} port port=82 protocol=tcp accept",
+        CLIENT[0]
+    );
+    firewalld.run(&["--permanent", &rule]);
+    firewalld.run(&["--reload"]);
+    let adopted = adopt(&pair, |program, arguments| firewalld.beside(program, arguments), &[]);
+    assert_eq!(adopted.code(), 0, "{adopted:?}");
+    assert!(adopted.stderr.contains("firewalld is still on"), "{adopted:?}");
+    let is_open = |found: Vec<Reach>| found.iter().map(|reach| *reach == Reach::Open).collect::<Vec<_>>();
+    let before = is_open(found(&pair));
+    assert_eq!(before, [true, true, true, false, false, false]);
+    drop(firewalld);
+    pair.server.host.nft("flush ruleset");
+    pair.server.apply(&adopted.stdout);
+    assert_eq!(is_open(found(&pair)), before);
+}
+
+#[test]
+fn where_there_is_nothing_to_take_over_it_is_said() {
+    let pair = Pair::new("[firewall]\n");
+    let mut unshare = Command::new("unshare");
+    unshare.args(["--mount", "--propagation", "private", "sh", "-c"]);
+    let script = "mount -t tmpfs none /etc && exec \"$0\" firewall adopt --state \"$1\"";
+    let state = pair.server.folder.join("state");
+    unshare.args([script, env!("CARGO_BIN_EXE_portcullis")]).arg(state);
+    let nothing = pair.server.host.finish(&mut unshare);
+    assert_eq!(nothing.code(), 1, "{nothing:?}");
+    assert!(nothing.stderr.contains("neither ufw nor firewalld"), "{nothing:?}");
+}

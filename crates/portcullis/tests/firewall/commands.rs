@@ -1,0 +1,127 @@
+//! The other commands: rules edited from the command line, the history, the way back, switched off, the status.
+
+use crate::pair::{CLIENT, Pair, both};
+use std::fs;
+use testkit::lab::{Reach, Service};
+
+const FILE: &str = "# the gate of this machine\n[firewall]\n# who gets in\ninbound = [\n  \"22/tcp\", # admins\n  \"81/tcp\",\n]\n";
+
+fn story() -> (Pair, Service) {
+    let pair = Pair::new(FILE);
+    let service = Service::on_ports(&pair.server.host, &[81, 82, 83]);
+    pair.server.apply(FILE);
+    (pair, service)
+}
+
+/// Which of the ports 81, 82 and 83 answer.
+fn open(pair: &Pair) -> [bool; 3] {
+    let found = pair.client.tcp_all(&[both(81)[0], both(82)[0], both(83)[0]]);
+    [0, 1, 2].map(|index| found[index] == Reach::Open)
+}
+
+#[test]
+fn allow_and_revoke_change_the_file_and_keep_its_comments() {
+    let (pair, _service) = story();
+    let file = || fs::read_to_string(pair.server.folder.join("portcullis.toml")).unwrap();
+    let said = pair.server.done(&["allow", "82/tcp", "--from", CLIENT[0], "--note", "for a while"]);
+    assert!(said.contains("portcullis apply"), "{said}");
+    let text = file();
+    for comment in ["# the gate of this machine", "# who gets in", "# admins", "for a while"] {
+        assert!(text.contains(comment), "{comment} in {text}");
+    }
+    assert_eq!(open(&pair), [true, false, false], "saving changes nothing");
+    pair.server.done(&["apply", "--yes", "--console", "--no-trial"]);
+    assert_eq!(open(&pair), [true, true, false]);
+
+    pair.server.done(&["revoke", "82/tcp"]);
+    pair.server.done(&["apply", "--yes", "--console", "--no-trial"]);
+    assert_eq!(open(&pair), [true, false, false]);
+    assert_eq!(file(), FILE);
+
+    let refused = pair.server.ask(&["allow", "82/tpc"]);
+    assert_ne!(refused.code, 0, "{refused:?}");
+    let refused = pair.server.ask(&["revoke", "84/tcp"]).expect(1);
+    assert!(refused.contains("no such rule in `[firewall] inbound`"), "{refused}");
+    assert_eq!(file(), FILE);
+}
+
+#[test]
+fn the_history_tells_what_became_of_each_apply_and_leads_back() {
+    let (pair, _service) = story();
+    pair.server.apply(&FILE.replace("81/tcp", "82/tcp"));
+    pair.server.apply(&FILE.replace("81/tcp", "83/tcp"));
+    assert_eq!(open(&pair), [false, false, true]);
+    let history = pair.server.json(&["history", "--json"]);
+    assert_eq!(history["confirmed"], 3, "{history}");
+    assert_eq!(history["entries"].as_array().unwrap().len(), 3, "{history}");
+
+    let plan = pair.server.done(&["rollback", "1", "--yes", "--console"]);
+    assert!(plan.contains("snapshot 1, compared with snapshot 3"), "{plan}");
+    assert!(plan.contains("becomes reachable\n  + 81/tcp  from anywhere"), "{plan}");
+    assert_eq!(open(&pair), [true, false, false]);
+    pair.server.done(&["confirm", "--console"]);
+    let text = pair.server.done(&["history"]);
+    assert!(text.contains("*  4") && text.contains("snapshot 1"), "{text}");
+    assert_eq!(open(&pair), [true, false, false]);
+    let refused = pair.server.ask(&["rollback", "99", "--yes", "--console"]).expect(1);
+    assert!(refused.contains("there is no snapshot 99"), "{refused}");
+}
+
+#[test]
+fn off_says_what_becomes_open_and_asks() {
+    let (pair, _service) = story();
+    let declined = pair.server.ask(&["firewall", "off"]);
+    assert_ne!(declined.code, 0);
+    assert!(declined.stderr.contains("82/tcp") && declined.stderr.contains("--yes"), "{declined:?}");
+    assert_eq!(open(&pair), [true, false, false]);
+    pair.server.done(&["firewall", "off", "--yes"]);
+    assert_eq!(open(&pair), [true; 3]);
+    let status = pair.server.status();
+    assert_eq!(status["enforced"], false);
+    assert!(status["problems"][0]["text"].as_str().unwrap().contains("switched off"), "{status}");
+    let shown = pair.server.ask(&["firewall", "show"]).expect(1);
+    assert!(shown.contains("there is no table of ours"), "{shown}");
+    pair.server.apply(FILE);
+    assert_eq!(open(&pair), [true, false, false]);
+}
+
+#[test]
+fn the_status_counts_what_was_admitted_and_what_was_refused() {
+    let (pair, _service) = story();
+    assert_eq!(open(&pair), [true, false, false]);
+    let _gate = pair.server.up();
+    let status = pair.server.status();
+    assert_eq!(status["enforced"], true, "{status}");
+    assert_eq!(status["snapshot"], 1, "{status}");
+    let rules = status["rules"].as_array().unwrap();
+    let of = |text: &str| rules.iter().find(|rule| rule["text"].as_str().unwrap().contains(text)).unwrap();
+    assert!(of("81/tcp")["packets"].as_u64().unwrap() > 0, "{status}");
+    assert_eq!(of("22/tcp")["packets"], 0, "{status}");
+    let refused = status["refused"].as_array().unwrap();
+    let no_rule = refused.iter().find(|one| one["reason"] == "no rule admits it").unwrap();
+    assert!(no_rule["packets"].as_u64().unwrap() >= 2, "{status}");
+    let text = pair.server.done(&["status"]);
+    for part in ["enforced, snapshot 1, 2 rules", "allow 81/tcp from anywhere", "no rule admits it"] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+}
+
+#[test]
+fn the_table_is_shown_as_it_is_and_as_it_would_be() {
+    let (pair, _service) = story();
+    let shown = pair.server.done(&["firewall", "show"]);
+    assert!(shown.contains("81 : ") && !shown.contains("82 : "), "{shown}");
+    pair.server.write(&FILE.replace("81/tcp", "82/tcp"));
+    let planned = pair.server.done(&["firewall", "show", "--planned"]);
+    assert!(planned.contains("82 : ") && !planned.contains("81 : "), "{planned}");
+    assert_eq!(open(&pair), [true, false, false]);
+}
+
+#[test]
+fn nothing_changes_where_nothing_is_different() {
+    let (pair, _service) = story();
+    let plan = pair.server.done(&["plan"]);
+    assert!(plan.contains("nothing changes"), "{plan}");
+    let planned = pair.server.json(&["plan", "--json"]);
+    assert_eq!(planned["packets_change"], false, "{planned}");
+}

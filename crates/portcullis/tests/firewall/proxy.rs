@@ -1,0 +1,87 @@
+//! The story of the proxy and the way around it: an API behind a site, which answered to everybody on its own port.
+
+use crate::pair::{Pair, at, both};
+use std::process::Command;
+use testkit::lab::{Reach, probe};
+use testkit::{Program, eventually};
+
+/// Somebody who is neither root nor the gate.
+const NOBODY: u32 = 65_534;
+
+fn file(instance: &str) -> String {
+    format!(
+        r#"
+[firewall]
+inbound = ["80/tcp", "22/tcp"]
+
+[listen]
+http = 80
+
+[log]
+access = "off"
+
+[site]
+"http://shop.test" = "api"
+
+[service.api]
+instances = ["{instance}"]
+"#
+    )
+}
+
+fn hello(pair: &Pair, address: &str) -> Program {
+    let mut hello = pair.server.host.start(&mut pair.server.command(&[
+        "hello",
+        "--port",
+        "8000",
+        "--address",
+        address,
+        "--name",
+        "api",
+    ]));
+    hello.wait_for_stderr("http://");
+    hello
+}
+
+fn site(pair: &Pair) -> String {
+    let mut curl = Command::new("curl");
+    curl.args(["-sS", "-m", "5", "-H", "Host: shop.test", "http://192.0.2.1/"]);
+    pair.client.output(&mut curl)
+}
+
+fn as_nobody(pair: &Pair) -> Reach {
+    pair.server.host.run_as(NOBODY, || probe::tcp_from_here(at("127.0.0.1", 8000)))
+}
+
+#[test]
+fn a_service_that_answered_around_the_proxy_is_reached_by_the_gate_alone() {
+    let pair = Pair::new(&file("127.0.0.1:8000"));
+    let _api = hello(&pair, "0.0.0.0");
+    let mut gate = pair.server.up();
+    gate.wait_for_stderr("not enforced");
+    assert_eq!(pair.client.tcp(both(8000)[0]), Reach::Open, "around the proxy");
+    assert_eq!(as_nobody(&pair), Reach::Open);
+
+    let applied = pair.server.done(&["apply", "--yes", "--console"]);
+    assert!(applied.contains("8000/tcp of service api on this machine: only for root"), "{applied}");
+    pair.server.done(&["confirm", "--console"]);
+    assert_eq!(pair.client.tcp(both(8000)[0]), Reach::Filtered);
+    assert_eq!(as_nobody(&pair), Reach::Refused);
+    assert!(site(&pair).contains("api"), "the site still works");
+    assert!(!gate.stderr().contains("internal error"), "{}", gate.stderr());
+}
+
+#[test]
+fn a_service_on_the_loopback_is_closed_to_other_users_too() {
+    let pair = Pair::new(&file("localhost:8000"));
+    let _api = hello(&pair, "127.0.0.1");
+    pair.server.apply(&file("localhost:8000"));
+    // The gate finds what was confirmed, and serves.
+    let mut gate = pair.server.up();
+    gate.wait_for_stderr("the packets of snapshot 1 are in force");
+    let answer =
+        eventually("an answer of the site", || Some(site(&pair)).filter(|text| text.contains("api")));
+    assert!(!answer.is_empty());
+    assert_eq!(as_nobody(&pair), Reach::Refused);
+    assert_eq!(pair.client.tcp_all(&[both(80)[0], both(8000)[0]]), [Reach::Open, Reach::Filtered]);
+}
