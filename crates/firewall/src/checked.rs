@@ -3,11 +3,11 @@
 //! Whatever changes packets asks for [`Checked`], and only [`Draft::check`] makes one of a policy that is new.
 
 use crate::addresses::{AddressSet, Family};
-use crate::canonical::{Directed, Matrix, PeerCell};
+use crate::canonical::{Admission, Directed, Matrix, PeerCell};
 use crate::compiled::Compiled;
 use crate::draft::Draft;
 use crate::judge::cells;
-use crate::packet::{Packet, Refusal, Verdict, Way as PacketWay};
+use crate::packet::{Packet, Reason, Refusal, Verdict, Way as PacketWay};
 use model::plan::InterfaceName;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -97,7 +97,7 @@ pub enum Lockout {
         /// Why packets of the session would be refused.
         refusal: Refusal,
     },
-    /// Nobody could reach a port of sshd.
+    /// Nobody could reach a port of sshd, or only until some rule ends.
     LastWayIn {
         /// The ports where sshd was seen.
         ports: BTreeSet<u16>,
@@ -199,14 +199,32 @@ fn check_way_in(compiled: &Compiled, access: &Access) -> Result<(), Lockout> {
     let ports = &compiled.canonical.administration;
     let is_open = ports.iter().any(|&port| !reaching(compiled, port).is_empty());
     // Where sshd is not seen, the operator came in another way, which stays a way in as long as it is open.
-    let stays = || operators(access).any(|session| compiled.judge(&packet(session)).passes());
+    let stays = || operators(access).any(|session| lasts(compiled, &compiled.judge(&packet(session))));
     if is_open || access.accept.close_last_way_in || (ports.is_empty() && stays()) {
         return Ok(());
     }
     Err(Lockout::LastWayIn { ports: ports.clone() })
 }
 
-/// Everybody who may reach a TCP port of this host through some interface.
+/// Whether a packet passes, and will go on to: a rule that ends is no way in, because nobody is left to prolong it.
+fn lasts(compiled: &Compiled, verdict: &Verdict) -> bool {
+    match verdict {
+        Verdict::Accept(Reason::Guarded(rules)) => {
+            rules.iter().filter_map(|rule| compiled.rule(rule)).any(|rule| rule.expires.is_none())
+        }
+        verdict => verdict.passes(),
+    }
+}
+
+/// Whether a cell admits by some rule that does not end.
+fn is_lasting(cell: &PeerCell) -> bool {
+    match &cell.admission {
+        Admission::Open(_) => true,
+        Admission::Guarded(guards) => guards.iter().any(|guard| guard.expires.is_none()),
+    }
+}
+
+/// Everybody who may reach a TCP port of this host through some interface, and not just until some rule ends.
 fn reaching(compiled: &Compiled, port: u16) -> AddressSet {
     let Directed { elsewhere, interfaces } = &compiled.canonical.inbound;
     let denied = &compiled.canonical.denied;
@@ -214,7 +232,11 @@ fn reaching(compiled: &Compiled, port: u16) -> AddressSet {
     let of = |matrix: &Matrix| {
         AddressSet::from_intervals(Family::BOTH.into_iter().flat_map(|family| {
             let interval = move |cell: &PeerCell| (family, cell.first, cell.last);
-            cells(matrix, family, 6, port).iter().map(interval).collect::<Vec<_>>()
+            cells(matrix, family, 6, port)
+                .iter()
+                .filter(|cell| is_lasting(cell))
+                .map(interval)
+                .collect::<Vec<_>>()
         }))
     };
     let all = interfaces.values().map(of).fold(of(elsewhere), |all, more| all.union(&more));

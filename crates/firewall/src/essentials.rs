@@ -13,7 +13,8 @@ use std::net::IpAddr;
 pub struct Passage {
     /// The essential that it belongs to.
     pub essential: Essential,
-    /// Whether packets from this host are meant, where outbound traffic is restricted; otherwise those that arrive.
+    /// Whether packets from this host are meant, where outbound traffic is restricted; otherwise those to this host.
+    /// What would go through it is neither.
     pub outbound: bool,
     /// The family; `None` is both.
     pub family: Option<Family>,
@@ -34,7 +35,7 @@ pub enum PassagePeers {
     Anyone,
     /// Link-local sources: fe80::/10 (RFC 4291, 2.5.6).
     LinkLocal,
-    /// Containers of this host, by the interface; only what is for this host itself.
+    /// Containers of this host, by the interface.
     Containers,
     /// The resolvers of this host.
     Resolvers,
@@ -127,7 +128,8 @@ impl Passage {
     #[must_use]
     pub fn is_about(&self, packet: &Packet, containers: bool, is_resolver: impl Fn(IpAddr) -> bool) -> bool {
         let family = packet.family();
-        self.outbound == (packet.way == Way::Out)
+        let way = if self.outbound { Way::Out } else { Way::In };
+        packet.way == way
             && self.family.is_none_or(|wanted| wanted == family)
             && self.protocol == packet.protocol
             && (self.keys.0..=self.keys.1).contains(&packet.key)
@@ -137,7 +139,7 @@ impl Passage {
                 PassagePeers::LinkLocal => {
                     family == Family::V6 && Intervals::from(vec![LINK_LOCAL]).contains(number(packet.source))
                 }
-                PassagePeers::Containers => containers && packet.way == Way::In,
+                PassagePeers::Containers => containers,
                 PassagePeers::Resolvers => is_resolver(packet.destination),
             }
     }

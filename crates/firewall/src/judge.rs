@@ -10,7 +10,8 @@ use std::net::IpAddr;
 
 impl Compiled {
     /// What becomes of a packet in the original direction of its connection. Replies to what passed pass without
-    /// being asked, and so do grants and drained connections; bans are refused: none of these is policy.
+    /// being asked, and so do grants and drained connections; bans are refused, and so is what would go through this host in
+    /// the midst of a TCP connection that is not known: none of these is policy.
     #[must_use]
     pub fn judge(&self, packet: &Packet) -> Verdict {
         self.before_rules(packet).unwrap_or_else(|| self.by_rules(packet))
@@ -29,6 +30,9 @@ impl Compiled {
                 }
                 if self.is_denied(packet.source) {
                     return Some(Verdict::Drop(Refusal::Denied));
+                }
+                if self.is_forged_container(packet) {
+                    return Some(Verdict::Drop(Refusal::ForgedContainer));
                 }
             }
         }
@@ -103,6 +107,13 @@ impl Compiled {
         let source = number(source);
         let after = denied.partition_point(|&(first, _)| first <= source);
         after.checked_sub(1).is_some_and(|at| source <= denied[at].1)
+    }
+
+    /// Whether a packet claims to come from a container and did not come in by an interface of containers.
+    fn is_forged_container(&self, packet: &Packet) -> bool {
+        let canonical = &self.canonical;
+        canonical.container_sources.contains(packet.source)
+            && !canonical.containers.contains(&packet.interface)
     }
 
     fn essential(&self, packet: &Packet) -> Option<Essential> {

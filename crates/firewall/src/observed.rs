@@ -121,7 +121,7 @@ mod tests {
             let local = local.parse().expect("an address");
             let program = program.map(str::to_owned);
             let listener = Listener { protocol: 6, local, user, program, process: None };
-            assert_eq!(!administration(&[listener.clone()]).is_empty(), expected, "{listener:?}");
+            assert_eq!(!administration(std::slice::from_ref(&listener)).is_empty(), expected, "{listener:?}");
         }
     }
 }

@@ -90,6 +90,8 @@ pub enum Refusal {
     Denied,
     /// An address of the loopback prefix on another interface.
     ForgedLoopback,
+    /// An address of a container on an interface that is not of containers.
+    ForgedContainer,
     /// No rule admits it.
     NoRule,
     /// It would pass through this host, which is no gateway for it.

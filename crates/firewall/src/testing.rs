@@ -278,8 +278,15 @@ fn facts() -> impl Strategy<Value = Facts> {
         (0_u32..3).prop_map(|user| LocalUsers { users: BTreeSet::from([user]), service: format!("s{user}") }),
         0..3,
     );
-    (any::<(bool, bool, bool)>(), essentials, denied, local).prop_map(
-        |((restricts_outbound, restricts_containers, containers), essentials, denied, local)| Facts {
+    let behind = prop::collection::vec(interval(), 0..2).prop_map(AddressSet::from_intervals);
+    (any::<(bool, bool, bool)>(), essentials, denied, local, behind).prop_map(
+        |(
+            (restricts_outbound, restricts_containers, containers),
+            essentials,
+            denied,
+            local,
+            container_sources,
+        )| Facts {
             restricts_outbound,
             restricts_containers,
             local,
@@ -287,6 +294,7 @@ fn facts() -> impl Strategy<Value = Facts> {
             administration: BTreeSet::from([22]),
             denied,
             containers: containers.then(|| interface("docker0")).into_iter().collect(),
+            container_sources,
             ..Facts::default()
         },
     )

@@ -29,6 +29,8 @@ pub struct Facts {
     pub denied: AddressSet,
     /// Interfaces of containers.
     pub containers: BTreeSet<InterfaceName>,
+    /// Addresses behind them; none count where there are no such interfaces.
+    pub container_sources: AddressSet,
     /// This host as a gateway.
     pub nat: Option<Gateway>,
 }
@@ -41,6 +43,8 @@ impl Canonical {
             let rules: Vec<&RuleView> = rules.iter().filter(|rule| rule.direction == direction).collect();
             Directed::of(&rules)
         };
+        // Without an interface that they may come in by, all of them would count as forged.
+        let behind = !facts.containers.is_empty();
         Self {
             inbound: directed(Direction::Inbound),
             outbound: facts.restricts_outbound.then(|| directed(Direction::Outbound)),
@@ -52,6 +56,7 @@ impl Canonical {
             administration: facts.administration,
             denied: Denied { v4: facts.denied.v4.into(), v6: facts.denied.v6.into() },
             containers: facts.containers,
+            container_sources: if behind { facts.container_sources } else { AddressSet::empty() },
             nat: facts.nat,
         }
     }

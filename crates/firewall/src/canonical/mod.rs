@@ -17,7 +17,7 @@ pub use build::Facts;
 pub(crate) use minimum::sshd;
 pub(crate) use spans::KEYED;
 
-use crate::addresses::Family;
+use crate::addresses::{AddressSet, Family};
 use model::plan::{Essential, InterfaceName, RuleId, RuleLimit};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -48,6 +48,9 @@ pub struct Canonical {
     pub denied: Denied,
     /// Interfaces of containers.
     pub containers: BTreeSet<InterfaceName>,
+    /// Addresses that are behind these interfaces: as sources they are forged where they come in by another one.
+    #[serde(default)]
+    pub container_sources: AddressSet,
     /// This host as a gateway.
     pub nat: Option<Gateway>,
 }

@@ -5,9 +5,10 @@
 use super::{Access, Lockout, Risks, Session, Way};
 use crate::draft::Draft;
 use crate::packet::Refusal;
-use crate::testing::{firewall, listener, machine, name, prefix, rule, shop, tcp, web_1};
-use model::plan::{Peer, Plan};
+use crate::testing::{NOW, firewall, listener, machine, name, prefix, rule, shop, tcp, web_1};
+use model::plan::{Peer, Plan, Rule, RuleLimit};
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 fn session(peer: &str, port: u16, operators: bool) -> Session {
     let local = ([172, 31, 44, 18], port).into();
@@ -102,9 +103,29 @@ fn a_way_in_that_a_deny_list_closes_is_none() {
 }
 
 #[test]
+fn a_rule_that_ends_is_no_last_way_in() {
+    let accept = Risks { cut_my_session: true, ..Risks::default() };
+    let is_way_in = |rules: Vec<Rule>| {
+        let mut plan = Plan::default();
+        plan.policy.firewall = Some(firewall(rules));
+        let draft = Draft::compose(&plan, None, &web_1()).unwrap();
+        draft.check(&Access { accept, ..over(Vec::new()) }).is_ok()
+    };
+    let lasting = || rule("ssh", tcp(22, 22), &[prefix("198.51.100.0/24")]);
+    let ending = || Rule { expires: Some(NOW + 3600), ..rule("until", tcp(22, 22), &[Peer::Anywhere]) };
+    let limit = Some(RuleLimit { count: 6, period: Duration::from_secs(30) });
+    assert!(is_way_in(vec![lasting()]));
+    assert!(is_way_in(vec![Rule { limit, ..lasting() }]));
+    assert!(!is_way_in(vec![ending()]));
+    assert!(!is_way_in(vec![Rule { limit, ..ending() }]));
+    assert!(is_way_in(vec![ending(), lasting()]));
+    assert!(is_way_in(vec![ending(), Rule { limit, ..lasting() }]));
+}
+
+#[test]
 fn where_sshd_is_not_seen_the_operators_session_is_the_way_in() {
     let mut observed = machine("box", "172.31.44.18/20");
-    observed.listeners = vec![listener("0.0.0.0:2022", "dropbear")];
+    observed.listeners = vec![listener("0.0.0.0:2022", "shelld")];
     let mut plan = Plan::default();
     plan.policy.firewall = Some(firewall(vec![rule("odd", tcp(2022, 2022), &[Peer::Anywhere])]));
     let draft = || Draft::compose(&plan, None, &observed).unwrap();

@@ -54,14 +54,15 @@ pub(super) fn write(table: &mut Table, generation: &InSlot<'_>) {
     }
 }
 
-/// The rules that `X_in` begins with.
+/// The rules that `X_host` begins with.
 pub(super) fn inbound(generation: &InSlot<'_>) -> Vec<Rule> {
     let mut rules = vec![
         rule().family(Family::V4).protocol(ICMP).jump(&generation.name("icmp")),
         rule().family(Family::V6).protocol(ICMP6).jump(&generation.name("icmp6")),
     ];
     if generation.has(Essential::DhcpClient) {
-        // Before a host has an address, answers come to the broadcast address or to the one that it is to have.
+        // An answer to the address that a host is still to have does not get here. No client needs it to: without an
+        // address they ask for answers by broadcast, or read them from a packet socket, before any hook.
         rules.push(rule().family(Family::V4).protocol(UDP).ports(DHCP_SERVER, DHCP_CLIENT).accept());
         rules.push(from_link_local().protocol(UDP).ports(DHCP6_SERVER, DHCP6_CLIENT).accept());
     }

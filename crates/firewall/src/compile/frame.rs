@@ -1,6 +1,8 @@
 //! The frame: base chains that are the same for every policy, and the sets that live on when a policy is replaced.
 
-use super::rule::{ESTABLISHED, ICMP, ICMP6, INVALID, LOCAL, Part, Position, RELATED, Sentence, rule};
+use super::rule::{
+    ESTABLISHED, ICMP, ICMP6, INVALID, LOCAL, Part, Position, RELATED, Sentence, TCP, UNTRACKED, rule,
+};
 use super::{InSlot, Slot, names, sets};
 use crate::addresses::Family;
 use crate::nft::{Base, Chain, ChainKind, Field, Hook, Rule, Table};
@@ -83,14 +85,21 @@ fn raw(generations: Generations) -> Vec<Rule> {
         let v6 = rule().family(Family::V6).prefix(Family::V6, position, 1, 128);
         rules.extend([v4, v6].map(|forged| forged.count("frame_forged").discard()));
     }
+    rules.extend(banned(&rule(), Position::Source));
+    rules.extend(generations.goto(&rule(), "raw"));
+    rules
+}
+
+/// Refuses what has a banned address at a position.
+fn banned(condition: &Sentence, position: Position) -> Vec<Rule> {
+    let mut rules = Vec::new();
     for family in Family::BOTH {
         for what in ["ban", "ban_net"] {
-            let set = names::live(what, family);
-            let banned = rule().family(family).address_in(family, Position::Source, &set);
+            let of_family = condition.clone().family(family);
+            let banned = of_family.address_in(family, position, &names::live(what, family));
             rules.push(banned.count("frame_banned").discard());
         }
     }
-    rules.extend(generations.goto(&rule(), "raw"));
     rules
 }
 
@@ -118,20 +127,26 @@ fn inbound(generations: Generations) -> Vec<Rule> {
     rules
 }
 
-/// ICMP errors about a connection that is tracked (RFC 1191, RFC 8201).
-fn related() -> [Rule; 2] {
-    [ICMP, ICMP6].map(|protocol| rule().state(RELATED).protocol(protocol).accept())
+/// Errors about a connection that is tracked (RFC 1191, RFC 8201). Redirects are related too, and are none: whoever sends
+/// them would choose the way of the connection's packets.
+fn related() -> [Rule; 3] {
+    errors().map(|error| error.state(RELATED).accept())
+}
+
+/// Destination unreachable, time exceeded, parameter problem (RFC 792); and of IPv6 packet too big besides (RFC 4443).
+fn errors() -> [Sentence; 3] {
+    [
+        rule().family(Family::V4).protocol(ICMP).icmp_type(3),
+        rule().family(Family::V4).protocol(ICMP).icmp_types(11, 12),
+        rule().family(Family::V6).protocol(ICMP6).icmp_types(1, 4),
+    ]
 }
 
 /// Errors about connections to administration ports are invalid to connection tracking, which does not know them; without
 /// these errors a path with a small MTU would stall ssh. They go on to the essentials.
 fn invalid() -> Vec<Rule> {
-    vec![
-        rule().family(Family::V4).protocol(ICMP).icmp_type(3).back(),
-        rule().family(Family::V4).protocol(ICMP).icmp_types(11, 12).back(),
-        rule().family(Family::V6).protocol(ICMP6).icmp_types(1, 4).back(),
-        rule().count("frame_invalid").discard(),
-    ]
+    let back = errors().map(Sentence::back);
+    back.into_iter().chain([rule().count("frame_invalid").discard()]).collect()
 }
 
 /// Answers pass, unless a container gives them to a client of a published port: then the policy is asked whether the
@@ -144,9 +159,10 @@ fn replies() -> Vec<Rule> {
     ]
 }
 
-/// What is asked about an answer: may the one who opened the connection still reach what it opened?
+/// What is asked about an answer: may the one who opened the connection still reach what it opened? Whoever is banned
+/// gets none.
 fn mirror(generations: Generations) -> Vec<Rule> {
-    let mut rules = Vec::new();
+    let mut rules = banned(&rule(), Position::Original);
     for family in Family::BOTH {
         let address = Part::Address(family, Position::Original);
         let grant = [address, Part::Protocol, Part::OriginalDestinationPort];
@@ -163,6 +179,8 @@ fn outbound(generations: Generations) -> Vec<Rule> {
     let mut rules = generations.goto(&rule().out_by_loopback(), "local");
     rules.extend(related());
     rules.push(rule().reply().goto("mirror"));
+    // Answers of administration ports, which no connection says are answers.
+    rules.extend(banned(&rule().state(UNTRACKED).protocol(TCP), Position::Destination));
     for family in Family::BOTH {
         let address = Part::Address(family, Position::Destination);
         let drain = [address, Part::DestinationPort, Part::Protocol, Part::SourcePort];

@@ -1,8 +1,8 @@
-//! The way in: essentials, then what is for this host, then what would go through it; and what refuses.
+//! The way in: what is for this host, essentials first, then what would go through it; and what refuses.
 
 use super::rule::{ANYCAST, BROADCAST, LOCAL, MULTICAST, rule};
 use super::{InSlot, essentials, names, sets};
-use crate::nft::{Rule, Table};
+use crate::nft::Table;
 
 /// The group of `NFLOG` that refusals are told to.
 const LOG_GROUP: u16 = 7;
@@ -11,14 +11,15 @@ const LOG_GROUP: u16 = 7;
 pub(super) fn write(table: &mut Table, generation: &InSlot<'_>) {
     let slot = generation.slot;
     let (host, through) = (names::of(slot, "host"), names::of(slot, "through"));
-    let mut rules = essentials::inbound(generation);
     // Types are numbers of the machine's byte order, so an interval of them cannot be compared.
     let types = [LOCAL, MULTICAST, BROADCAST, ANYCAST];
-    rules.extend(types.map(|kind| rule().destination_type(kind).goto(&host)));
+    let mut rules = types.map(|kind| rule().destination_type(kind).goto(&host)).to_vec();
     rules.push(rule().goto(&through));
     table.chain(&names::of(slot, "in"), rules);
 
-    let mut rules: Vec<Rule> = essentials::container_services(generation).into_iter().collect();
+    // Essentials are of this host alone: what goes through it has its errors by connection tracking.
+    let mut rules = essentials::inbound(generation);
+    rules.extend(essentials::container_services(generation));
     rules.push(rule().goto(&names::of(slot, "policy")));
     table.chain(&host, rules);
 

@@ -1,4 +1,4 @@
-//! Before connection tracking: deny lists, and the administration ports, which are not tracked.
+//! Before connection tracking: deny lists, forged sources of containers, and the administration ports, which are not tracked.
 
 use super::rule::{LOCAL, Position, TCP, rule};
 use super::{InSlot, names, sets};
@@ -14,6 +14,7 @@ pub(super) const PORTS: &str = "adm";
 pub(super) fn write(table: &mut Table, generation: &InSlot<'_>) {
     let slot = generation.slot;
     let mut inbound = denied(table, generation);
+    inbound.extend(forged(table, generation));
     let mut outbound = Vec::new();
     let ports = untracked_ports(generation.canonical);
     if !ports.is_empty() {
@@ -37,6 +38,22 @@ fn denied(table: &mut Table, generation: &InSlot<'_>) -> Vec<Rule> {
             table.sets.insert(name.clone(), sets::intervals(family, list));
             let source = rule().family(family).address_in(family, Position::Source, &name);
             rules.push(source.count("frame_denied").discard());
+        }
+    }
+    rules
+}
+
+/// Sources that are of containers and come in by another interface: rules for containers go by address.
+fn forged(table: &mut Table, generation: &InSlot<'_>) -> Vec<Rule> {
+    let sources = &generation.canonical.container_sources;
+    let mut rules = Vec::new();
+    for (family, list) in [(Family::V4, &sources.v4), (Family::V6, &sources.v6)] {
+        if !list.as_slice().is_empty() {
+            let name = names::by_family(generation.slot, "cs", family);
+            table.sets.insert(name.clone(), sets::intervals(family, list.as_slice()));
+            let source = rule().family(family).address_in(family, Position::Source, &name);
+            let elsewhere = source.input_not_in(&names::of(generation.slot, "ct"));
+            rules.push(elsewhere.count("frame_forged").discard());
         }
     }
     rules

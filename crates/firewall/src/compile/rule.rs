@@ -196,6 +196,10 @@ impl Sentence {
         self.meta(MetaKey::InputName).in_set(set, false)
     }
 
+    pub(super) fn input_not_in(self, set: &str) -> Self {
+        self.meta(MetaKey::InputName).in_set(set, true)
+    }
+
     pub(super) fn output_in(self, set: &str) -> Self {
         self.meta(MetaKey::OutputName).in_set(set, false)
     }

@@ -74,6 +74,7 @@ pub(crate) fn closed() -> Canonical {
         administration: Default::default(),
         denied: Denied::default(),
         containers: Default::default(),
+        container_sources: Default::default(),
         nat: None,
     }
 }
@@ -159,6 +160,9 @@ pub(crate) fn everything() -> Canonical {
         DomainRule { name: "all.example".into(), containers: true, traffic: None, rule: id("all") },
     ];
     policy.containers.extend([interface("docker0"), interface("br-1")]);
+    let behind =
+        ["172.17.0.0/16", "fd00:17::/64"].map(|text| text.parse::<ipnet::IpNet>().expect("a prefix"));
+    policy.container_sources = crate::addresses::AddressSet::from_prefixes(&behind);
     policy.resolvers.extend(
         ["192.0.2.53", "2001:db8::53"].map(|text| text.parse::<std::net::IpAddr>().expect("an address")),
     );

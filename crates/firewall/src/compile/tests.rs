@@ -90,6 +90,27 @@ fn bans_and_deny_lists_come_first() {
 }
 
 #[test]
+fn whoever_is_banned_gets_no_answers() {
+    let mut table = in_force(&web());
+    let answers = |source: u128| {
+        let published = |connection: &mut Connection| {
+            (connection.state, connection.reply, connection.status) = (2, true, 32);
+        };
+        let container = Facts { destination_type: 1, ..tracked(v4(source, 6, 80), published) };
+        let ssh = Facts { tracking: Tracking::Untracked, ..ports(answer(v4(source, 6, 22)), 22) };
+        [answer(v4(source, 6, 80)), container, ssh]
+    };
+    for facts in answers(OFFICE) {
+        accepts(&table, &facts);
+    }
+    put(&mut table, elements::ban(IpAddr::from([198, 51, 100, 7])));
+    put(&mut table, elements::ban_net("203.0.113.128/25".parse().expect("a prefix")));
+    for facts in answers(OFFICE).iter().chain(&answers(STRANGER)) {
+        says(&table, facts, &Decision::Drop, Some("frame_banned"));
+    }
+}
+
+#[test]
 fn answers_pass_and_what_they_answer_is_asked_again() {
     let mut policy = web();
     let reply = |connection: &mut Connection| (connection.state, connection.reply) = (2, true);
@@ -123,6 +144,24 @@ fn errors_about_untracked_connections_pass_as_essentials_only() {
     let related = |connection: &mut Connection| connection.state = 4;
     accepts(&in_force(&policy), &tracked(v4(STRANGER, 1, 0x0304), related));
     refuses(&in_force(&policy), &tracked(v4(STRANGER, 6, 8000), related));
+    for kind in [3, 11, 12] {
+        accepts(&in_force(&policy), &tracked(v4(STRANGER, 1, kind << 8), related));
+    }
+    for kind in 1..=4 {
+        accepts(&in_force(&policy), &tracked(v6(STRANGER, 58, kind << 8), related));
+    }
+    let here = Facts { destination_type: 1, ..v4(STRANGER, 1, 0x0300) };
+    accepts(&in_force(&policy), &tracked(here, related));
+}
+
+#[test]
+fn a_redirect_is_no_error() {
+    let related = |connection: &mut Connection| connection.state = 4;
+    let table = in_force(&Canonical { outbound: Some(closed().inbound), ..closed() });
+    for redirect in [v4(STRANGER, 1, 0x0501), v6(FORTY | 9, 58, 0x8900)] {
+        refuses(&table, &tracked(redirect.clone(), related));
+        refuses(&table, &tracked(outbound(redirect), related));
+    }
 }
 
 #[test]
@@ -227,9 +266,34 @@ fn essentials_pass_in_a_closed_policy() {
         accepts(&table, &ping);
         refuses(&table, &Facts { above_limits: true, ..ping });
     }
+    for elsewhere in [ports(v4(STRANGER, 17, 68), 67), ports(v6(link, 17, 546), 547), v4(STRANGER, 1, 0x0800)]
+    {
+        refuses(&table, &Facts { destination_type: 1, ..elsewhere });
+    }
+    for kind in [1, 128, 130, 134, 135, 136, 143] {
+        let facts = hops(v6(link, 58, kind << 8), 255);
+        refuses(&table, &Facts { destination_type: 1, ..facts.clone() });
+        accepts(&table, &Facts { destination_type: if kind == 136 { 2 } else { 5 }, ..facts });
+    }
+    accepts(&table, &Facts { destination_type: 3, ..ports(v4(STRANGER, 17, 68), 67) });
     let mut without = closed();
     without.essentials.clear();
     refuses(&in_force(&without), &v4(STRANGER, 1, 0x0800));
+}
+
+#[test]
+fn sources_of_containers_are_forged_on_other_interfaces() {
+    let table = in_force(&everything());
+    for source in [v4(0xac11_0002, 6, 80), v6(0xfd00_0017 << 96 | 2, 6, 80)] {
+        says(&table, &source, &Decision::Drop, Some("frame_forged"));
+        says(&table, &Facts { destination_type: 1, ..source.clone() }, &Decision::Drop, Some("frame_forged"));
+        says(&table, &on(source.clone(), "br-1"), &Decision::Accept, Some("r_web"));
+        accepts(&table, &on(source, "lo"));
+    }
+    let mut nowhere = everything();
+    nowhere.containers.clear();
+    nowhere.container_sources = Default::default();
+    says(&in_force(&nowhere), &v4(0xac11_0002, 6, 80), &Decision::Accept, Some("r_web"));
 }
 
 #[test]
@@ -239,7 +303,7 @@ fn containers_are_served_and_sent_on() {
     let dns = on(v4(0xac11_0002, 17, 53), "docker0");
     accepts(&table, &dns);
     accepts(&table, &answer(dns.clone()));
-    refuses(&table, &v4(0xac11_0002, 17, 53));
+    refuses(&table, &on(v4(0xac12_0002, 17, 53), "docker1"));
     refuses(&table, &through(dns));
     let web = through(on(v4(STRANGER, 6, 443), "docker0"));
     says(&table, &web, &Decision::Accept, Some("r_out"));
@@ -251,6 +315,29 @@ fn containers_are_served_and_sent_on() {
     accepts(&table, &through(on(v4(STRANGER, 6, 25), "lan0")));
     policy.container_outbound = None;
     accepts(&in_force(&policy), &through(bridged));
+}
+
+#[test]
+fn a_connection_that_was_reset_does_not_come_back_from_the_inside() {
+    let going_on = |mut facts: Facts, flags| {
+        facts.transport[13] = flags;
+        facts
+    };
+    let mut policy = everything();
+    for containers_may in [policy.container_outbound.take(), None] {
+        let table = in_force(&Canonical { container_outbound: containers_may, ..policy.clone() });
+        for name in ["docker0", "lan0"] {
+            let opening = through(on(v4(STRANGER, 6, 443), name));
+            accepts(&table, &opening);
+            for flags in [0x10, 0x18, 0x11, 0x12, 0x04, 0x00] {
+                refuses(&table, &going_on(opening.clone(), flags));
+                let known = tracked(opening.clone(), |connection| connection.state = 2);
+                accepts(&table, &going_on(known, flags));
+            }
+            let sibling = Facts { route: opening.input.clone(), ..opening };
+            refuses(&table, &going_on(sibling, 0x18));
+        }
+    }
 }
 
 #[test]

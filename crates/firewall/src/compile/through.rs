@@ -1,13 +1,19 @@
 //! What would pass through this host: from containers and, where it is a gateway, from its private side.
+//!
+//! What others answer containers is not asked about again: a flow of UDP that a new policy forbids may still bring its
+//! container packets until connection tracking forgets it, though the container can send none.
 
-use super::rule::rule;
+use super::rule::{NEW, rule};
 use super::{InSlot, names, outbound, sets};
 use crate::nft::{Rule, Table};
 
 /// Writes `X_through` and the set of inside interfaces.
 pub(super) fn write(table: &mut Table, generation: &InSlot<'_>) {
     let slot = generation.slot;
-    let mut rules = Vec::new();
+    let refuse = names::of(slot, "refuse");
+    // Connection tracking takes up a connection in its midst, as if the next packet opened it. So one that was forbidden
+    // and that its client reset would come back as a connection of the container, with the client's packets as answers.
+    let mut rules = vec![rule().tcp_goes_on().state(NEW).goto(&refuse)];
     if !generation.canonical.containers.is_empty() {
         rules.extend(containers(table, generation));
     }
@@ -17,7 +23,7 @@ pub(super) fn write(table: &mut Table, generation: &InSlot<'_>) {
         rules.push(rule().input_in(&name).accept());
         table.sets.insert(name, sets::interfaces(inside));
     }
-    rules.push(rule().goto(&names::of(slot, "refuse")));
+    rules.push(rule().goto(&refuse));
     table.chain(&names::of(slot, "through"), rules);
 }
 

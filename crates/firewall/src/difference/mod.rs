@@ -90,7 +90,7 @@ pub enum Fact {
     Administration,
     /// The resolvers of this host.
     Resolvers,
-    /// The interfaces of containers.
+    /// The interfaces of containers, and the addresses behind them.
     Containers,
     /// What this host is a gateway for.
     Gateway,
@@ -152,7 +152,10 @@ fn facts(old: &Canonical, new: &Canonical) -> Difference {
     let changed = [
         (Fact::Administration, old.administration != new.administration),
         (Fact::Resolvers, old.resolvers != new.resolvers),
-        (Fact::Containers, old.containers != new.containers),
+        (
+            Fact::Containers,
+            (&old.containers, &old.container_sources) != (&new.containers, &new.container_sources),
+        ),
         (Fact::Gateway, old.nat != new.nat),
     ];
     Difference {

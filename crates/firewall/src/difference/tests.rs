@@ -139,6 +139,7 @@ proptest! {
         b.canonical.denied = a.canonical.denied.clone();
         b.canonical.essentials = a.canonical.essentials.clone();
         b.canonical.containers = a.canonical.containers.clone();
+            b.canonical.container_sources = a.canonical.container_sources.clone();
         let found = difference(Some(&a), &b);
         let is_told = |p: &Packet| {
             let foreign = p.protocol == if p.source.is_ipv4() { 58 } else { 1 };
@@ -147,7 +148,7 @@ proptest! {
         for packet in packets.into_iter().filter(is_told) {
             let (before, after) = (a.judge(&packet).passes(), b.judge(&packet).passes());
             // An essential passes whatever the rules say.
-            let by_rules = |verdict: &Verdict| !matches!(verdict, Verdict::Accept(Reason::Essential(_)) | Verdict::Drop(Refusal::Denied | Refusal::ForgedLoopback));
+            let by_rules = |verdict: &Verdict| !matches!(verdict, Verdict::Accept(Reason::Essential(_)) | Verdict::Drop(Refusal::Denied | Refusal::ForgedLoopback | Refusal::ForgedContainer));
             if !by_rules(&a.judge(&packet)) {
                 continue;
             }

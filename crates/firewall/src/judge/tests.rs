@@ -64,6 +64,7 @@ fn text(verdict: &Verdict) -> String {
         Verdict::Accept(Reason::Loopback) => "loopback".to_owned(),
         Verdict::Drop(Refusal::NoRule) => "no-rule".to_owned(),
         Verdict::Drop(Refusal::ForgedLoopback) => "forged".to_owned(),
+        Verdict::Drop(Refusal::ForgedContainer) => "forged-container".to_owned(),
         Verdict::Drop(Refusal::NotForwarded) => "not-forwarded".to_owned(),
         Verdict::Drop(Refusal::Denied) => "denied".to_owned(),
         Verdict::Reject(Refusal::NotTheGate(service)) => format!("not-the-gate {service}"),
@@ -119,7 +120,7 @@ fn gateway_machine() -> Observed {
     let mut observed = machine("gate", "192.0.2.1/24");
     observed.interfaces.push(Interface {
         name: interface("docker0"),
-        addresses: vec!["172.17.0.1/16".parse().unwrap()],
+        addresses: vec!["172.17.0.1/16".parse().unwrap(), "fe80::42/64".parse().unwrap()],
         kind: InterfaceKind::Containers,
     });
     observed.listeners.clear();

@@ -150,6 +150,7 @@ impl Judge<'_> {
         if verdict == Verdict::Accept(Reason::Essential(Essential::Ping))
             || opens_nothing(packet, facts)
             || is_bridged(packet, facts)
+            || is_in_the_midst(packet, facts)
         {
             return Ok(());
         }
@@ -178,6 +179,13 @@ fn opens_nothing(packet: &Packet, facts: &Facts) -> bool {
             1 => ![3, 11, 12].contains(&(packet.key >> 8)),
             _ => !(1..=4).contains(&(packet.key >> 8)),
         }
+}
+
+/// What would go through in the midst of a TCP connection that is not known is refused whatever rules say.
+fn is_in_the_midst(packet: &Packet, facts: &Facts) -> bool {
+    packet.way == Way::Through
+        && packet.protocol == 6
+        && facts.transport.get(13).is_some_and(|flags| flags & 0x17 != 2)
 }
 
 /// Between containers of one bridge nothing is judged.

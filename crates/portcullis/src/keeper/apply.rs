@@ -40,6 +40,7 @@ impl Keeper {
         let cut = at_once && drain(&prepared.read.plan) == 0;
         let cut = if cut { self.cut(&prepared.forbidden, caller)? } else { Vec::new() };
         addresses::keep(&self.state, &prepared.proved)?;
+        self.keep_ssh_ports(&prepared.observed);
         Ok(applied(&installation, &prepared, routes, cut))
     }
 
@@ -193,13 +194,13 @@ fn sessions(caller: &Caller, prepared: &Prepared, compiled: &Compiled) -> Vec<So
     let ports = &compiled.canonical.administration;
     let logins = prepared.live.iter().map(|live| &live.connection);
     let logins = logins.filter(|one| one.opened_by_peer && ports.contains(&one.local.port()));
-    let own = caller.own_sessions().map(|session| session.peer);
     // Applied at the console, nobody's connection has to be new.
-    if caller.own_sessions().next().is_none() {
-        Vec::new()
-    } else {
-        own.chain(logins.map(|one| one.peer)).collect()
+    if caller.console {
+        return Vec::new();
     }
+    // Through a multiplexer it is not known which one is theirs, so none of them is new.
+    let theirs = caller.sessions.iter().map(|session| session.peer);
+    theirs.chain(logins.map(|one| one.peer)).collect()
 }
 
 fn applied(installation: &Installation, prepared: &Prepared, routes: bool, cut: Vec<Cut>) -> Applied {

@@ -8,9 +8,10 @@ use super::policy::Compiled;
 use super::request::{Ban, Refused};
 use super::tables::filled;
 use ipnet::IpNet;
+use rustix::fs::{Mode, OFlags};
 use std::collections::BTreeSet;
-use std::fs;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::net::IpAddr;
 use std::path::Path;
 
@@ -138,10 +139,17 @@ fn is_v6(source: &IpNet) -> bool {
 
 /// Addresses and prefixes of a file, one a line; what follows a `#` or a `;` is a comment.
 pub(super) fn read_list(path: &Path) -> io::Result<Vec<IpNet>> {
-    if fs::metadata(path)?.len() > MAX_LIST {
+    // A pipe without a writer would hold up everybody who waits for the keeper.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    let mut text = String::new();
+    if file.take(MAX_LIST + 1).read_to_string(&mut text)? as u64 > MAX_LIST {
         return Err(io::Error::other("it is larger than 256 MiB"));
     }
-    parse_list(&fs::read_to_string(path)?)
+    parse_list(&text)
 }
 
 fn parse_list(text: &str) -> io::Result<Vec<IpNet>> {
@@ -157,6 +165,15 @@ fn parse_list(text: &str) -> io::Result<Vec<IpNet>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pipe_is_no_list_and_holds_nobody_up() {
+        let folder = testkit::Folder::new();
+        let path = folder.join("pipe");
+        let mode = Mode::RUSR | Mode::WUSR;
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).expect("a pipe");
+        assert_eq!(read_list(&path).expect_err("a pipe").to_string(), "it is not a regular file");
+    }
 
     #[test]
     fn lists_have_one_source_a_line() {

@@ -28,6 +28,8 @@ impl Keeper {
         self.state.stand(Standing::Snapshot(snapshot.number))?;
         self.state.settle_last(Fate::Confirmed { at: self.machine.now() })?;
         self.routes_before = None;
+        let observed = self.machine.observe(&[])?;
+        self.keep_ssh_ports(&observed);
         let cut = match texts::of_snapshot(&snapshot).map_or(0, |read| drain(&read.plan)) {
             0 => self.cut_what_is_forbidden(before.as_ref(), &snapshot, caller)?,
             // They were let go on when the trial began, and the kernel ends that.
@@ -40,7 +42,7 @@ impl Keeper {
     pub(super) fn end_trial(&mut self, caller: &Caller, serving: Serving<'_>) -> Result<Ended, Refused> {
         let entry = self.on_trial()?;
         self.roll_back(&entry, format!("taken back by {}", caller.who), serving)?;
-        self.notices.clear();
+        self.notices.retain(|notice| !notice.contains("was rolled back: taken back"));
         Ok(Ended { snapshot: entry.number, back_to: self.state.confirmed() })
     }
 
@@ -86,7 +88,7 @@ impl Keeper {
 
 /// A connection that was there before the change proves nothing: its packets may pass where a new one is refused.
 fn refuse_same_connection(entry: &Entry, caller: &Caller) -> Result<(), Refused> {
-    if caller.console || entry.sessions.is_empty() {
+    if caller.console {
         return Ok(());
     }
     let new = caller.own_sessions().find(|session| !entry.sessions.contains(&session.peer));
@@ -147,7 +149,8 @@ mod tests {
             (&[old], &[], false, false),
             (&[old], &[], true, true),
             (&[old], &[(old, true)], true, true),
-            (&[], &[], false, true),
+            (&[], &[], false, false),
+            (&[], &[(old, true)], false, true),
         ] {
             let verdict = refuse_same_connection(&entry(applied), &caller(confirming, console));
             assert_eq!(verdict.is_ok(), accepted, "{applied:?} {confirming:?} {console}");

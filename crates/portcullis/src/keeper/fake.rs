@@ -38,6 +38,8 @@ pub(super) struct Inner {
     /// The peers whose connections were cut.
     pub(super) cut: Vec<SocketAddr>,
     pub(super) interfaces: Vec<Interface>,
+    /// Where sshd listens; `None` where it is not up.
+    pub(super) sshd: Option<u16>,
     pub(super) conntrack: Option<ConnectionTable>,
     /// What the resolver answers.
     pub(super) names: BTreeMap<String, Resolved>,
@@ -47,6 +49,7 @@ impl World {
     pub(super) fn new() -> Self {
         let world = Self::default();
         world.get().now = 1_000_000;
+        world.get().sshd = Some(22);
         let eth0 = Interface {
             name: InterfaceName("eth0".to_owned()),
             addresses: vec!["192.0.2.1/24".parse().expect("an address")],
@@ -70,6 +73,13 @@ impl World {
     /// The machine starts again: the kernel has forgotten everything.
     pub(super) fn restart(&self) {
         self.get().table = None;
+    }
+
+    /// Somebody else takes every element out of a set.
+    pub(super) fn flush(&self, set: &str) {
+        let mut inner = self.get();
+        inner.generation += 1;
+        inner.table.as_mut().and_then(|table| table.sets.get_mut(set)).expect("a set").elements.clear();
     }
 
     /// A connection to a port, over which somebody may be logged in.
@@ -223,6 +233,10 @@ impl Kernel for World {
         Ok(())
     }
 
+    fn count(&mut self, set: &str) -> Result<usize, KernelError> {
+        Ok(self.keys(set).len())
+    }
+
     fn counters(&mut self) -> Result<BTreeMap<String, Count>, KernelError> {
         let inner = self.get();
         let names = inner.table.iter().flat_map(|table| table.counters.iter().cloned());
@@ -254,10 +268,14 @@ impl Machine for World {
         let database =
             Listener { local: "0.0.0.0:5432".parse().expect("an address"), program: None, ..sshd() };
         let inner = self.get();
+        let sshd = inner.sshd.map(|port| {
+            let local = SocketAddr::new([0, 0, 0, 0].into(), port);
+            Listener { local, ..sshd() }
+        });
         Ok(Observed {
             host_name: "web-1".to_owned(),
             interfaces: inner.interfaces.clone(),
-            listeners: vec![sshd(), database],
+            listeners: sshd.into_iter().chain([database]).collect(),
             now: inner.now / 1000,
             ..Observed::default()
         })

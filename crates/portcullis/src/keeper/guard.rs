@@ -111,7 +111,7 @@ impl Keeper {
 
     /// Puts the table back that somebody else changed.
     fn repair(&mut self, snapshot: &Snapshot) -> Result<(), Refused> {
-        let Some(drift) = self.drift_from(snapshot)? else { return Ok(()) };
+        let Some(drift) = self.drift_from(snapshot)? else { return self.repair_lists() };
         if matches!(self.state.last(), Some(Entry { fate: Fate::Trial { .. }, .. })) {
             // What the kernel would go back to is not certain any more, so the trial is over.
             let Some(entry) = self.state.last().cloned() else { return Ok(()) };
@@ -119,6 +119,15 @@ impl Keeper {
         }
         self.put_in_force(snapshot)?;
         self.notices.push(format!("the packets were changed by somebody else ({drift}) and are put back"));
+        Ok(())
+    }
+
+    /// Gives the kernel the bans and grants again that somebody took out of it.
+    fn repair_lists(&mut self) -> Result<(), Refused> {
+        let Some(missing) = self.missing_of_lists()? else { return Ok(()) };
+        self.fill_lists()?;
+        self.notices
+            .push(format!("bans or grants were removed by somebody else ({missing}) and are put back"));
         Ok(())
     }
 

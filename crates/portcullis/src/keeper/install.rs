@@ -59,7 +59,10 @@ impl Keeper {
     fn step(&mut self, step: Step, installation: &Installation) -> Result<(), Refused> {
         let now = self.machine.now();
         match step {
-            Step::Record => Ok(self.state.begin(&installation.new, installation.entry.clone())?),
+            Step::Record => {
+                self.name_what_was_unknown(installation.before.as_ref())?;
+                Ok(self.state.begin(&installation.new, installation.entry.clone())?)
+            }
             Step::Load => {
                 let (table, live) = self.wanted(installation, now);
                 let loaded = self.load(&table, &live);
@@ -80,6 +83,15 @@ impl Keeper {
                 None => Fate::Confirmed { at: now },
             })?),
         }
+    }
+
+    /// What stands in for a table that the records know nothing of is written down, so that a trial goes back to it.
+    fn name_what_was_unknown(&mut self, before: Option<&Snapshot>) -> Result<(), Refused> {
+        let Some(before) = before.filter(|_| self.state.standing() == Standing::Nothing) else {
+            return Ok(());
+        };
+        self.state.amend(before)?;
+        Ok(self.state.stand(Standing::Snapshot(before.number))?)
     }
 
     /// The table of an installation, and what changes in its live sets.
@@ -105,21 +117,10 @@ impl Keeper {
 
     /// Gives the kernel a table. One that was not there before gets every ban and grant.
     pub(super) fn load(&mut self, table: &Table, live: &[LiveChange]) -> Result<(), Refused> {
-        let there = self.kernel()?.read()?.is_some();
-        self.kernel()?.replace(table, live)?;
-        if there { Ok(()) } else { self.fill_lists() }
-    }
-
-    /// Gives the kernel every ban and grant that is kept.
-    fn fill_lists(&mut self) -> Result<(), Refused> {
-        let now = self.machine.now();
-        let bans = self.bans.elements(now);
-        let grants = super::grants::SETS.map(|set| (set, self.grants.elements(set, now)));
-        let kernel = self.kernel()?;
-        for (set, elements) in bans.into_iter().chain(grants).filter(|(_, elements)| !elements.is_empty()) {
-            kernel.renew(set, &elements)?;
+        match self.kernel()?.read()? {
+            Some(_) => Ok(self.kernel()?.replace(table, live)?),
+            None => self.load_with_lists(table, live),
         }
-        Ok(())
     }
 
     /// Reads the table back and proves that it is the policy.

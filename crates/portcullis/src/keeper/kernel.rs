@@ -34,6 +34,9 @@ pub(crate) trait Kernel: Send {
     /// Changes the elements of live sets, all at once.
     fn refill(&mut self, changes: &[LiveChange]) -> Result<(), KernelError>;
 
+    /// How many elements a live set has. They are listed, so this is for sets that are not large.
+    fn count(&mut self, set: &str) -> Result<usize, KernelError>;
+
     /// What the named counters have counted; nothing where there is no table.
     fn counters(&mut self) -> Result<BTreeMap<String, Count>, KernelError>;
 

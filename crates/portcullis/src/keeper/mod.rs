@@ -20,6 +20,7 @@ mod guard;
 mod here;
 mod install;
 mod kernel;
+mod lists;
 mod machine;
 mod names;
 mod netlink;
@@ -150,8 +151,14 @@ impl Keeper {
 
     /// Answers a request.
     pub(crate) fn ask(&mut self, asked: &Asked, serving: Serving<'_>) -> Result<Value, Refused> {
-        if self.kernel.is_ok() {
-            self.settle(serving)?;
+        if self.kernel.is_ok()
+            && let Err(refused) = self.settle(serving)
+        {
+            // What helps in need does not wait for a disk with room.
+            if !helps_in_need(&asked.request) {
+                return Err(refused);
+            }
+            self.notices.push(refused.reason);
         }
         let known = self.is_known();
         let answer = self.answer(asked, serving);
@@ -213,6 +220,20 @@ impl Keeper {
         let damage = self.state.take_damage();
         self.notices.extend(damage.iter().map(ToString::to_string));
     }
+}
+
+fn helps_in_need(request: &Request) -> bool {
+    matches!(
+        request,
+        Request::Off
+            | Request::OffWouldOpen
+            | Request::Status
+            | Request::Restore
+            | Request::Ban(_)
+            | Request::Unban { .. }
+            | Request::Bans
+            | Request::EndTrial
+    )
 }
 
 fn value(answer: &impl Serialize) -> Result<Value, Refused> {

@@ -114,6 +114,12 @@ impl Kernel for Netlink {
         self.transact(None, changes)
     }
 
+    fn count(&mut self, set: &str) -> Result<usize, KernelError> {
+        let kind = kinds().remove(set).unwrap_or_default();
+        let of = SetOf { table: TABLE, name: set, set: &kind };
+        Ok(self.nft.elements(of).map_err(unread)?.len())
+    }
+
     fn counters(&mut self) -> Result<BTreeMap<String, Count>, KernelError> {
         self.nft.counters(TABLE).map_err(unread)
     }

@@ -31,7 +31,14 @@ impl Keeper {
     pub(super) fn off(&mut self, caller: &Caller) -> Result<(), Refused> {
         let now = self.machine.now();
         self.kernel()?.remove()?;
-        self.state.stand(Standing::Off)?;
+        // The packets pass already, so the refusal says what is left: the next start of the machine.
+        self.state.stand(Standing::Off).map_err(|error| {
+            let refused = Refused::from(error);
+            Refused {
+                reason: format!("it is off until the next start of the machine: {}", refused.reason),
+                ..refused
+            }
+        })?;
         self.routes_before = None;
         if matches!(self.state.last(), Some(Entry { fate: Fate::Trial { .. } | Fate::Begun, .. })) {
             let reason = format!("{} switched the firewall off", caller.who);

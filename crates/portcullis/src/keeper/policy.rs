@@ -14,6 +14,7 @@ use firewall::foreign::{Facts, ForeignTable, conflicts};
 use firewall::identity::this_host;
 use firewall::nft::Table;
 use firewall::observed::{Interface, InterfaceKind, Observed};
+use firewall::packet::{Packet, Way as PacketWay};
 use firewall::prove::equal;
 use firewall::rule::{Direction, RuleView};
 use ipnet::IpNet;
@@ -77,11 +78,15 @@ pub(crate) fn minimum(sshd: &[u16]) -> Compiled {
 }
 
 /// The same of this machine: essentials and the ports of its sshd.
-pub(crate) fn minimum_of(observed: &Observed) -> Compiled {
+pub(crate) fn minimum_of(observed: &Observed, kept: BTreeSet<u16>) -> Compiled {
     const USUAL: u16 = 22;
-    let seen = host::operator::ssh_ports(&observed.listeners);
-    // Before the network no sshd listens yet; the usual port is where it will.
-    let ports = if seen.is_empty() { vec![USUAL] } else { seen.into_iter().collect() };
+    let seen = observed.administration();
+    // Before the network no sshd listens yet; it will where it did, and otherwise at the usual port.
+    let ports: Vec<u16> = match (seen.is_empty(), kept.is_empty()) {
+        (false, _) => seen.into_iter().collect(),
+        (true, false) => kept.into_iter().collect(),
+        (true, true) => vec![USUAL],
+    };
     Checked::minimum(ports, containers(&observed.interfaces)).compiled().clone()
 }
 
@@ -98,16 +103,19 @@ pub(crate) fn check(
     risks: Risks,
     observed: &Observed,
 ) -> Result<Compiled, Refused> {
-    let interface = |local: IpAddr| {
-        let has =
-            |one: &&Interface| one.addresses.iter().any(|address| address.addr() == local.to_canonical());
-        observed.interfaces.iter().find(has).map(|one| one.name.clone())
+    let compiled = draft.compiled();
+    // An address of ours is answered on every interface, so the one that has it says nothing about where packets come in.
+    let doubtful = |session: &super::caller::Session| {
+        carriers(&observed.interfaces, session.peer.ip()).find(|name| !admitted(compiled, session, name))
     };
+    let narrowed = caller.sessions.iter().filter(|session| doubtful(session).is_some()).find_map(|session| {
+        carriers(&observed.interfaces, session.peer.ip()).find(|name| admitted(compiled, session, name))
+    });
     // A person who works through a multiplexer may use any of the sessions, so each of them must stay.
     let session = |session: &super::caller::Session| Session {
         peer: session.peer,
         local: session.local,
-        interface: interface(session.local.ip()),
+        interface: doubtful(session).or_else(|| carriers(&observed.interfaces, session.peer.ip()).next()),
         operators: true,
     };
     let access = Access {
@@ -123,10 +131,43 @@ pub(crate) fn check(
         },
     };
     let checked = draft.check(&access).map_err(|lockout| {
-        let hint = lockout.hint();
+        let hint = match &narrowed {
+            Some(name) => format!(
+                "{}; a rule on {name} admits it, but it is not certain that its packets come in by {name}",
+                lockout.hint()
+            ),
+            None => lockout.hint(),
+        };
         Refused::no(format!("nothing is changed: {lockout}")).with_hint(hint)
     })?;
     Ok(checked.compiled().clone())
+}
+
+/// The interfaces that packets of a peer may come in by. Those of containers carry containers alone.
+fn carriers(interfaces: &[Interface], peer: IpAddr) -> impl Iterator<Item = InterfaceName> {
+    let peer = peer.to_canonical();
+    let carries = move |one: &&Interface| {
+        one.name.0 != "lo"
+            && (one.kind != InterfaceKind::Containers || one.addresses.iter().any(|net| net.contains(&peer)))
+    };
+    interfaces.iter().filter(carries).map(|one| one.name.clone())
+}
+
+/// Whether packets of a session pass that come in by an interface.
+fn admitted(compiled: &Compiled, session: &super::caller::Session, interface: &InterfaceName) -> bool {
+    let (source, destination) = (session.peer.ip().to_canonical(), session.local.ip().to_canonical());
+    let packet = Packet {
+        way: PacketWay::In,
+        interface: interface.clone(),
+        source,
+        destination,
+        protocol: 6,
+        key: session.local.port(),
+        source_port: session.peer.port(),
+        opens: false,
+        user: None,
+    };
+    source.is_loopback() || source == destination || compiled.judge(&packet).passes()
 }
 
 /// Live connections that new packets forbid.
@@ -150,7 +191,14 @@ pub(crate) fn prove(
     match before {
         Some(before) => equal(&read, &before.in_slot(), Some(&new.in_slot())),
         // Beside a first policy on trial stands a generation that means nothing.
-        None if tables::holds(&read, new.slot.other()) => return Ok(()),
+        // That one was compared with `==`; the new slot reads as it will alone, and that means the policy.
+        None if tables::holds(&read, new.slot.other()) => {
+            let alone = host::nft::steady(tables::alone(new));
+            if !tables::has_slot_of(&read, &alone, new.slot) {
+                return Err("the policy on trial is another one than it will be alone".to_owned());
+            }
+            equal(&alone, &new.in_slot(), None)
+        }
         None => equal(&read, &new.in_slot(), None),
     }
     .map_err(|difference| difference.to_string())

@@ -31,8 +31,8 @@ impl Keeper {
     fn restore_snapshot(&mut self, snapshot: &Snapshot) -> Result<Restored, Refused> {
         let on_trial = matches!(self.state.last(), Some(Entry { fate: Fate::Trial { .. }, .. }));
         if on_trial || self.drifted(snapshot)?.is_none() {
-            // Nothing but the owner changes: whoever had it before has ended.
-            self.kernel()?.refill(&[])?;
+            // Also the owner changes: whoever had it before has ended.
+            self.fill_lists()?;
             return Ok(Restored::Already(snapshot.number));
         }
         self.put_in_force(snapshot)?;
@@ -45,7 +45,7 @@ impl Keeper {
         let table = tables::alone(generation);
         let mut live = self.filling(generation, self.machine.now());
         live.push(tables::end());
-        self.load(&table, &live)?;
+        self.load_with_lists(&table, &live)?;
         self.prove(&table, None, snapshot)
     }
 
@@ -63,9 +63,10 @@ impl Keeper {
             fate: Fate::Confirmed { at: self.machine.now() },
         };
         let snapshot = bare(number, compiled);
+        // Closed first: a disk without room must not leave the machine open.
+        self.put_in_force(&snapshot)?;
         self.state.begin(&snapshot, entry)?;
         self.state.stand(Standing::Snapshot(number))?;
-        self.put_in_force(&snapshot)?;
         Ok(Restored::Minimum { reason })
     }
 }

@@ -3,11 +3,16 @@
 
 use super::policy::{self, Compiled};
 use super::request::Refused;
-use super::state::{Entry, Fate, Snapshot, Standing};
+use super::state::{Entry, Fate, Number, Snapshot, Standing};
 use super::tables::{self, Generation};
 use super::{Keeper, Serving};
 use crate::span;
+use firewall::observed::Observed;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
+
+/// The list of the ports where sshd was seen last.
+const SSH_PORTS: &str = "ssh-ports";
 
 /// What the kernel says about a snapshot whose end is not written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +90,11 @@ impl Keeper {
         self.go_back_to(before.as_ref())?;
         self.bring_back_routes(serving);
         let at = self.machine.now();
-        Ok(self.state.settle_last(Fate::RolledBack { at, reason })?)
+        // The packets are back, which is what matters; without a line about it the next look finds the same.
+        if let Err(error) = self.state.settle_last(Fate::RolledBack { at, reason }) {
+            self.notices.push(crate::failure::with_causes(&error));
+        }
+        Ok(())
     }
 
     /// Has the gate serve what it served before the trial.
@@ -99,12 +108,25 @@ impl Keeper {
     /// What is in force apart from trials. The minimum stands in for a confirmed snapshot whose file is damaged, so that
     /// nothing ever goes back to an open machine that was closed.
     pub(super) fn before(&mut self) -> Result<Option<Snapshot>, Refused> {
-        let Some(number) = self.state.confirmed() else { return Ok(None) };
+        let number = match self.state.confirmed() {
+            Some(number) => number,
+            None if self.has_unknown_table()? => Number(0),
+            None => return Ok(None),
+        };
         if let Some(snapshot) = self.state.confirmed_snapshot()? {
             return Ok(Some(snapshot));
         }
         let (compiled, slot) = (self.minimum()?, self.slot_before()?);
         Ok(Some(Snapshot { number, file: PathBuf::new(), texts: Vec::new(), host: None, compiled, slot }))
+    }
+
+    /// Whether the kernel has a table of ours that the records know nothing of: they were lost, and it closes something.
+    pub(super) fn has_unknown_table(&mut self) -> Result<bool, Refused> {
+        let open = self.state.last().is_some_and(|entry| !entry.fate.is_settled());
+        if open || self.state.standing() != Standing::Nothing {
+            return Ok(false);
+        }
+        Ok(self.kernel()?.read()?.is_some())
     }
 
     /// The slot of what is in force apart from trials, where its file does not say it.
@@ -126,7 +148,21 @@ impl Keeper {
     /// Essentials and ssh.
     pub(super) fn minimum(&mut self) -> Result<Compiled, Refused> {
         let observed = self.machine.observe(&[])?;
-        Ok(policy::minimum_of(&observed))
+        let kept: BTreeSet<u16> = self.state.list(SSH_PORTS)?.unwrap_or_default();
+        Ok(policy::minimum_of(&observed, kept))
+    }
+
+    /// Keeps the ports of sshd for a start of the machine at which it does not listen yet.
+    pub(super) fn keep_ssh_ports(&mut self, observed: &Observed) {
+        let seen = observed.administration();
+        let seen: BTreeSet<u16> = seen.into_iter().collect();
+        let kept: Option<BTreeSet<u16>> = self.state.list(SSH_PORTS).ok().flatten();
+        if seen.is_empty() || kept.as_ref() == Some(&seen) {
+            return;
+        }
+        if let Err(error) = self.state.write_list(SSH_PORTS, &seen) {
+            self.notices.push(crate::failure::with_causes(&error));
+        }
     }
 
     /// Whether the table is exactly what it is to be.

@@ -94,9 +94,14 @@ impl Keeper {
     /// Says whether the kernel has what it is to have.
     fn judge(&mut self, in_force: Option<&Snapshot>, status: &mut Status) -> Result<(), Refused> {
         let Some(snapshot) = in_force else {
+            let unknown = self.has_unknown_table()?;
             status.problems.insert(
                 0,
                 match self.state.standing() {
+                    Standing::Nothing if unknown => Finding::warning(
+                        "a table of ours is in the kernel that the records know nothing of, so it cannot be said what it is",
+                        "the kernel is left as it is; `portcullis apply` puts the policy of the configuration in force",
+                    ),
                     Standing::Off => Finding::warning(
                         "not enforced: the firewall was switched off",
                         "`portcullis apply` switches it on",
@@ -112,6 +117,13 @@ impl Keeper {
         };
         let drift = self.drift_from(snapshot)?;
         status.enforced = drift.is_none();
+        let missing = if status.enforced { self.missing_of_lists()? } else { None };
+        if let Some(missing) = missing {
+            let hint = "`portcullis firewall restore` gives the kernel every ban and grant again";
+            status
+                .problems
+                .insert(0, Finding::warning(format!("not all bans are enforced: {missing}"), hint));
+        }
         if let Some(drift) = drift {
             let text =
                 format!("not enforced as it should be: the table was changed by somebody else: {drift}");

@@ -90,6 +90,15 @@ pub(super) fn holds(table: &Table, slot: Slot) -> bool {
     table.chains.contains_key(&format!("{}_in", slot.letter()))
 }
 
+/// Whether a table has everything of a slot that another one has.
+pub(super) fn has_slot_of(table: &Table, other: &Table, slot: Slot) -> bool {
+    let prefix = format!("{}_", slot.letter());
+    let chains = other.chains.iter().filter(|(name, _)| name.starts_with(&prefix));
+    let sets = other.sets.iter().filter(|(name, _)| name.starts_with(&prefix));
+    chains.into_iter().all(|(name, chain)| table.chains.get(name) == Some(chain))
+        && sets.into_iter().all(|(name, set)| table.sets.get(name) == Some(set))
+}
+
 /// What begins a trial.
 pub(super) fn begin(seconds: u64) -> LiveChange {
     let elements =

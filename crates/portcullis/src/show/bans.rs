@@ -1,9 +1,8 @@
 //! Bans and grants.
 
-use super::counted;
+use super::{counted, table};
 use crate::keeper::{Banned, BannedSource, GrantInForce, Granted, shown_source};
 use crate::span;
-use crate::table::aligned;
 
 /// What a ban or its end did.
 pub(crate) fn banned(done: &Banned, what: &str) -> String {
@@ -17,7 +16,7 @@ pub(crate) fn bans(list: &[BannedSource], now: u64) -> String {
         return "nobody is banned\n".to_owned();
     }
     let header = ["source", "ends in", "why"].map(str::to_owned);
-    aligned(
+    table(
         &header,
         list.iter().map(|ban| {
             let left =
@@ -33,7 +32,7 @@ pub(crate) fn grants(list: &[GrantInForce], now: u64) -> String {
         return "nothing is granted\n".to_owned();
     }
     let header = ["port", "for", "ends in", "granted by"].map(str::to_owned);
-    aligned(
+    table(
         &header,
         list.iter().map(|grant| {
             let left = span::text(grant.until.saturating_sub(now));

@@ -1,8 +1,8 @@
 //! The history: one line a snapshot, the last one first.
 
+use super::table;
 use crate::day;
 use crate::keeper::{Entry, Fate, History};
-use crate::table::aligned;
 use std::time::{Duration, UNIX_EPOCH};
 
 /// The whole history.
@@ -11,7 +11,7 @@ pub(crate) fn history(history: &History) -> String {
         return "nothing was applied on this machine yet\n".to_owned();
     }
     let header = ["", "number", "applied", "by", "rules", "from", "state"].map(str::to_owned);
-    aligned(&header, history.entries.iter().rev().map(|entry| row(entry, history)))
+    table(&header, history.entries.iter().rev().map(|entry| row(entry, history)))
 }
 
 fn row(entry: &Entry, history: &History) -> [String; 7] {

@@ -49,7 +49,7 @@ fn findings(list: &[Finding]) -> String {
             Weight::Warning => "warning",
             Weight::Error => "error",
         };
-        text.push_str(&format!("{word}: {}\n", finding.text));
+        text.push_str(&format!("{word}: {}\n", printable(&finding.text)));
         if let Some(hint) = &finding.hint {
             text.push_str(&format!("hint: {hint}\n"));
         }
@@ -64,8 +64,25 @@ fn section(title: &str, table: &str) -> String {
 
 /// Rows of a table without a header.
 fn rows<Row: IntoIterator<Item = String>>(rows: impl IntoIterator<Item = Row>) -> String {
-    let text = crate::table::aligned(&[], rows);
-    text.trim_start_matches('\n').to_owned()
+    table(&[], rows).trim_start_matches('\n').to_owned()
+}
+
+/// A table whose cells cannot speak to the terminal: whoever starts a process chooses its name.
+fn table<Row: IntoIterator<Item = String>>(header: &[String], rows: impl IntoIterator<Item = Row>) -> String {
+    let rows = rows.into_iter().map(|row| row.into_iter().map(|cell| printable(&cell)));
+    crate::table::aligned(header, rows)
+}
+
+/// Text on one line, its control characters escaped.
+fn printable(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut printable, character| {
+        if character.is_control() {
+            printable.extend(character.escape_default());
+        } else {
+            printable.push(character);
+        }
+        printable
+    })
 }
 
 #[cfg(test)]

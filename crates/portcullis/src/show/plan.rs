@@ -13,7 +13,7 @@ pub(crate) fn plan(planned: &Planned) -> String {
     text += &rules(&planned.rules);
     text += &reach("becomes reachable", '+', &planned.opens);
     text += &reach("no longer reachable", '-', &planned.closes);
-    text += &bounded("besides", &planned.other, |shown| shown.join("\n"));
+    text += &bounded("besides", &planned.other, |shown| rows(shown.iter().map(|line| [line.clone()])));
     text += &routes(planned);
     text += &cut(&planned.cut);
     if !planned.packets_change && planned.routes.is_empty() {

@@ -3,7 +3,6 @@
 use super::{amount, counted, findings, rows, section};
 use crate::keeper::Status;
 use crate::span;
-use crate::table::aligned;
 
 /// The whole part.
 pub(crate) fn status(status: &Status) -> String {
@@ -19,7 +18,7 @@ pub(crate) fn status(status: &Status) -> String {
     }
     if !status.rules.is_empty() {
         let header = ["rule", "admits", "packets", "bytes", "note"].map(str::to_owned);
-        let table = aligned(
+        let table = super::table(
             &header,
             status.rules.iter().map(|rule| {
                 let note = rule.note.clone().unwrap_or_default();

@@ -188,3 +188,12 @@ fn amounts_keep_their_magnitude() {
         assert_eq!(amount(number), shown);
     }
 }
+
+#[test]
+fn names_that_others_choose_do_not_speak_to_the_terminal() {
+    let open = OpenListener { what: "0.0.0.0:22/tcp".to_owned(), program: Some("\x1b[2J\nsshd".to_owned()) };
+    let text = openings(&Openings { enforced: true, listeners: vec![open], bans: 0 });
+    assert!(text.contains("0.0.0.0:22/tcp  \\u{1b}[2J\\nsshd\n"), "{text:?}");
+    let note = Finding::warning("a\x1b[2Jb", "");
+    assert!(!findings(&[note]).contains('\x1b'));
+}

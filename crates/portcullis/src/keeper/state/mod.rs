@@ -71,8 +71,17 @@ impl State {
         let mut this = Self { folder, history: Vec::new(), standing, damage: Vec::new() };
         this.history = this.read(&this.folder.join("history"), "the history")?.unwrap_or_default();
         let found = this.read(&this.folder.join("confirmed"), "the name of the confirmed snapshot")?;
-        this.standing = found.unwrap_or(Standing::Nothing);
+        // A name that is lost is no reason to open a machine that was closed.
+        this.standing = found.unwrap_or_else(|| this.last_confirmed());
         Ok(this)
+    }
+
+    /// What the history alone says.
+    fn last_confirmed(&self) -> Standing {
+        let mut confirmed = self.history.iter().rev();
+        confirmed
+            .find(|entry| matches!(entry.fate, Fate::Confirmed { .. }))
+            .map_or(Standing::Nothing, |entry| Standing::Snapshot(entry.number))
     }
 
     /// What was damaged, since the last time that it was asked.

@@ -131,6 +131,30 @@ fn a_snapshot_that_is_damaged_while_it_is_in_force_stays_in_force() {
 }
 
 #[test]
+fn lost_records_never_open_a_closed_machine() {
+    for lost in [&["confirmed"][..], &["confirmed", "history"]] {
+        let bench = Bench::confirmed(OPEN);
+        for name in lost {
+            fs::write(bench.folder.join("state/firewall").join(name), "half").expect("ours");
+        }
+        for _ in 0..2 {
+            let status: Status = ask(&mut bench.keeper(), Request::Status).expect("a status");
+            assert_eq!(status.enforced, lost.len() == 1, "{:?}", status.problems);
+            if lost.len() == 2 {
+                assert!(status.problems[0].text.starts_with("a table of ours"), "{:?}", status.problems);
+            }
+        }
+        bench.write(NARROW);
+        let mut keeper = bench.keeper();
+        let applied: Applied = ask(&mut keeper, bench.apply()).expect("an apply");
+        assert_eq!(applied.packets, Packets::Trial { seconds: 60, first: false });
+        bench.world.pass(60);
+        ask::<Status>(&mut keeper, Request::Status).expect("a status");
+        assert_eq!(bench.world.shape(), "b", "{lost:?}");
+    }
+}
+
+#[test]
 fn off_stays_off_and_says_before_what_it_opens() {
     let bench = Bench::confirmed(NARROW);
     let mut keeper = bench.keeper();
@@ -145,4 +169,41 @@ fn off_stays_off_and_says_before_what_it_opens() {
     assert_eq!(status.problems[0].text, "not enforced: the firewall was switched off");
     ask::<Applied>(&mut keeper, bench.apply()).expect("an apply switches it on");
     assert_eq!(bench.world.shape(), "ab trial");
+}
+
+#[test]
+fn the_minimum_opens_ssh_where_it_was_although_it_is_not_up_yet() {
+    let bench = Bench::new(OPEN);
+    bench.world.get().sshd = Some(2222);
+    let mut keeper = bench.keeper();
+    ask::<Applied>(&mut keeper, bench.apply()).expect("an apply");
+    ask::<Confirmed>(&mut keeper, Request::Confirm).expect("a confirmation");
+    drop(keeper);
+    fs::write(bench.folder.join("state/firewall/snapshots/00000001"), "half").expect("ours");
+    bench.world.get().sshd = None;
+    bench.world.restart();
+    let mut keeper = bench.keeper();
+    ask::<Restored>(&mut keeper, Request::Restore).expect("a restore");
+    let minimum = keeper.in_force().expect("a look").expect("the minimum");
+    assert_eq!(minimum.compiled.canonical.administration, [2222].into());
+}
+
+#[test]
+fn a_disk_without_room_does_not_keep_what_helps_in_need_from_being_done() {
+    let bench = Bench::confirmed(OPEN);
+    let mut keeper = bench.keeper();
+    bench.write(NARROW);
+    ask::<Applied>(&mut keeper, bench.apply()).expect("an apply");
+    // A folder in the place of the file that is written beside is refused to root as well.
+    for name in ["history.new", "confirmed.new"] {
+        fs::create_dir(bench.folder.join("state/firewall").join(name)).expect("ours");
+    }
+    bench.world.pass(60);
+    let status: Status = ask(&mut keeper, Request::Status).expect("a status");
+    assert!(status.enforced, "{:?}", status.problems);
+    assert!(keeper.take_notices().iter().any(|notice| notice.contains("history")));
+    ask::<Restored>(&mut keeper, Request::Restore).expect("a restore");
+    let refused = ask::<()>(&mut keeper, Request::Off).expect_err("it cannot be written down");
+    assert!(refused.reason.starts_with("it is off until"), "{refused}");
+    assert_eq!(bench.world.shape(), "nothing");
 }

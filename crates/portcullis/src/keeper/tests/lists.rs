@@ -62,3 +62,37 @@ fn bans_and_grants_live_on_when_the_policy_changes() {
     ask::<Confirmed>(&mut keeper, Request::Confirm).expect("a confirmation");
     assert_eq!((bench.world.keys("ban4").len(), bench.world.keys("ban_net4").len()), (1, 1));
 }
+
+#[test]
+fn a_table_never_comes_without_the_bans_that_are_kept() {
+    let bench = Bench::confirmed(OPEN);
+    ask::<Banned>(&mut bench.keeper(), ban(&["203.0.113.1/32", "203.0.113.64/26"], None)).expect("a ban");
+    bench.world.restart();
+    bench.world.get().changes.clear();
+    ask::<Restored>(&mut bench.keeper(), Request::Restore).expect("a restore");
+    assert_eq!(bench.world.get().changes, ["replace"], "one transaction");
+    assert_eq!((bench.world.keys("ban4").len(), bench.world.keys("ban_net4").len()), (1, 1));
+}
+
+#[test]
+fn bans_that_somebody_took_out_of_the_kernel_are_noticed_and_restored() {
+    let bench = Bench::confirmed(OPEN);
+    let mut keeper = bench.keeper();
+    ask::<Banned>(&mut keeper, ban(&["203.0.113.1/32", "203.0.113.64/26"], None)).expect("a ban");
+    for (set, repaired_by_gate) in [("ban4", false), ("ban_net4", true)] {
+        bench.world.flush(set);
+        let status: Status = ask(&mut keeper, Request::Status).expect("a status");
+        let text = &status.problems[0].text;
+        assert_eq!(*text, format!("not all bans are enforced: {set} has 0 of 1"));
+        if repaired_by_gate {
+            keeper.tend(None).expect("a look");
+            assert!(keeper.take_notices()[0].starts_with("bans or grants were removed by somebody else"));
+        } else {
+            let restored: Restored = ask(&mut keeper, Request::Restore).expect("a restore");
+            assert_eq!(restored, Restored::Already(Number(1)));
+        }
+        assert_eq!(bench.world.keys(set).len(), 1, "{set}");
+        let status: Status = ask(&mut keeper, Request::Status).expect("a status");
+        assert!(status.problems.is_empty(), "{:?}", status.problems);
+    }
+}

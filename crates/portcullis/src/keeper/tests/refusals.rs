@@ -35,6 +35,23 @@ fn a_file_without_a_firewall_does_not_open_what_was_closed() {
 }
 
 #[test]
+fn a_rule_on_an_interface_counts_only_where_no_other_one_may_carry_the_session() {
+    let bench = Bench::new("[firewall]\ninbound = [{ allow = \"ssh\", on = \"eth0\" }]\n");
+    let other = firewall::observed::Interface {
+        name: model::plan::InterfaceName("eth1".to_owned()),
+        addresses: Vec::new(),
+        kind: firewall::observed::InterfaceKind::Other,
+    };
+    bench.world.get().interfaces.push(other);
+    let caller = over("198.51.100.7:50000");
+    let mut keeper = bench.keeper();
+    let refused = ask_as::<Applied>(&mut keeper, &caller, bench.apply()).expect_err("eth1 may carry it");
+    assert!(refused.hint.is_some_and(|hint| hint.contains("a rule on eth0 admits it")));
+    bench.world.get().interfaces.pop();
+    ask_as::<Applied>(&mut keeper, &caller, bench.apply()).expect("nothing else carries it");
+}
+
+#[test]
 fn the_plan_that_was_shown_is_the_plan_that_is_applied() {
     let bench = Bench::new(OPEN);
     let mut keeper = bench.keeper();

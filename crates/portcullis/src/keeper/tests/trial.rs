@@ -103,6 +103,21 @@ fn a_connection_to_ssh_that_was_there_before_does_not_confirm() {
 }
 
 #[test]
+fn applied_through_a_multiplexer_only_a_connection_that_came_later_confirms() {
+    let bench = Bench::new(OPEN);
+    bench.world.connect("198.51.100.8:50001", 22);
+    let mut keeper = bench.keeper();
+    let mut multiplexed = over("198.51.100.7:50000");
+    multiplexed.sessions[0].own = false;
+    ask_as::<Applied>(&mut keeper, &multiplexed, bench.apply()).expect("an apply");
+    ask_as::<Confirmed>(&mut keeper, &multiplexed, Request::Confirm).expect_err("nothing is known of it");
+    for before in ["198.51.100.7:50000", "198.51.100.8:50001"] {
+        ask_as::<Confirmed>(&mut keeper, &over(before), Request::Confirm).expect_err(before);
+    }
+    ask_as::<Confirmed>(&mut keeper, &over("198.51.100.7:50002"), Request::Confirm).expect("a new one");
+}
+
+#[test]
 fn what_the_policy_forbids_is_cut_when_it_is_confirmed_and_the_callers_own_is_spared() {
     let bench = Bench::confirmed(OPEN);
     bench.world.connect("203.0.113.9:40000", 80);
