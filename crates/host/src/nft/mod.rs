@@ -106,7 +106,8 @@ impl Nft {
     }
 
     /// Makes the kernel's table `replacement.wanted`, in one transaction. What it needs that nothing refers to yet is
-    /// brought in by one before it, see [`staged`].
+    /// brought in by one before it, see [`staged`], and what nothing refers to any more goes by one after it, see
+    /// [`switched`].
     ///
     /// Chains, sets and counters that are alike are not touched. A table that the kernel cannot give the wanted
     /// ownership to, because it was created with another one, is deleted and created anew in the same transaction, with
@@ -146,7 +147,8 @@ impl Nft {
         self.channel.commit(&batch, replacement.generation)
     }
 
-    /// Two transactions: what is new, then all the rest. Should the second be refused, the first is undone.
+    /// Three transactions: what is new, then what is in force, then the end of what is left over. Should the second be
+    /// refused, the first is undone.
     fn replace_staged(
         &mut self,
         current: &Table,
@@ -165,12 +167,24 @@ impl Nft {
         }
         commit(current, &Replacement { wanted: &staged, live: &[], ..replacement.clone() })?;
         let generation = replacement.generation.map(following);
-        let done = commit(&staged, &Replacement { generation, ..replacement.clone() });
-        if matches!(done, Err(ref refused) if !matches!(refused, Refused::Lost(_))) {
-            // The refusal is what matters; what is left over does nothing.
-            let _ = commit(&staged, &Replacement::new(None, current));
+        let switched = switched(current, replacement.wanted);
+        let done = commit(&staged, &Replacement { wanted: &switched, generation, ..replacement.clone() });
+        match done {
+            Ok(()) if switched == *replacement.wanted => Ok(()),
+            // Nobody looks at what is left over, and who reads the table back sees it: a refusal is no reason to say
+            // that the packets did not change.
+            Ok(()) => {
+                let _ = commit(&switched, &Replacement::new(None, replacement.wanted));
+                Ok(())
+            }
+            Err(refused) => {
+                if !matches!(refused, Refused::Lost(_)) {
+                    // The refusal is what matters; what is left over does nothing.
+                    let _ = commit(&staged, &Replacement::new(None, current));
+                }
+                Err(refused)
+            }
         }
-        done
     }
 
     /// Deletes the kernel's table and creates it with other flags.
@@ -273,6 +287,23 @@ fn staged(current: &Table, wanted: &Table) -> Table {
     staged.sets.extend(new.map(|(name, set)| (name.clone(), set.clone())));
     staged.counters.extend(wanted.counters.iter().cloned());
     staged
+}
+
+/// The wanted table with the chains, sets and counters besides that only the current one has.
+///
+/// A packet that is on its way through the old rules looks into the sets as they are: those that it needs have to be there
+/// until it has left.
+fn switched(current: &Table, wanted: &Table) -> Table {
+    let mut switched = wanted.clone();
+    let old = current
+        .chains
+        .iter()
+        .filter(|(name, chain)| chain.base.is_none() && !wanted.chains.contains_key(*name));
+    switched.chains.extend(old.map(|(name, chain)| (name.clone(), chain.clone())));
+    let old = current.sets.iter().filter(|(name, _)| !wanted.sets.contains_key(*name));
+    switched.sets.extend(old.map(|(name, set)| (name.clone(), set.clone())));
+    switched.counters.extend(current.counters.iter().cloned());
+    switched
 }
 
 /// The number of the rules' state after one more transaction; it is never 0.
