@@ -17,6 +17,7 @@ pub(crate) use pump::{Blocked, Pump};
 pub(crate) use stall::{Patience, Stall};
 
 use crate::connection::Client;
+use crate::grpc;
 use crate::service::{ConnectError, InFlight, Instance, Lease, ServiceRuntime};
 use crate::snapshot::{RouteRuntime, SiteRuntime};
 use crate::transport::Source;
@@ -78,6 +79,7 @@ impl Forwarding<'_> {
     ) -> Result<(Lease, InFlight, Sending), Failure> {
         let service = self.service();
         working.tried.clear();
+        working.call = grpc::is_call(&working.request, &working.head);
         let mut retried = false;
         let mut last: Option<Failure> = None;
         loop {

@@ -1,4 +1,4 @@
-//! The client's connection.
+//! The connection of a client, with TLS or without.
 
 use super::tls::TlsStream;
 use super::{Input, Sink, Source, poll_receive};
@@ -9,15 +9,15 @@ use std::task::{Context, Poll, ready};
 use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 
-/// The client's connection, with TLS or without.
+/// The connection of a client, with TLS or without.
 #[derive(Debug)]
-pub(crate) struct ClientStream {
+pub(crate) struct SocketStream {
     socket: TcpStream,
     tls: Option<Box<TlsStream>>,
     input: Input,
 }
 
-impl ClientStream {
+impl SocketStream {
     pub(crate) fn plain(socket: TcpStream) -> Self {
         Self { socket, tls: None, input: Input::default() }
     }
@@ -37,6 +37,11 @@ impl ClientStream {
     /// The negotiated version of TLS.
     pub(crate) fn tls_version(&self) -> Option<rustls::ProtocolVersion> {
         self.tls.as_ref().and_then(|tls| tls.version())
+    }
+
+    /// The protocol that was chosen by ALPN.
+    pub(crate) fn protocol(&self) -> Option<&[u8]> {
+        self.tls.as_ref().and_then(|tls| tls.protocol())
     }
 
     pub(crate) fn is_tls(&self) -> bool {
@@ -75,7 +80,7 @@ impl ClientStream {
     }
 }
 
-impl Source for ClientStream {
+impl Source for SocketStream {
     fn received(&self) -> &[u8] {
         self.input.received()
     }
@@ -97,7 +102,7 @@ impl Source for ClientStream {
     }
 }
 
-impl Sink for ClientStream {
+impl Sink for SocketStream {
     fn poll_send(&mut self, context: &mut Context<'_>, lead: &[u8], rest: &[u8]) -> Poll<io::Result<usize>> {
         if let Some(tls) = &mut self.tls {
             return tls.poll_send(&mut self.socket, context, lead, rest);
