@@ -1,19 +1,16 @@
 //! The engine's answer of HTTP/1.1, read as it is written and sent in frames.
 
-use super::stream::into_io;
+use super::outgoing::Outgoing;
+use super::{append, into_io};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use h2::Reason;
 use h2::server::SendResponse;
-use h2::{Reason, SendStream};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use http1::http2::trailer_fields;
+use http::{HeaderMap, StatusCode};
 use http1::{BodyLength, BodyReader, HeadLimits, HeadScanner, MAX_FIELDS, Response};
 use std::io;
-use std::task::{Context, Poll, ready};
-
-/// Bytes of one frame of data: with its head it fits into one record of TLS.
-const FRAME: usize = (16 << 10) - 9;
+use std::task::{Context, Poll};
 
 /// What an answer of ours may be; what an instance said was judged before.
 const LIMITS: HeadLimits =
@@ -29,13 +26,11 @@ pub(super) struct Answer {
     /// What is known of the head until it is complete.
     head: Vec<u8>,
     scanner: HeadScanner,
-    /// Data that waits to be told whether it is the last.
-    held: Option<Bytes>,
 }
 
 enum State {
     Head(SendResponse<Bytes>),
-    Body(SendStream<Bytes>, BodyReader),
+    Body(Outgoing),
     Ended,
 }
 
@@ -43,7 +38,7 @@ impl std::fmt::Debug for State {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Head(_) => "Head",
-            Self::Body(..) => "Body",
+            Self::Body(_) => "Body",
             Self::Ended => "Ended",
         })
     }
@@ -57,46 +52,41 @@ impl Answer {
             websocket,
             head: Vec::new(),
             scanner: HeadScanner::default(),
-            held: None,
         }
     }
 
     pub(super) fn is_ended(&self) -> bool {
-        matches!(self.state, State::Ended)
+        match &self.state {
+            State::Head(_) => false,
+            State::Body(outgoing) => outgoing.is_ended(),
+            State::Ended => true,
+        }
     }
 
     /// Waits for the client to reset the stream.
     pub(super) fn poll_reset(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let reset = match &mut self.state {
-            State::Head(respond) => respond.poll_reset(context),
-            State::Body(send, _) => send.poll_reset(context),
-            State::Ended => return Poll::Pending,
-        };
-        reset.map(|_| ())
+        match &mut self.state {
+            State::Head(respond) => respond.poll_reset(context).map(|_| ()),
+            State::Body(outgoing) => outgoing.poll_reset(context),
+            State::Ended => Poll::Pending,
+        }
     }
 
     pub(super) fn reset(&mut self, reason: Reason) {
         match std::mem::replace(&mut self.state, State::Ended) {
             State::Head(mut respond) => respond.send_reset(reason),
-            State::Body(mut send, _) => send.send_reset(reason),
+            State::Body(mut outgoing) => outgoing.reset(reason),
             State::Ended => {}
         }
     }
 
     /// Ends an answer that ends with its connection.
     pub(super) fn end(&mut self) -> io::Result<()> {
-        match std::mem::replace(&mut self.state, State::Ended) {
-            State::Body(mut send, BodyReader::UntilClose) => {
-                let held = self.held.take().unwrap_or_default();
-                send.send_data(held, true).map_err(into_io)
-            }
+        match &mut self.state {
+            State::Body(outgoing) => outgoing.end(),
             State::Ended => Ok(()),
-            State::Head(mut respond) => {
-                respond.send_reset(Reason::INTERNAL_ERROR);
-                Err(io::ErrorKind::UnexpectedEof.into())
-            }
-            State::Body(mut send, _) => {
-                send.send_reset(Reason::INTERNAL_ERROR);
+            State::Head(_) => {
+                self.reset(Reason::INTERNAL_ERROR);
                 Err(io::ErrorKind::UnexpectedEof.into())
             }
         }
@@ -124,7 +114,9 @@ impl Answer {
                 break;
             }
         }
-        self.send_held(false)?;
+        if let State::Body(outgoing) = &mut self.state {
+            outgoing.send_held()?;
+        }
         match polled {
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             Poll::Pending if taken == 0 => Poll::Pending,
@@ -133,12 +125,13 @@ impl Answer {
     }
 
     fn poll_take(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self.state {
+        let to_head = self.to_head;
+        match &mut self.state {
             State::Head(_) => Poll::Ready(self.take_head(bytes)),
-            State::Body(..) => self.poll_take_body(context, bytes),
+            State::Body(outgoing) if !outgoing.is_ended() => outgoing.poll_take(context, bytes),
             // A refusal does not know whether its request was one for the head alone.
-            State::Ended if self.to_head => Poll::Ready(Ok(bytes.len())),
-            State::Ended => Poll::Ready(Err(io::Error::other("more is sent than the answer has"))),
+            _ if to_head => Poll::Ready(Ok(bytes.len())),
+            _ => Poll::Ready(Err(io::Error::other("more is sent than the answer has"))),
         }
     }
 
@@ -181,75 +174,8 @@ impl Answer {
         let ends =
             matches!(body, BodyLength::None | BodyLength::Exact(0)) || status != response.status && !opened;
         let send = respond.send_response(message, ends).map_err(into_io)?;
-        self.state = if ends { State::Ended } else { State::Body(send, BodyReader::new(body)) };
+        self.state = State::Body(Outgoing::new(send, BodyReader::new(body), ends));
         Ok(())
-    }
-
-    fn poll_take_body(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let State::Body(_, reader) = &mut self.state else { return Poll::Pending };
-        // How much data there is is not known before it is decoded, and what is decoded has to be taken: the reader is
-        // asked about a copy first.
-        let mut asked = reader.clone();
-        let decoded = asked.decode(bytes).map_err(io::Error::other)?;
-        if decoded.end > decoded.start {
-            self.send_held(false)?;
-            let room = ready!(self.poll_room(context, decoded.end - decoded.start))?;
-            let count = decoded.start + room.min(decoded.end - decoded.start);
-            return Poll::Ready(self.take_data(&bytes[..count]));
-        }
-        *reader = asked;
-        self.finish_if_done()?;
-        Poll::Ready(Ok(decoded.consumed))
-    }
-
-    /// Waits until the client's window has room.
-    fn poll_room(&mut self, context: &mut Context<'_>, wanted: usize) -> Poll<io::Result<usize>> {
-        let State::Body(send, _) = &mut self.state else { return Poll::Pending };
-        send.reserve_capacity(wanted.min(FRAME));
-        let mut room = send.capacity();
-        while room == 0 {
-            room = match ready!(send.poll_capacity(context)) {
-                Some(capacity) => capacity.map_err(into_io)?,
-                None => return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
-            };
-        }
-        Poll::Ready(Ok(room.min(FRAME)))
-    }
-
-    /// Takes bytes that end with data there is room for.
-    fn take_data(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let State::Body(_, reader) = &mut self.state else { return Ok(0) };
-        let decoded = reader.decode(bytes).map_err(io::Error::other)?;
-        self.held = Some(Bytes::copy_from_slice(&bytes[decoded.start..decoded.end]));
-        self.finish_if_done()?;
-        Ok(decoded.consumed)
-    }
-
-    /// Ends the stream where the body has ended.
-    fn finish_if_done(&mut self) -> io::Result<()> {
-        let State::Body(_, reader) = &self.state else { return Ok(()) };
-        if !reader.is_done() {
-            return Ok(());
-        }
-        let trailers = trailers(reader.trailers())?;
-        if trailers.is_empty() {
-            let held = self.held.take();
-            let State::Body(send, _) = &mut self.state else { return Ok(()) };
-            send.send_data(held.unwrap_or_default(), true).map_err(into_io)?;
-        } else {
-            self.send_held(false)?;
-            let State::Body(send, _) = &mut self.state else { return Ok(()) };
-            send.send_trailers(trailers).map_err(into_io)?;
-        }
-        self.state = State::Ended;
-        Ok(())
-    }
-
-    fn send_held(&mut self, ends: bool) -> io::Result<()> {
-        match (&mut self.state, self.held.take()) {
-            (State::Body(send, _), Some(held)) => send.send_data(held, ends).map_err(into_io),
-            _ => Ok(()),
-        }
     }
 }
 
@@ -264,21 +190,6 @@ fn fields(response: &Response, head: &[u8], opened: bool) -> io::Result<HeaderMa
         append(&mut fields, name, value)?;
     }
     Ok(fields)
-}
-
-fn trailers(lines: &[u8]) -> io::Result<HeaderMap> {
-    let mut fields = HeaderMap::new();
-    for (name, value) in trailer_fields(lines) {
-        append(&mut fields, name, value)?;
-    }
-    Ok(fields)
-}
-
-fn append(fields: &mut HeaderMap, name: &[u8], value: &[u8]) -> io::Result<()> {
-    let name = HeaderName::from_bytes(name).map_err(io::Error::other)?;
-    let value = HeaderValue::from_bytes(value).map_err(io::Error::other)?;
-    fields.try_append(name, value).map_err(io::Error::other)?;
-    Ok(())
 }
 
 /// Whether the instance answers the handshake that we made (RFC 6455 section 4.2.2).

@@ -1,46 +1,29 @@
 //! One stream, dressed as a connection of HTTP/1.1 that carries one request.
 
 use super::answer::Answer;
+use super::incoming::Incoming;
 use crate::request::random;
 use crate::transport::{Sink, Source};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream};
 use http::Request;
 use http1::Refusal;
-use http1::http2::{Body, Pseudo, write_request, write_trailer};
+use http1::http2::{Body, Pseudo, write_request};
 use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 /// One stream.
 #[derive(Debug)]
 pub(crate) struct Http2Stream {
-    receiving: RecvStream,
-    /// What is written in place of what HTTP/2 says in other words: the head, the framing of chunks.
-    written: Vec<u8>,
-    consumed: usize,
-    /// Data as it arrived, behind what is written.
-    data: Bytes,
-    stage: Stage,
+    incoming: Incoming,
     refused: Option<Refusal>,
     answer: Rc<RefCell<Answer>>,
     tls_version: Option<rustls::ProtocolVersion>,
-}
-
-/// How far the request was read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    /// Data arrives, and is handed on as it is.
-    Plain,
-    /// Data arrives whose length nobody announced. `first` is true until a chunk was written.
-    Chunked {
-        first: bool,
-    },
-    Ended,
 }
 
 /// Waits for the client to give up a request.
@@ -66,21 +49,10 @@ impl Http2Stream {
         let key = websocket.filter(|protocol| *protocol == "websocket").map(|_| websocket_key());
         let mut written = Vec::new();
         let refused = write_head(&mut written, &parts, key.as_deref(), ends).err();
-        let stage = match (&key, ends || parts.headers.contains_key(http::header::CONTENT_LENGTH)) {
-            (None, false) => Stage::Chunked { first: true },
-            _ => Stage::Plain,
-        };
+        let announced = ends || parts.headers.contains_key(http::header::CONTENT_LENGTH);
+        let incoming = Incoming::new(written, receiving, key.is_none() && !announced);
         let answer = Answer::new(respond, parts.method == http::Method::HEAD, key);
-        Self {
-            receiving,
-            written,
-            consumed: 0,
-            data: Bytes::new(),
-            stage,
-            refused,
-            answer: Rc::new(RefCell::new(answer)),
-            tls_version,
-        }
+        Self { incoming, refused, answer: Rc::new(RefCell::new(answer)), tls_version }
     }
 
     pub(crate) fn tls_version(&self) -> Option<rustls::ProtocolVersion> {
@@ -111,84 +83,19 @@ impl Http2Stream {
     pub(crate) fn abort(&mut self) {
         self.answer.borrow_mut().reset(Reason::INTERNAL_ERROR);
     }
-
-    fn is_written_consumed(&self) -> bool {
-        self.consumed == self.written.len()
-    }
-
-    /// Puts a frame of data where it is read.
-    fn take_data(&mut self, data: Bytes) -> usize {
-        self.restart_written();
-        if let Stage::Chunked { first } = &mut self.stage {
-            if !std::mem::take(first) {
-                http1::write::end(&mut self.written);
-            }
-            http1::write::chunk_start(&mut self.written, data.len());
-        }
-        self.data = data;
-        self.received_length()
-    }
-
-    fn restart_written(&mut self) {
-        self.written.clear();
-        self.consumed = 0;
-    }
-
-    fn received_length(&self) -> usize {
-        self.written.len() - self.consumed + self.data.len()
-    }
-
-    /// The end of the body: trailers go behind the last chunk.
-    fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let trailers = ready!(self.receiving.poll_trailers(context)).map_err(into_io)?;
-        self.restart_written();
-        let stage = std::mem::replace(&mut self.stage, Stage::Ended);
-        if let Stage::Chunked { first } = stage {
-            let mut lines = Vec::new();
-            for (name, value) in trailers.iter().flatten() {
-                write_trailer(&mut lines, name.as_str().as_bytes(), value.as_bytes())
-                    .map_err(io::Error::other)?;
-            }
-            if !first {
-                http1::write::end(&mut self.written);
-            }
-            http1::write::last_chunk(&mut self.written, &lines);
-        }
-        Poll::Ready(Ok(self.written.len()))
-    }
 }
 
 impl Source for Http2Stream {
     fn received(&self) -> &[u8] {
-        if self.is_written_consumed() { &self.data } else { &self.written[self.consumed..] }
+        self.incoming.received()
     }
 
     fn consume(&mut self, count: usize) {
-        if count == 0 {
-            return;
-        }
-        if !self.is_written_consumed() {
-            self.consumed += count;
-            return;
-        }
-        self.data.advance(count);
-        // The client may send as much again. That fails where the stream has ended, and then nobody waits for it.
-        let _ = self.receiving.flow_control().release_capacity(count);
+        self.incoming.consume(count);
     }
 
-    fn poll_fill(&mut self, context: &mut Context<'_>, _large: bool) -> Poll<io::Result<usize>> {
-        if !self.received().is_empty() {
-            return Poll::Ready(Err(io::Error::other("what was received is not consumed")));
-        }
-        while self.stage != Stage::Ended {
-            match ready!(self.receiving.poll_data(context)) {
-                Some(Ok(data)) if data.is_empty() => {}
-                Some(Ok(data)) => return Poll::Ready(Ok(self.take_data(data))),
-                Some(Err(error)) => return Poll::Ready(Err(into_io(error))),
-                None => return self.poll_end(context),
-            }
-        }
-        Poll::Ready(Ok(0))
+    fn poll_fill(&mut self, context: &mut Context<'_>, large: bool) -> Poll<io::Result<usize>> {
+        self.incoming.poll_fill(context, large)
     }
 }
 
@@ -224,12 +131,4 @@ fn write_head(
 /// to anybody but ourselves.
 fn websocket_key() -> String {
     STANDARD.encode([random().to_ne_bytes(), random().to_ne_bytes()].concat())
-}
-
-/// An error of the library as one of a stream of bytes.
-pub(super) fn into_io(error: h2::Error) -> io::Error {
-    if error.is_io() {
-        return error.into_io().unwrap_or_else(|| io::ErrorKind::BrokenPipe.into());
-    }
-    io::Error::new(io::ErrorKind::ConnectionReset, error)
 }

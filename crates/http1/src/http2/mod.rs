@@ -5,12 +5,14 @@
 //! value that would break a head is refused first, and so is what has no meaning in HTTP/2 but some in HTTP/1.1.
 
 mod request;
+mod response;
 mod trailers;
 
 #[cfg(test)]
 mod tests;
 
 pub use request::{Body, Pseudo, write_request};
+pub use response::{Answered, write_interim, write_response};
 pub use trailers::{trailer_fields, write_trailer};
 
 use crate::field::Known;

@@ -5,6 +5,7 @@ mod client;
 mod floods;
 mod frames;
 mod grpc;
+mod instances;
 mod programs;
 mod requests;
 mod translation;

@@ -165,5 +165,5 @@ fn data_is_not_read_faster_than_the_instance_takes_it() {
         }
     });
     assert!(sent < 16 << 20, "{sent} bytes were taken that nobody read");
-    assert!(gate.memory() < before + (4 << 20));
+    assert!(gate.memory() < before + (12 << 20), "more is held than windows and buffers");
 }
