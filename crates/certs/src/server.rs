@@ -14,7 +14,7 @@ use std::sync::Arc;
 const TICKETS: usize = 1;
 
 /// How the gate speaks TLS with clients: TLS 1.3, and 1.2 unless the plan says otherwise, with the cipher suites of
-/// rustls and hybrid post-quantum key exchange first (X25519MLKEM768), `http/1.1` by ALPN.
+/// rustls and hybrid post-quantum key exchange first (X25519MLKEM768), `h2` and `http/1.1` by ALPN.
 ///
 /// - Sessions are resumed by tickets alone: no state for each client, and threads need not share any. Early data
 ///   is refused, because it can be replayed (RFC 8446, 8).
@@ -36,13 +36,19 @@ pub fn server_config(
         .expect("the provider serves both versions")
         .with_no_client_auth()
         .with_cert_resolver(resolver);
-    config.alpn_protocols = vec![b"http/1.1".to_vec(), b"http/1.0".to_vec()];
+    config.alpn_protocols = protocols(tls);
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.ticketer = ticketer;
     config.send_tls13_tickets = TICKETS;
     config.max_early_data_size = 0;
     config.ignore_client_order = false;
     Arc::new(config)
+}
+
+/// What is offered by ALPN, best first.
+fn protocols(tls: &Tls) -> Vec<Vec<u8>> {
+    let offered = [&b"h2"[..], b"http/1.1", b"http/1.0"];
+    offered[usize::from(!tls.http2)..].iter().map(|name| name.to_vec()).collect()
 }
 
 /// Makes the keys of session tickets: random, changed every six hours, good for twelve. Kept by the caller so that

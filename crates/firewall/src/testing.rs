@@ -104,7 +104,8 @@ pub(crate) fn site(label: &str, scheme: Scheme, on: Option<&str>) -> Site {
 }
 
 pub(crate) fn service(service_name: &str, host: &str, port: u16) -> Service {
-    let target = Target { address: TargetAddress::Tcp { host: host.to_owned(), port }, tls: false };
+    let target =
+        Target { address: TargetAddress::Tcp { host: host.to_owned(), port }, tls: false, http2: false };
     Service::with_defaults(service_name.to_owned(), vec![target])
 }
 

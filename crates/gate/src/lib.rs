@@ -10,6 +10,8 @@ mod connection;
 mod files;
 mod forward;
 mod gate;
+mod grpc;
+mod http2;
 mod identity;
 mod listener;
 mod log;

@@ -14,6 +14,7 @@ mod chunked;
 mod exchange;
 mod field;
 mod framing;
+pub mod http2;
 mod limits;
 mod refusal;
 mod request;

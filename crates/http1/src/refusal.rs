@@ -5,6 +5,7 @@
 #[expect(missing_docs, reason = "each variant is explained by the text of `reason`")]
 pub enum Refusal {
     AbsoluteFormDisagrees,
+    AuthorityDisagrees,
     BareCarriageReturn,
     BareLineFeed,
     ChunkExtensionTooLong,
@@ -13,6 +14,7 @@ pub enum Refusal {
     ChunkedNotLast,
     ConnectMethod,
     ConnectionNamesFraming,
+    ConnectionSpecific,
     ContentLengthMalformed,
     ContentLengthRepeated,
     ContentLengthWithTransferEncoding,
@@ -60,6 +62,7 @@ impl Refusal {
     pub fn rule(self) -> &'static str {
         match self {
             Self::AbsoluteFormDisagrees => "absolute-form-disagrees",
+            Self::AuthorityDisagrees => "authority-disagrees",
             Self::BareCarriageReturn => "bare-cr",
             Self::BareLineFeed => "bare-lf",
             Self::ChunkExtensionTooLong => "chunk-extension-too-long",
@@ -68,6 +71,7 @@ impl Refusal {
             Self::ChunkedNotLast => "transfer-coding",
             Self::ConnectMethod => "connect-method",
             Self::ConnectionNamesFraming => "connection-names-framing",
+            Self::ConnectionSpecific => "connection-specific-field",
             Self::ContentLengthMalformed => "content-length-malformed",
             Self::ContentLengthRepeated => "content-length-repeated",
             Self::ContentLengthWithTransferEncoding => "content-length-with-transfer-encoding",
@@ -102,6 +106,7 @@ impl Refusal {
     pub fn reason(self) -> &'static str {
         match self {
             Self::AbsoluteFormDisagrees => "the authority of the target and the Host field disagree",
+            Self::AuthorityDisagrees => "the :authority pseudo-field and the Host field disagree",
             Self::BareCarriageReturn => "a carriage return stands without a line feed",
             Self::BareLineFeed => "a line ends with a line feed alone",
             Self::ChunkExtensionTooLong => "chunk extensions exceed their bound",
@@ -112,6 +117,7 @@ impl Refusal {
             Self::ConnectionNamesFraming => {
                 "the Connection field names a field that frames or routes the message"
             }
+            Self::ConnectionSpecific => "a field of HTTP/1.1 connections is used in HTTP/2",
             Self::ContentLengthMalformed => "Content-Length is not a plain decimal number within bounds",
             Self::ContentLengthRepeated => "Content-Length is given more than once",
             Self::ContentLengthWithTransferEncoding => "Content-Length and Transfer-Encoding are both given",

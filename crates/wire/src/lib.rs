@@ -2,4 +2,5 @@
 //!
 //! Everything here reads what somebody else wrote, so nothing is repaired: what the format does not allow is refused.
 
+pub mod h2;
 pub mod proxy;

@@ -125,7 +125,11 @@ fn a_protocol_that_is_not_served_is_refused() {
     let (store, _) = world.open(&plan(vec![site("a.test", None)]));
     let mut client = (*world.client(&store)).clone();
     client.alpn_protocols = vec![b"h2".to_vec()];
-    let refused = shake(&Arc::new(client), &server(&store), "a.test").unwrap_err();
+    let client = Arc::new(client);
+    let shaken = shake(&client, &server(&store), "a.test").unwrap();
+    assert_eq!(shaken.server.alpn_protocol(), Some(b"h2".as_slice()));
+    let without = server_with(&store, &Tls { http2: false, ..Tls::default() }, ticketer().unwrap());
+    let refused = shake(&client, &without, "a.test").unwrap_err();
     assert_eq!(refused, Error::AlertReceived(AlertDescription::NoApplicationProtocol));
 }
 

@@ -12,8 +12,11 @@ use crate::worker::scratch::{Outcome, Working};
 use http1::{BodyLength, ClientNext, Refusal, Request, Version};
 use model::plan::{Handler, RedirectHandler, RespondHandler, Scheme, ServiceHandler};
 use model::routes::{Matched, RequestFacts};
+use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Instant;
 
 /// What of a request's body is read and dropped to keep a connection that answered early.
@@ -26,10 +29,28 @@ impl Client {
         working.begin(&self.stream.received()[..length]);
         self.stream.consume(length);
         working.outcome.bytes_in = length as u64;
-        let after = self.decide(&active, working).await;
+        let after = match self.decide_while_wanted(&active, working).await {
+            Some(after) => after,
+            None => given_up(working),
+        };
         working.outcome.bytes_in += working.upload.body_bytes;
         self.finish(&active, working);
         after
+    }
+
+    /// Decides, unless the client gives up the request; only a stream of HTTP/2 can say so.
+    async fn decide_while_wanted(&mut self, active: &Rc<Active>, working: &mut Working) -> Option<After> {
+        let mut watch = self.stream.as_http2().map(|stream| stream.watch());
+        let mut deciding = pin!(self.decide(active, working));
+        poll_fn(|context| {
+            if let Some(watch) = &mut watch
+                && watch.poll_given_up(context).is_ready()
+            {
+                return Poll::Ready(None);
+            }
+            deciding.as_mut().poll(context).map(Some)
+        })
+        .await
     }
 
     async fn decide(&mut self, active: &Rc<Active>, working: &mut Working) -> After {
@@ -241,8 +262,11 @@ impl Client {
         if started || status == 499 {
             // A response that was broken off must not look complete. Where it ends with the connection, only a reset
             // says so.
-            if started && working.request.version == Version::Http10 {
-                let _ = self.stream.socket().set_zero_linger();
+            if started
+                && working.request.version == Version::Http10
+                && let Some(socket) = self.stream.socket()
+            {
+                let _ = socket.set_zero_linger();
             }
             working.outcome.status = if started { working.outcome.status } else { status };
             return After::Abort;
@@ -289,6 +313,8 @@ impl Client {
     /// What becomes of the connection once a response is sent.
     pub(super) async fn after_response(&mut self, working: &mut Working) -> After {
         match working.exchange.client_next() {
+            // The library drops what still comes of a stream that was answered.
+            _ if self.stream.is_http2() => After::Close,
             ClientNext::Close => After::Close,
             ClientNext::KeepAlive if self.worker.draining.get() => After::Close,
             ClientNext::KeepAlive => After::KeepAlive,
@@ -302,22 +328,22 @@ impl Client {
         self.deadline.set(timeout);
         let reader = &mut working.exchange.request;
         let mut dropped = 0;
-        let drained = std::future::poll_fn(|context| {
+        let drained = poll_fn(|context| {
             loop {
                 while !self.stream.received().is_empty() && !reader.is_done() {
                     let Ok(decoded) = reader.decode(self.stream.received()) else {
-                        return std::task::Poll::Ready(false);
+                        return Poll::Ready(false);
                     };
                     dropped += decoded.consumed as u64;
                     self.stream.consume(decoded.consumed);
                 }
                 if reader.is_done() || dropped > MAX_DRAINED {
-                    return std::task::Poll::Ready(reader.is_done());
+                    return Poll::Ready(reader.is_done());
                 }
                 match self.stream.poll_fill(context, true) {
-                    std::task::Poll::Ready(Ok(count)) if count > 0 => {}
-                    std::task::Poll::Pending if !self.deadline.is_due() => return std::task::Poll::Pending,
-                    _ => return std::task::Poll::Ready(false),
+                    Poll::Ready(Ok(count)) if count > 0 => {}
+                    Poll::Pending if !self.deadline.is_due() => return Poll::Pending,
+                    _ => return Poll::Ready(false),
                 }
             }
         });
@@ -345,6 +371,16 @@ impl Working {
         self.facts.peer = peer;
         self.facts.client_ip = peer.ip().to_canonical();
     }
+}
+
+/// Notes that the client gave up its request before it was answered to the end.
+fn given_up(working: &mut Working) -> After {
+    working.outcome.bytes_out = working.download.sent;
+    if !working.download.started() {
+        working.outcome.status = 499;
+    }
+    working.outcome.error = Some("the client gave up the request".to_owned());
+    After::Abort
 }
 
 /// What the operator is told of a request that an instance failed. The path is canonical, so it is plain text.

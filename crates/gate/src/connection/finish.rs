@@ -43,6 +43,7 @@ impl Client {
             path: path(working, parsed),
             query: if parsed && !facts.path.is_empty() { facts.query_with_mark(head) } else { b"" },
             version: match request.version {
+                _ if self.stream.is_http2() => "HTTP/2",
                 Version::Http10 => "HTTP/1.0",
                 Version::Http11 => "HTTP/1.1",
             },

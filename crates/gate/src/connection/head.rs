@@ -53,6 +53,9 @@ impl Client {
         let head_limits = active.served.snapshot.head_limits;
         // An idle connection must not keep an old snapshot alive.
         drop(active);
+        if let Some(refusal) = self.stream.refused() {
+            return Next::Refused(refusal);
+        }
         let mut scanner = HeadScanner::default();
         let mut started = false;
         self.deadline.set_at(first.unwrap_or_else(deadlines::now).after(head_timeout));

@@ -5,6 +5,7 @@ mod answer;
 mod files;
 mod finish;
 mod head;
+mod http2;
 mod pool;
 mod proxied;
 mod respond;
@@ -41,10 +42,10 @@ pub(crate) struct Client {
     pub(crate) deadline: Deadline,
     port: Rc<PortFacts>,
     /// The name that the TLS connection was opened for.
-    sni: Option<Box<str>>,
+    sni: Option<Rc<str>>,
     worker: Counted,
-    place: Place,
-    /// The address that it connected to, where a proxy announced it.
+    place: Rc<Place>,
+    /// The address that it connected to, where the socket does not tell.
     announced: Option<SocketAddr>,
 }
 
@@ -131,16 +132,22 @@ impl Client {
             port: Rc::clone(port),
             sni: None,
             worker: Counted::new(worker),
-            place,
+            place: Rc::new(place),
             announced: None,
         }))
     }
 
-    async fn serve<F: Future<Output = (Box<Self>, After)>>(mut self: Box<Self>, pool: Rc<Pool<F>>) {
+    async fn serve<F>(mut self: Box<Self>, pool: Rc<Pool<F>>)
+    where
+        F: Future<Output = (Box<Self>, After)> + 'static,
+    {
         self.wake_when_due().await;
         if self.stream.is_tls() && Box::pin(self.handshake()).await.is_err() {
             self.worker.shared.metrics.failed_handshake();
             return;
+        }
+        if self.speaks_http2().await {
+            return Box::pin(self.serve_http2(pool)).await;
         }
         // When the first request could have come; its head is due from then on.
         let mut since = deadlines::now();
@@ -205,7 +212,7 @@ impl Client {
             }
         })
         .await?;
-        self.sni = sni;
+        self.sni = sni.map(Rc::from);
         Ok(())
     }
 

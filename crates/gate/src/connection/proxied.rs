@@ -17,10 +17,10 @@ use wire::proxy::{self, Header};
 
 impl Client {
     /// Reads the header, then serves the connection as that of the client it names.
-    pub(super) async fn serve_announced<F: Future<Output = (Box<Self>, After)>>(
-        mut self: Box<Self>,
-        pool: Rc<Pool<F>>,
-    ) {
+    pub(super) async fn serve_announced<F>(mut self: Box<Self>, pool: Rc<Pool<F>>)
+    where
+        F: Future<Output = (Box<Self>, After)> + 'static,
+    {
         self.wake_when_due().await;
         let Ok(header) = self.announcement().await else {
             return self.worker.shared.metrics.failed_proxy_header();
@@ -29,7 +29,7 @@ impl Client {
             let Some(place) = self.worker.shared.connections.admit(source) else {
                 return self.worker.shared.metrics.refused_connection();
             };
-            self.place = place;
+            self.place = Rc::new(place);
             self.announced = Some(destination);
         }
         self.serve(pool).await;
@@ -52,7 +52,7 @@ impl Client {
         context: &mut Context<'_>,
         received: &mut Vec<u8>,
     ) -> Poll<io::Result<Header>> {
-        let socket = self.stream.socket();
+        let socket = self.stream.socket().ok_or(io::ErrorKind::Unsupported)?;
         loop {
             let taken = received.len();
             received.resize(proxy::LONGEST, 0);
@@ -79,7 +79,7 @@ impl Client {
     pub(crate) fn ends(&self, working: &Working) -> Ends {
         let (client, peer) = (working.facts.client_ip, working.facts.peer);
         let port = if peer.ip().to_canonical() == client { peer.port() } else { 0 };
-        let local = self.announced.or_else(|| self.stream.socket().local_addr().ok());
+        let local = self.announced.or_else(|| self.stream.socket()?.local_addr().ok());
         Ends { client: SocketAddr::new(client, port), local: local.unwrap_or(self.port.local) }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::answer::MAX_DRAINED;
 use super::{After, Client};
+use crate::grpc;
 use crate::respond::{Answer, expand};
 use crate::snapshot::SiteRuntime;
 use crate::worker::scratch::Working;
@@ -27,7 +28,10 @@ impl Client {
         site: Option<&SiteRuntime>,
         edits: &[HeaderEdit],
     ) -> After {
-        if let Some(page) = site.and_then(|site| site.error_pages.find(answer.status)) {
+        let logged = answer.status;
+        if answer.status >= 300 && grpc::is_call(&working.request, &working.head) {
+            answer = grpc::refusal(&answer);
+        } else if let Some(page) = site.and_then(|site| site.error_pages.find(answer.status)) {
             answer.body = page.bytes().to_vec();
             answer.content_type = "text/html; charset=utf-8";
         }
@@ -41,7 +45,8 @@ impl Client {
         let mut out = std::mem::take(&mut working.download.lead);
         out.clear();
         answer.write(&mut out, working.request.version, keep_alive, to_head, &further);
-        working.outcome.status = answer.status;
+        // A call is told more in its own terms; the log keeps ours.
+        working.outcome.status = logged;
         let sent = self.send(&out).await;
         working.outcome.bytes_out = out.len() as u64;
         working.download.lead = out;

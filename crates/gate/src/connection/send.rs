@@ -107,7 +107,7 @@ impl Client {
         slice: &FileSlice,
         sending: &mut Sending,
     ) -> io::Result<()> {
-        if self.stream.is_tls() {
+        if self.stream.plain_socket().is_none() {
             self.send_bytes(head, &[], sending).await?;
         } else {
             // The head waits for the first bytes of the file, so that they travel together.
@@ -143,7 +143,7 @@ impl Client {
         context: &mut Context<'_>,
         mut act: impl FnMut(&tokio::net::TcpStream) -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
-        let socket = self.stream.socket();
+        let socket = self.stream.plain_socket().ok_or(io::ErrorKind::Unsupported)?;
         loop {
             ready!(socket.poll_write_ready(context))?;
             match socket.try_io(Interest::WRITABLE, || act(socket)) {
@@ -158,7 +158,7 @@ impl Client {
         let end = slice.offset + slice.length;
         while offset < end {
             let left = usize::try_from(end - offset).unwrap_or(usize::MAX);
-            offset += if self.stream.is_tls() {
+            offset += if self.stream.plain_socket().is_none() {
                 self.encrypt_from_file(&slice.file, offset, left.min(PIECE), sending).await?
             } else {
                 self.send_from_file(&slice.file, offset, left.min(AT_ONCE), sending).await?

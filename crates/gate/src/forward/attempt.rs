@@ -6,8 +6,10 @@ use super::stall::{Patience, Stall};
 use super::{Forwarding, interim};
 use crate::compress::Compressor;
 use crate::connection::Client;
+use crate::grpc;
 use crate::service::Lease;
 use crate::transport::Source;
+use crate::worker::deadlines::{self, Tick};
 use crate::worker::scratch::Working;
 use http1::{HeadScanner, Refusal, Upgrade};
 use std::future::poll_fn;
@@ -71,6 +73,7 @@ async fn receive_head(
 ) -> Result<usize, Failure> {
     let mut scanner = HeadScanner::default();
     let mut waiting = Stall::default();
+    let call_due = call_due(working);
     poll_fn(|context| {
         if !sending.done {
             poll_upload(context, client, working, lease, sending)?;
@@ -84,11 +87,12 @@ async fn receive_head(
         } else {
             upload_due(working, forwarding, sending)
         };
-        client.deadline.set_at(due);
+        client.deadline.set_at(due.min(call_due));
         if !client.deadline.is_due() {
             return Poll::Pending;
         }
         let client_silent = !sending.done
+            && due < call_due
             && working.upload.blocked == Some(Blocked::OnSource)
             && !working.exchange.owes_continue();
         Poll::Ready(Err(if client_silent { Failure::ClientSilent } else { Failure::Silent(Step::Exchange) }))
@@ -96,15 +100,21 @@ async fn receive_head(
     .await
 }
 
+/// When the client of a call stops waiting for the answer.
+fn call_due(working: &Working) -> Tick {
+    let timeout = working.call.then(|| grpc::timeout(&working.request, &working.head)).flatten();
+    timeout.map_or(Tick::NEVER, |timeout| {
+        deadlines::now().after(timeout.saturating_sub(working.facts.started.elapsed()))
+    })
+}
+
 /// When the request has to have moved on.
-pub(super) fn upload_due(
-    working: &Working,
-    forwarding: &Forwarding<'_>,
-    sending: &mut Sending,
-) -> crate::worker::deadlines::Tick {
+pub(super) fn upload_due(working: &Working, forwarding: &Forwarding<'_>, sending: &mut Sending) -> Tick {
     let limits = &forwarding.active.served.snapshot.plan.limits;
     let blocked = working.upload.blocked.unwrap_or(Blocked::OnSink);
     let patience = match blocked {
+        // A call may have nothing to say for long.
+        Blocked::OnSource if working.call => Patience { silence: limits.upgrade_timeout, rate: 0 },
         // It is the instance that has to say something first.
         Blocked::OnSource if working.exchange.owes_continue() => {
             Patience { silence: forwarding.service().plan.response_timeout, rate: 0 }

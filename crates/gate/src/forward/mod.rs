@@ -17,6 +17,7 @@ pub(crate) use pump::{Blocked, Pump};
 pub(crate) use stall::{Patience, Stall};
 
 use crate::connection::Client;
+use crate::grpc;
 use crate::service::{ConnectError, InFlight, Instance, Lease, ServiceRuntime};
 use crate::snapshot::{RouteRuntime, SiteRuntime};
 use crate::transport::Source;
@@ -78,6 +79,7 @@ impl Forwarding<'_> {
     ) -> Result<(Lease, InFlight, Sending), Failure> {
         let service = self.service();
         working.tried.clear();
+        working.call = grpc::is_call(&working.request, &working.head);
         let mut retried = false;
         let mut last: Option<Failure> = None;
         loop {
@@ -97,25 +99,26 @@ impl Forwarding<'_> {
                 }
                 Err(failure) => failure,
             };
-            if failure.speaks_against_instance() && !lease.reused {
+            let refused = lease.stream.is_refused();
+            if failure.speaks_against_instance() && !lease.reused && !refused {
                 instance.failed(service.plan.ejection);
             }
-            let untouched = !working.upload.started();
+            let untouched = !working.upload.started() || refused;
             let again = failure.step() == Some(Step::Exchange)
-                && (!retried || lease.reused)
+                && (!retried || lease.reused && !refused)
                 && working.exchange.may_retry(untouched)
                 && working.upload.body_bytes == 0;
             if !again {
                 return Err(failure);
             }
             self.active.service_counters[self.handler.service.0].retried();
-            if lease.reused {
-                // The instance closed an idle connection just now: it may well be alive.
+            if lease.reused || refused {
+                // The instance closed an idle connection just now, or takes no more requests on this one: it may well
+                // be alive.
                 working.tried.retain(|tried| !Rc::ptr_eq(tried, &instance));
                 instance.close_idle();
-            } else {
-                retried = true;
             }
+            retried |= refused || !lease.reused;
             last = Some(failure);
         }
     }
@@ -133,7 +136,12 @@ impl Forwarding<'_> {
                 return Ok((idle, instance));
             }
             let ends = service.announces().then(|| client.ends(working));
-            match service.connect(&instance, ends).await {
+            let connected = if instance.http2 {
+                service.lease_http2(&instance, ends).await
+            } else {
+                service.connect(&instance, ends).await
+            };
+            match connected {
                 Ok(lease) => return Ok((lease, instance)),
                 Err(error) => {
                     instance.failed(service.plan.ejection);

@@ -67,6 +67,28 @@ impl ServiceRuntime {
         Ok(Lease { stream, reused: false })
     }
 
+    /// A stream of a connection of HTTP/2: one that is open and has room, or a new one. One request opens a connection
+    /// while others wait for what comes of it.
+    pub(crate) async fn lease_http2(
+        &self,
+        instance: &Instance,
+        client: Option<Ends>,
+    ) -> Result<Lease, ConnectError> {
+        let shared = client.is_none();
+        let _opening = instance.multiplexed.opening.lock().await;
+        if shared && let Some(stream) = instance.multiplexed.take(instance.tls).await {
+            return Ok(Lease { stream, reused: true });
+        }
+        let failed = |error| ConnectError { step: ConnectStep::Connect, error };
+        let opened = timeout(self.plan.connect_timeout, async {
+            let stream = self.open(instance, client).await?;
+            let kept = if shared { self.plan.keep_alive } else { 0 };
+            instance.multiplexed.start(stream, instance.tls, kept).await.map_err(failed)
+        });
+        let stream = opened.await.unwrap_or_else(|_| Err(failed(io::ErrorKind::TimedOut.into())))?;
+        Ok(Lease { stream, reused: false })
+    }
+
     /// Whether each connection is announced as one client's, so that it cannot serve another.
     pub(crate) fn announces(&self) -> bool {
         self.plan.proxy_protocol.is_some()

@@ -1,5 +1,6 @@
 //! One instance: its open connections, its requests in flight, its failures.
 
+use super::multiplexed::Multiplexed;
 use crate::transport::instance::InstanceStream;
 use crate::worker::deadlines::{self, Tick};
 use model::plan::{Target, TargetAddress};
@@ -31,6 +32,9 @@ pub(crate) struct Instance {
     /// The name that its certificate must carry, unless the service says otherwise.
     pub(super) host: String,
     pub(super) tls: bool,
+    /// Whether it is spoken to with HTTP/2.
+    pub(crate) http2: bool,
+    pub(super) multiplexed: Multiplexed,
     pub(super) endpoint: Endpoint,
     /// Which of several addresses answered last.
     pub(super) preferred: Cell<usize>,
@@ -75,6 +79,8 @@ impl Instance {
             authority,
             host,
             tls: target.tls,
+            http2: target.http2,
+            multiplexed: Multiplexed::default(),
             endpoint,
             preferred: Cell::new(0),
             idle: RefCell::new(Vec::new()),
@@ -96,6 +102,9 @@ impl Instance {
 
     /// Keeps a connection for the next request, unless `most` are kept already.
     pub(crate) fn give_back(&self, stream: InstanceStream, most: usize) {
+        if stream.is_shared() {
+            return;
+        }
         let mut idle = self.idle.borrow_mut();
         if idle.len() < most {
             idle.push(Idle { stream, since: deadlines::now() });
@@ -105,6 +114,7 @@ impl Instance {
     /// Closes connections that were idle for too long. The oldest stand first.
     pub(super) fn sweep(&self, timeout: Duration) {
         let now = deadlines::now();
+        self.multiplexed.sweep(now, timeout);
         let mut idle = self.idle.borrow_mut();
         let old = idle.partition_point(|idle| now.since(idle.since) > timeout);
         idle.drain(..old);
@@ -132,11 +142,12 @@ impl Instance {
         let time = ejection.saturating_mul(1 << failures.min(MAX_DOUBLINGS));
         self.failures.set(failures.saturating_add(1));
         self.ejected_until.set(Some(deadlines::now().after(time)));
-        self.idle.borrow_mut().clear();
+        self.close_idle();
     }
 
     /// Closes what is idle: one connection was found to be closed by the instance, so the others may be too.
     pub(crate) fn close_idle(&self) {
+        self.multiplexed.forget();
         self.idle.borrow_mut().clear();
     }
 

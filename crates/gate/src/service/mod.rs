@@ -4,6 +4,7 @@
 mod balance;
 mod connect;
 mod instance;
+mod multiplexed;
 mod tls;
 
 pub(crate) use connect::{ConnectError, Ends};

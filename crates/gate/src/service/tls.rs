@@ -50,7 +50,8 @@ pub(crate) fn client_config(service: &Service) -> Result<Option<Arc<ClientConfig
         let verifier = Arc::new(Unverified { provider });
         builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
     };
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let http2 = service.instances.iter().any(|target| target.tls && target.http2);
+    config.alpn_protocols = vec![if http2 { b"h2".to_vec() } else { b"http/1.1".to_vec() }];
     Ok(Some(Arc::new(config)))
 }
 

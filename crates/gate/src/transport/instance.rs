@@ -1,10 +1,11 @@
 //! A connection to an instance.
 
 use super::{Input, Sink, Source, poll_receive};
+use crate::http2::Http2Exchange;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use tokio::io::AsyncWrite;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::client::TlsStream;
 
@@ -20,6 +21,7 @@ enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
     Tls(Box<TlsStream<TcpStream>>),
+    Http2(Box<Http2Exchange>),
 }
 
 impl InstanceStream {
@@ -35,6 +37,20 @@ impl InstanceStream {
         Self { stream: Stream::Tls(Box::new(stream)), input: Input::default() }
     }
 
+    pub(crate) fn http2(exchange: Http2Exchange) -> Self {
+        Self { stream: Stream::Http2(Box::new(exchange)), input: Input::default() }
+    }
+
+    /// Whether it carries one exchange and others travel beside it.
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(self.stream, Stream::Http2(_))
+    }
+
+    /// Whether the instance said that it has not looked at the request.
+    pub(crate) fn is_refused(&self) -> bool {
+        matches!(&self.stream, Stream::Http2(exchange) if exchange.is_refused())
+    }
+
     /// Whether an idle connection has something to say, which can only be its end or a response that nobody asked
     /// for: either way it must not be used again. Asks the runtime, not the kernel.
     pub(crate) fn is_stale(&mut self, context: &mut Context<'_>) -> bool {
@@ -46,6 +62,7 @@ impl InstanceStream {
                 // A record behind the response may be decrypted already: the socket will not announce it again.
                 !session.wants_read() || is_readable(socket, context)
             }
+            Stream::Http2(_) => true,
         };
         ready || !self.input.is_empty()
     }
@@ -56,6 +73,7 @@ impl InstanceStream {
             Stream::Tcp(stream) => Pin::new(stream).poll_shutdown(context),
             Stream::Unix(stream) => Pin::new(stream).poll_shutdown(context),
             Stream::Tls(stream) => Pin::new(stream).poll_shutdown(context),
+            Stream::Http2(_) => Poll::Ready(Ok(())),
         }
     }
 }
@@ -68,19 +86,29 @@ fn is_readable(socket: &TcpStream, context: &mut Context<'_>) -> bool {
 
 impl Source for InstanceStream {
     fn received(&self) -> &[u8] {
-        self.input.received()
+        match &self.stream {
+            Stream::Http2(exchange) => exchange.received(),
+            _ => self.input.received(),
+        }
     }
 
     fn consume(&mut self, count: usize) {
-        self.input.consume(count);
+        match &mut self.stream {
+            Stream::Http2(exchange) => exchange.consume(count),
+            _ => self.input.consume(count),
+        }
     }
 
     fn poll_fill(&mut self, context: &mut Context<'_>, large: bool) -> Poll<io::Result<usize>> {
         let Self { stream, input } = self;
+        if let Stream::Http2(exchange) = stream {
+            return exchange.poll_fill(context, large);
+        }
         input.fill(large, |buffer| match stream {
             Stream::Tcp(stream) => poll_receive(stream, context, buffer),
             Stream::Unix(stream) => poll_receive(stream, context, buffer),
             Stream::Tls(stream) => poll_receive(stream, context, buffer),
+            Stream::Http2(_) => Poll::Ready(Ok(0)),
         })
     }
 }
@@ -91,12 +119,13 @@ impl Sink for InstanceStream {
             Stream::Tcp(stream) => send(stream, context, lead, rest),
             Stream::Unix(stream) => send(stream, context, lead, rest),
             Stream::Tls(stream) => send(stream, context, lead, rest),
+            Stream::Http2(exchange) => exchange.poll_send(context, lead, rest),
         }
     }
 
     fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.stream {
-            Stream::Tcp(_) | Stream::Unix(_) => Poll::Ready(Ok(())),
+            Stream::Tcp(_) | Stream::Unix(_) | Stream::Http2(_) => Poll::Ready(Ok(())),
             Stream::Tls(stream) => Pin::new(stream).poll_flush(context),
         }
     }
@@ -113,5 +142,49 @@ fn send<S: AsyncWrite + Unpin>(
         (lead, []) => stream.poll_write(context, lead),
         ([], rest) => stream.poll_write(context, rest),
         _ => stream.poll_write_vectored(context, &[IoSlice::new(lead), IoSlice::new(rest)]),
+    }
+}
+
+impl AsyncRead for InstanceStream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match &mut self.get_mut().stream {
+            Stream::Tcp(stream) => Pin::new(stream).poll_read(context, into),
+            Stream::Unix(stream) => Pin::new(stream).poll_read(context, into),
+            Stream::Tls(stream) => Pin::new(stream).poll_read(context, into),
+            Stream::Http2(_) => Poll::Ready(Err(io::ErrorKind::Unsupported.into())),
+        }
+    }
+}
+
+impl AsyncWrite for InstanceStream {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.get_mut().poll_send(context, bytes, &[])
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let mut filled = slices.iter().filter(|slice| !slice.is_empty());
+        let mut next = || filled.next().map_or(&[][..], |slice| slice);
+        let (lead, rest) = (next(), next());
+        self.get_mut().poll_send(context, lead, rest)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Sink::poll_flush(self.get_mut(), context)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.get_mut().poll_close(context)
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod client;
 pub(crate) mod instance;
+pub(crate) mod socket;
 mod tls;
 
 use crate::worker::buffers::{Buffer, PIECE};

@@ -306,6 +306,11 @@ impl TlsStream {
         self.plaintext.is_some() || self.ended
     }
 
+    /// The protocol that was chosen by ALPN.
+    pub(crate) fn protocol(&self) -> Option<&[u8]> {
+        self.session.alpn_protocol()
+    }
+
     /// The negotiated version.
     pub(crate) fn version(&self) -> Option<rustls::ProtocolVersion> {
         self.session.protocol_version()

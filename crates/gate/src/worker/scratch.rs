@@ -32,6 +32,8 @@ pub(crate) struct Working {
     pub(crate) download: Pump,
     /// Instances that were tried for this request.
     pub(crate) tried: Vec<Rc<Instance>>,
+    /// Whether the request is a call of gRPC.
+    pub(crate) call: bool,
     pub(crate) outcome: Outcome,
 }
 

@@ -28,6 +28,11 @@ pub(super) fn limits(raw: Option<&Located<raw::Limits>>, lowering: &mut Lowering
     }
     time(&mut limits.upgrade_timeout, raw.upgrade_timeout.as_ref());
     time(&mut limits.drain_timeout, raw.drain_timeout.as_ref());
+    count(&mut limits.http2_streams, raw.http2_streams.as_ref());
+    bytes(&mut limits.http2_stream_window, raw.http2_stream_window.as_ref());
+    bytes(&mut limits.http2_connection_window, raw.http2_connection_window.as_ref());
+    count(&mut limits.http2_resets, raw.http2_resets.as_ref());
+    count(&mut limits.http2_control_frames, raw.http2_control_frames.as_ref());
     limits.connections = raw.connections.as_ref().map(|connections| as_size(connections.value.0));
     count(&mut limits.connections_per_address, raw.connections_per_address.as_ref());
     if let Some(accepted) = &raw.underscores_in_headers {

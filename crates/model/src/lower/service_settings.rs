@@ -22,6 +22,11 @@ pub(super) fn settings(mut service: Service, raw: &raw::Service, lowering: &mut 
     if let Some(tls) = &raw.tls {
         service.tls = instance_tls(tls, &service, lowering);
     }
+    if raw.http.as_ref().is_some_and(|version| version.value == raw::HttpVersion::V2) {
+        for target in &mut service.instances {
+            target.http2 = true;
+        }
+    }
     if let Some(version) = &raw.proxy_protocol {
         service.proxy_protocol = match version.value {
             raw::ProxyProtocol::Off => None,

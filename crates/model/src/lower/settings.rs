@@ -33,6 +33,7 @@ pub(super) fn listen(raw: Option<&Located<raw::Listen>>, lowering: &mut Lowering
                 .report(places.get(1).into_iter().fold(problem, |problem, at| problem.related(*at, "here")));
         }
     }
+    listen.h2c = raw.h2c.as_ref().is_some_and(|served| served.value);
     if let Some(proxies) = &raw.proxy_protocol {
         listen.proxy_protocol = proxies.value.iter().map(|network| network.value.0).collect();
     }
@@ -75,6 +76,7 @@ pub(super) fn tls(raw: Option<&Located<raw::Tls>>, lowering: &mut Lowering<'_>) 
             raw::TlsVersion::V1_3 => TlsVersion::V1_3,
         };
     }
+    tls.http2 = raw.http2.as_ref().is_none_or(|offered| offered.value);
     let written = raw.certificates.iter().flat_map(|list| &list.value);
     tls.certificates = written.filter_map(|pair| certificate(pair, lowering)).collect();
     tls

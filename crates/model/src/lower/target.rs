@@ -15,6 +15,14 @@ pub(super) enum Named {
     Address(Target),
 }
 
+/// How an instance is spoken to, as its target says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Spoken {
+    Http1,
+    Http2,
+    Tls,
+}
+
 /// Why a text is no target: the reason and what to write instead.
 struct Refusal {
     title: String,
@@ -37,10 +45,10 @@ pub(super) fn target(text: &Text, lowering: &mut Lowering<'_>) -> Option<Named> 
     if let Some(socket) = written.strip_prefix("unix:").filter(|socket| !socket.starts_with("//")) {
         let start = written.len() - socket.len();
         let path = text.tail(start);
-        return lowering.socket(&path).map(|path| address(TargetAddress::Unix(path), false));
+        return lowering.socket(&path).map(|path| address(TargetAddress::Unix(path), Spoken::Http1));
     }
     match tcp_or_name(written) {
-        Ok(Some((address_part, tls))) => Some(address(address_part, tls)),
+        Ok(Some((address_part, spoken))) => Some(address(address_part, spoken)),
         Ok(None) => Some(Named::Service),
         Err(refusal) => {
             let at = if written.is_empty() { text.at } else { text.inner() };
@@ -50,11 +58,12 @@ pub(super) fn target(text: &Text, lowering: &mut Lowering<'_>) -> Option<Named> 
     }
 }
 
-fn address(address: TargetAddress, tls: bool) -> Named {
-    Named::Address(Target { address, tls })
+fn address(address: TargetAddress, spoken: Spoken) -> Named {
+    let (tls, http2) = (spoken == Spoken::Tls, spoken == Spoken::Http2);
+    Named::Address(Target { address, tls, http2 })
 }
 
-fn tcp_or_name(written: &str) -> Result<Option<(TargetAddress, bool)>, Refusal> {
+fn tcp_or_name(written: &str) -> Result<Option<(TargetAddress, Spoken)>, Refusal> {
     if written.is_empty() {
         return Err(Refusal::new(
             "the target is empty",
@@ -77,18 +86,19 @@ fn tcp_or_name(written: &str) -> Result<Option<(TargetAddress, bool)>, Refusal> 
     if !written.contains(':') {
         return Ok(None);
     }
-    host_and_port(written, None).map(|tcp| Some((tcp, false)))
+    host_and_port(written, None).map(|tcp| Some((tcp, Spoken::Http1)))
 }
 
-fn with_scheme(scheme: &str, rest: &str) -> Result<(TargetAddress, bool), Refusal> {
+fn with_scheme(scheme: &str, rest: &str) -> Result<(TargetAddress, Spoken), Refusal> {
     match scheme {
-        "https" => host_and_port(rest, Some(443)).map(|tcp| (tcp, true)),
+        "https" => host_and_port(rest, Some(443)).map(|tcp| (tcp, Spoken::Tls)),
+        "h2c" => host_and_port(rest, None).map(|tcp| (tcp, Spoken::Http2)),
         "http" => {
             let authority = rest.trim_end_matches('/');
             let port = if authority.contains(':') { "" } else { ":80" };
             Err(Refusal::new("a target without TLS has no scheme", format!("write \"{authority}{port}\"")))
         }
-        "h2c" | "fastcgi" => {
+        "fastcgi" => {
             Err(Refusal::plain(format!("`{scheme}://` is not served by this version of portcullis")))
         }
         "unix" => {
@@ -97,7 +107,7 @@ fn with_scheme(scheme: &str, rest: &str) -> Result<(TargetAddress, bool), Refusa
         }
         _ => Err(Refusal::new(
             format!("there is no scheme `{scheme}://` for a target"),
-            "a target is host:port, https://host:port or unix:/path",
+            "a target is host:port, https://host:port, h2c://host:port or unix:/path",
         )),
     }
 }

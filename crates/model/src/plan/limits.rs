@@ -29,6 +29,16 @@ pub struct Limits {
     pub upgrade_timeout: Duration,
     /// How long requests in flight may take to end after SIGTERM.
     pub drain_timeout: Duration,
+    /// Requests at once on one connection of HTTP/2.
+    pub http2_streams: usize,
+    /// Bytes of one request body that a client of HTTP/2 may send ahead.
+    pub http2_stream_window: usize,
+    /// Bytes of all request bodies of a connection that a client of HTTP/2 may send ahead.
+    pub http2_connection_window: usize,
+    /// Requests that a client of HTTP/2 may give up within ten seconds, beyond as many as were answered.
+    pub http2_resets: usize,
+    /// Frames of HTTP/2 within ten seconds that move nothing, beyond those that the traffic explains.
+    pub http2_control_frames: usize,
     /// Client connections in total; `None` derives it from the limit of file descriptors.
     pub connections: Option<usize>,
     /// Client connections of one address (IPv6: of one /64).
@@ -54,6 +64,11 @@ impl Default for Limits {
             min_rate: 240,
             upgrade_timeout: Duration::from_secs(3600),
             drain_timeout: Duration::from_secs(30),
+            http2_streams: 100,
+            http2_stream_window: 256 << 10,
+            http2_connection_window: 1 << 20,
+            http2_resets: 100,
+            http2_control_frames: 500,
             connections: None,
             connections_per_address: 1024,
             underscores_in_headers: false,

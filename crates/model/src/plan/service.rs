@@ -120,6 +120,8 @@ pub struct Target {
     pub address: TargetAddress,
     /// Whether TLS is spoken.
     pub tls: bool,
+    /// Whether HTTP/2 is spoken: `h2c://`, or what a service says of all its instances.
+    pub http2: bool,
 }
 
 /// The address of an instance.
@@ -140,6 +142,8 @@ impl std::fmt::Display for Target {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if self.tls {
             f.write_str("https://")?;
+        } else if self.http2 && matches!(self.address, TargetAddress::Tcp { .. }) {
+            f.write_str("h2c://")?;
         }
         match &self.address {
             TargetAddress::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),

@@ -16,6 +16,8 @@ pub struct Listen {
     /// Whether `http` and `https` were written in the file; an unwritten 80 or 443 may become 8080 or 8443 when
     /// the right to bind low ports is missing.
     pub ports_written: bool,
+    /// Whether HTTP/2 is served on ports of plain HTTP, to clients that know of it beforehand.
+    pub h2c: bool,
     /// Peers whose `Forwarded` and `X-Forwarded-*` fields are believed.
     pub trusted_proxies: Vec<IpNet>,
     /// Peers that begin every connection with a header of the PROXY protocol, which is believed.
@@ -29,6 +31,7 @@ impl Default for Listen {
             http: Some(80),
             https: 443,
             ports_written: false,
+            h2c: false,
             trusted_proxies: Vec::new(),
             proxy_protocol: Vec::new(),
         }
@@ -36,12 +39,20 @@ impl Default for Listen {
 }
 
 /// TLS towards clients.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tls {
     /// The lowest version that is accepted.
     pub min_version: TlsVersion,
+    /// Whether HTTP/2 is offered.
+    pub http2: bool,
     /// Certificates from files that serve every name they carry.
     pub certificates: Vec<CertificateFiles>,
+}
+
+impl Default for Tls {
+    fn default() -> Self {
+        Self { min_version: TlsVersion::default(), http2: true, certificates: Vec::new() }
+    }
 }
 
 /// A version of TLS.

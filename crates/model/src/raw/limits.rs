@@ -36,6 +36,16 @@ section! {
     upgrade_timeout: Time<SECOND, { 30 * DAY }> = "\"1h\"",
     /// How long requests in flight may take to end after SIGTERM.
     drain_timeout: Time<0, DAY> = "\"30s\"",
+    /// HTTP/2: requests at once on one connection; more are refused with `REFUSED_STREAM`.
+    http2_streams: Count<1, 10_000> = "100",
+    /// HTTP/2: bytes of one request body that a client may send ahead.
+    http2_stream_window: Bytes<65_535, { 16 << 20 }> = "\"256KiB\"",
+    /// HTTP/2: bytes of all request bodies of a connection that a client may send ahead.
+    http2_connection_window: Bytes<65_535, { 256 << 20 }> = "\"1MiB\"",
+    /// HTTP/2: requests that a client may give up within ten seconds, beyond as many as were answered; then the connection is cut.
+    http2_resets: Count<1, 1_000_000> = "100",
+    /// HTTP/2: frames within ten seconds that move nothing (`PING`, `SETTINGS`, `WINDOW_UPDATE`, `PRIORITY`, empty `DATA`), beyond four for each request and one for each KiB moved; then the connection is cut.
+    http2_control_frames: Count<1, 1_000_000> = "500",
     /// Client connections in total; derived from the limit of file descriptors where it is not written.
     connections: Count<1, 10_000_000>,
     /// Client connections of one address (IPv6: of one /64).

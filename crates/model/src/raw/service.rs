@@ -15,6 +15,8 @@ section! {
     balance: Balance = "\"round-robin\"",
     /// What an instance sees as `Host`: `"client"` is what was asked for, `"instance"` the target, any other text itself.
     host: Text = "\"client\"",
+    /// The version of HTTP that all instances speak: `"2"` multiplexes requests over few connections, by ALPN over TLS and by prior knowledge without.
+    http: HttpVersion = "\"1.1\"",
     /// TLS towards instances whose target is `https://`.
     tls: InstanceTls,
     /// Begins every connection with a header of the PROXY protocol that names the client; such a connection serves one request.
@@ -40,6 +42,11 @@ section! {
 choice! {
     /// How an instance is chosen.
     pub(crate) enum Balance { RoundRobin = "round-robin", LeastRequests = "least-requests" }
+}
+
+choice! {
+    /// A version of HTTP.
+    pub(crate) enum HttpVersion { V1_1 = "1.1", V2 = "2" }
 }
 
 choice! {

@@ -18,6 +18,8 @@ section! {
     http: Or<Port, Off> = "80",
     /// The port of HTTPS.
     https: Port = "443",
+    /// Whether HTTP/2 is served on ports of plain HTTP too, to clients that know of it beforehand.
+    h2c: bool = "false",
     /// Peers whose `Forwarded` and `X-Forwarded-*` fields are believed.
     trusted_proxies: List<Network> = "[]",
     /// Peers that begin every connection with a header of the PROXY protocol, version 1 or 2, which is believed; without one their connections are closed.
@@ -29,6 +31,8 @@ section! {
     pub(crate) struct Tls = "`[tls]`", later [];
     /// The lowest version that is accepted.
     min_version: TlsVersion = "\"1.2\"",
+    /// Whether HTTP/2 is offered.
+    http2: bool = "true",
     /// Certificates from files, each served for every name that it carries.
     certificates: List<Certificate> = "[]",
 }

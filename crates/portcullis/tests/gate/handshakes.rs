@@ -130,11 +130,14 @@ fn a_client_without_a_name_or_with_another_protocol_is_not_mistaken() {
     if let Ok(mut client) = nameless {
         assert!(matches!(client.get("a.test", "/").status, 200 | 421));
     }
-    assert!(gate.tls().offering(&["h2"]).try_connect(gate.https, "a.test").is_err(), "no protocol in common");
+    assert!(gate.tls().offering(&["h3"]).try_connect(gate.https, "a.test").is_err(), "no protocol in common");
     assert_eq!(
-        gate.tls().offering(&["h2", "http/1.1"]).connect(gate.https, "a.test").get("a.test", "/").status,
+        gate.tls().offering(&["h3", "http/1.1"]).connect(gate.https, "a.test").get("a.test", "/").status,
         200
     );
+    let without = Gate::up(&format!("{SITE}[tls]\nhttp2 = false\n"));
+    let both = without.tls().offering(&["h2", "http/1.1"]);
+    assert_eq!(both.connect(without.https, "a.test").get("a.test", "/").status, 200);
     assert_eq!(gate.tls().offering(&[]).connect(gate.https, "a.test").get("a.test", "/").status, 200);
 }
 

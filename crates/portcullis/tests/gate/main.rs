@@ -14,6 +14,7 @@ mod compression;
 mod files;
 mod handshakes;
 mod hostile;
+mod http2;
 mod identity;
 mod instances;
 mod limits;

@@ -1,0 +1,93 @@
+//! How much of what moves nothing a client may send.
+
+use crate::worker::deadlines::{self, Tick};
+use model::plan::Limits;
+use std::time::Duration;
+use wire::h2::Seen;
+
+/// The time that the bounds are about.
+const WINDOW: Duration = Duration::from_secs(10);
+/// Frames that one request explains: priorities, updates of its window, an end without data.
+const FOR_REQUEST: u64 = 4;
+/// Bytes, in either direction, that explain one more.
+const FOR_FRAME: u64 = 1 << 10;
+
+/// What moved on a connection. The counts only grow.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Moved {
+    pub(super) seen: Seen,
+    pub(super) sent: u64,
+    pub(super) answered: u64,
+}
+
+/// Judges what a client sends.
+#[derive(Debug)]
+pub(super) struct Allowance {
+    resets: u64,
+    control: u64,
+    since: Tick,
+    then: Moved,
+}
+
+impl Allowance {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self {
+            resets: limits.http2_resets as u64,
+            control: limits.http2_control_frames as u64,
+            since: deadlines::now(),
+            then: Moved::default(),
+        }
+    }
+
+    /// Whether the client sends too much that moves nothing.
+    pub(super) fn is_exceeded(&mut self, now: &Moved) -> bool {
+        let (then, tick) = (self.then, deadlines::now());
+        let resets = now.seen.resets - then.seen.resets;
+        let control = now.seen.control - then.seen.control;
+        let data = (now.seen.data - then.seen.data) + (now.sent - then.sent);
+        let explained = FOR_REQUEST * (now.seen.heads - then.seen.heads) + data / FOR_FRAME;
+        if resets > self.resets + (now.answered - then.answered) || control > self.control + explained {
+            return true;
+        }
+        if tick.since(self.since) >= WINDOW {
+            (self.since, self.then) = (tick, *now);
+        }
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn moved(resets: u64, control: u64, heads: u64, answered: u64, sent: u64) -> Moved {
+        Moved { seen: Seen { heads, resets, control, data: 0 }, sent, answered }
+    }
+
+    #[test]
+    fn traffic_explains_frames_and_answers_explain_resets() {
+        for (moved, exceeded) in [
+            (moved(100, 500, 0, 0, 0), false),
+            (moved(101, 0, 1000, 0, 0), true),
+            (moved(101, 0, 1000, 1, 0), false),
+            (moved(0, 501, 0, 0, 0), true),
+            (moved(0, 504, 1, 0, 0), false),
+            (moved(0, 600, 0, 0, 100 << 10), false),
+        ] {
+            let mut allowance = Allowance::new(&Limits::default());
+            assert_eq!(allowance.is_exceeded(&moved), exceeded, "{moved:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_long_ago_is_forgotten() {
+        let mut allowance = Allowance::new(&Limits::default());
+        let mut control = 0;
+        for _ in 0..20 {
+            control += 400;
+            deadlines::advance(101);
+            assert!(!allowance.is_exceeded(&moved(0, control, 0, 0, 0)));
+        }
+        assert!(allowance.is_exceeded(&moved(0, control + 501, 0, 0, 0)));
+    }
+}

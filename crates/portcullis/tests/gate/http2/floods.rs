@@ -1,0 +1,221 @@
+//! Every flood is cut within its bound, a clean client beside it is served, and memory returns.
+
+use super::client::{H2, PROMPT};
+use super::frames::{
+    CONTINUATION, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, Frames, HEADERS, PING, PRIORITY,
+    RST_STREAM, SETTINGS, WINDOW_UPDATE, block, frame, get,
+};
+use super::requests::gate;
+use crate::running::Gate;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+use testkit::{Recording, eventually};
+
+/// Bytes that a gate may hold more than before, once everything is over.
+const LEFT: u64 = 8 << 20;
+
+/// What is said again and again, by its number.
+type Piece<'a> = &'a dyn Fn(u32) -> Vec<u8>;
+
+/// Raises a flag when it goes away, also by a panic.
+struct Raised<'a>(&'a AtomicBool);
+
+impl Drop for Raised<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A gate with an instance, and a clean client that is served all the while.
+fn beside_a_clean_client(attack: impl FnOnce(&Gate)) -> Recording {
+    let instance = Recording::start();
+    let gate = gate(&format!("service = \"{}\"\n", instance.address()));
+    let clean = H2::of(&gate);
+    clean.get("/clean");
+    let before = gate.memory();
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let beside = scope.spawn(|| {
+            let mut slowest = std::time::Duration::ZERO;
+            while !over.load(Ordering::Relaxed) {
+                let started = Instant::now();
+                assert_eq!(clean.get("/clean").status, 200);
+                slowest = slowest.max(started.elapsed());
+            }
+            slowest
+        });
+        let attacking = Raised(&over);
+        attack(&gate);
+        drop(attacking);
+        let slowest = beside.join().unwrap();
+        assert!(slowest < PROMPT, "a clean client waited {slowest:?}");
+    });
+    eventually("the memory to return", || (gate.memory() < before + LEFT).then_some(()));
+    assert_eq!(instance.problems(), [""; 0]);
+    instance
+}
+
+/// Repeats what `piece` says until the connection is cut; how often it was said, and the error that we were told.
+fn flood(gate: &Gate, start: &[u8], most: u32, piece: impl Fn(u32) -> Vec<u8>) -> (u32, Option<u32>) {
+    let mut frames = Frames::connect(gate, &[]);
+    frames.send(start);
+    let mut reader = frames.again();
+    let reading = std::thread::spawn(move || reader.verdict());
+    let mut said = 0;
+    for number in 0..most {
+        if !frames.try_send(&piece(number)) {
+            break;
+        }
+        said += 1;
+    }
+    frames.end_sending();
+    (said, reading.join().unwrap())
+}
+
+#[test]
+fn frames_that_move_nothing_are_cut() {
+    let ping = |_| frame(PING, 0, 0, &[0; 8]);
+    let settings = |_| frame(SETTINGS, 0, 0, &[]);
+    let priority = |_| frame(PRIORITY, 0, 1, &[0, 0, 0, 3, 1]);
+    let update = |_| frame(WINDOW_UPDATE, 0, 0, &1_u32.to_be_bytes());
+    let unknown = |_| frame(0xee, 0, 0, b"x");
+    let data = |_| frame(DATA, 0, 1, b"");
+    let post = [(":method", "POST"), (":scheme", "http"), (":authority", "a.test"), (":path", "/flood")];
+    let post = frame(HEADERS, END_HEADERS, 1, &block(&post));
+    let floods: [(&str, &[u8], Piece<'_>); 6] = [
+        ("PING", b"", &ping),
+        ("SETTINGS", b"", &settings),
+        ("PRIORITY", b"", &priority),
+        ("WINDOW_UPDATE", b"", &update),
+        ("unknown", b"", &unknown),
+        ("empty DATA", &post, &data),
+    ];
+    for (name, start, piece) in floods {
+        beside_a_clean_client(|gate| {
+            let (said, verdict) = flood(gate, start, 1_000_000, piece);
+            assert!(said < 100_000, "{said} frames of {name}");
+            assert_eq!(verdict, Some(ENHANCE_YOUR_CALM), "{name}");
+        });
+    }
+}
+
+#[test]
+fn a_flood_whose_answers_nobody_reads_is_cut() {
+    beside_a_clean_client(|gate| {
+        let mut frames = Frames::connect(gate, &[]);
+        let ping = frame(PING, 0, 0, &[0; 8]).repeat(100);
+        let said = (0..10_000).take_while(|_| frames.try_send(&ping)).count();
+        assert!(said < 10_000, "{said} times a hundred frames");
+    });
+}
+
+#[test]
+fn rapid_resets_are_cut_and_hardly_reach_an_instance() {
+    let instance = beside_a_clean_client(|gate| {
+        let (said, verdict) = flood(gate, b"", 100_000, |number| {
+            let stream = 2 * number + 1;
+            let head = frame(HEADERS, END_HEADERS | END_STREAM, stream, &get("/rapid"));
+            [head, frame(RST_STREAM, 0, stream, &8_u32.to_be_bytes())].concat()
+        });
+        assert!(said < 50_000, "{said} requests");
+        assert_eq!(verdict, Some(ENHANCE_YOUR_CALM));
+    });
+    let rapid = instance.requests().iter().filter(|request| request.target == "/rapid").count();
+    assert!(rapid <= 200, "{rapid} requests reached the instance");
+}
+
+#[test]
+fn resets_that_we_are_made_to_send_are_cut() {
+    let post = |stream, length: &str| {
+        let fields = [
+            (":method", "POST"),
+            (":scheme", "http"),
+            (":authority", "a.test"),
+            (":path", "/made"),
+            ("content-length", length),
+        ];
+        frame(HEADERS, END_HEADERS, stream, &block(&fields))
+    };
+    let no_increment = |stream| [post(stream, "9"), frame(WINDOW_UPDATE, 0, stream, &[0; 4])].concat();
+    let overflow = |stream| {
+        let update = frame(WINDOW_UPDATE, 0, stream, &0x7fff_ffff_u32.to_be_bytes());
+        [post(stream, "9"), update].concat()
+    };
+    let too_much = |stream| [post(stream, "1"), frame(DATA, 0, stream, b"12")].concat();
+    let too_little = |stream| [post(stream, "3"), frame(DATA, END_STREAM, stream, b"12")].concat();
+    let itself = |stream: u32| {
+        let priority = frame(PRIORITY, 0, stream, &[&stream.to_be_bytes()[..], &[1]].concat());
+        [post(stream, "9"), priority].concat()
+    };
+    let after_end = |stream| {
+        let head = frame(HEADERS, END_HEADERS | END_STREAM, stream, &get("/made"));
+        [head, frame(DATA, 0, stream, b"x")].concat()
+    };
+    let floods: [(&str, Piece<'_>); 6] = [
+        ("no increment", &no_increment),
+        ("overflow", &overflow),
+        ("too much", &too_much),
+        ("too little", &too_little),
+        ("itself", &itself),
+        ("after the end", &after_end),
+    ];
+    for (name, piece) in floods {
+        let instance = beside_a_clean_client(|gate| {
+            let (said, verdict) = flood(gate, b"", 200_000, |number| piece(2 * number + 1));
+            assert!(said < 200_000, "{name}: {said} requests");
+            assert!(verdict.is_none_or(|error| error > 0), "{name}: {verdict:?}");
+        });
+        let made = instance.requests().iter().filter(|request| request.target == "/made").count();
+        assert!(made <= 300, "{name}: {made} requests reached the instance");
+    }
+}
+
+#[test]
+fn a_head_that_never_ends_is_cut() {
+    beside_a_clean_client(|gate| {
+        let start = frame(HEADERS, END_STREAM, 1, &get("/"));
+        let (said, verdict) = flood(gate, &start, 1_000_000, |_| frame(CONTINUATION, 0, 1, &[0x8f]));
+        assert!(said < 50_000, "{said} frames");
+        assert_eq!(verdict, Some(ENHANCE_YOUR_CALM));
+    });
+}
+
+#[test]
+fn many_small_fields_are_refused_and_not_kept() {
+    for (count, fields) in [(4000, "tiny"), (4000, "cookie"), (300, "tiny")] {
+        let instance = beside_a_clean_client(|gate| {
+            let before = gate.memory();
+            let connections: Vec<_> = (0..4)
+                .map(|_| {
+                    // The window stays shut, so that whatever is answered waits.
+                    let mut frames = Frames::connect(gate, &[(4, 0)]);
+                    for number in 0..50 {
+                        let mut payload = get("/bomb");
+                        if fields == "tiny" {
+                            payload.extend(vec![0x8f; count]);
+                        } else {
+                            // A crumb enters the table once and is named again in one byte each time.
+                            payload.extend([0x40, 6]);
+                            payload.extend(b"cookie");
+                            payload.extend([1, b'a']);
+                            payload.extend(vec![0xbe; count]);
+                        }
+                        if !frames.try_send(&frame(
+                            HEADERS,
+                            END_HEADERS | END_STREAM,
+                            2 * number + 1,
+                            &payload,
+                        )) {
+                            break;
+                        }
+                    }
+                    frames
+                })
+                .collect();
+            let held = gate.memory().saturating_sub(before);
+            assert!(held < LEFT, "{held} bytes are held");
+            drop(connections);
+        });
+        assert!(instance.requests().iter().all(|request| request.target != "/bomb"), "{count} {fields}");
+    }
+}

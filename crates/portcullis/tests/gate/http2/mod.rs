@@ -1,0 +1,11 @@
+//! HTTP/2 with clients: the same answers as over HTTP/1.1, the same strict requests at instances, and every flood cut.
+
+mod bounds;
+mod client;
+mod floods;
+mod frames;
+mod grpc;
+mod instances;
+mod programs;
+mod requests;
+mod translation;
