@@ -13,8 +13,13 @@ fuzz_target!(|bytes: &[u8]| {
     let mut parts = bytes.split(|byte| *byte == 0xff);
     let mut next = || parts.next().unwrap_or_default();
     let (method, path, authority) = (next(), next(), next());
-    let pseudo =
-        Pseudo { method, scheme: None, authority: (!authority.is_empty()).then_some(authority), path, websocket: None };
+    let pseudo = Pseudo {
+        method,
+        scheme: None,
+        authority: (!authority.is_empty()).then_some(authority),
+        path,
+        websocket: None,
+    };
     let texts: Vec<&[u8]> = parts.collect();
     let fields = || texts.chunks_exact(2).map(|pair| (pair[0], pair[1]));
     let body = if bytes.len() % 2 == 0 { Body::None } else { Body::Follows };
@@ -31,7 +36,8 @@ fuzz_target!(|bytes: &[u8]| {
     assert_eq!(request.version, Version::Http11);
     let added = [&b"host"[..], b"cookie", b"content-length", b"transfer-encoding"];
     let is_added = |name: &[u8]| added.iter().any(|known| name.eq_ignore_ascii_case(known));
-    let read: Vec<_> = request.fields.iter().map(|field| (field.name.of(&head), field.value.of(&head))).collect();
+    let read: Vec<_> =
+        request.fields.iter().map(|field| (field.name.of(&head), field.value.of(&head))).collect();
     let read: Vec<_> = read.into_iter().filter(|(name, _)| !is_added(name)).collect();
     let meant: Vec<_> = fields().filter(|(name, _)| !is_added(name)).collect();
     assert_eq!(read, meant);

@@ -20,7 +20,9 @@ fuzz_target!(|bytes: &[u8]| {
         for version in [Version::V1, Version::V2] {
             let mut again = Vec::new();
             write(&mut again, version, source, destination);
-            assert!(matches!(parse(&again), Ok(Some((Header::Proxied { .. }, length))) if length == again.len()));
+            assert!(
+                matches!(parse(&again), Ok(Some((Header::Proxied { .. }, length))) if length == again.len())
+            );
         }
     }
 });
