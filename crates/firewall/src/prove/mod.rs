@@ -1,8 +1,8 @@
 //! Whether a table, as the kernel gave it back, means the policy: not whether it was written the same.
 //!
-//! The frame and what follows from lists is compared with `==`. The trees are read: [`walk`] follows every rule and map
+//! The frame and what follows from lists is compared with `==`. The trees are read: `walk` follows every rule and map
 //! with exact intervals of keys and addresses, and what each piece comes to is compared with what the canonical form says
-//! about it ([`expected`]). The pieces cover everything, so no packet is left out; the first one that differs is named.
+//! about it (`expected`). The pieces cover everything, so no packet is left out; the first one that differs is named.
 
 mod expected;
 mod fixed;

@@ -106,8 +106,8 @@ impl Nft {
     }
 
     /// Makes the kernel's table `replacement.wanted`, in one transaction. What it needs that nothing refers to yet is
-    /// brought in by one before it, see [`staged`], and what nothing refers to any more goes by one after it, see
-    /// [`switched`].
+    /// brought in by one before it, see `staged`, and what nothing refers to any more goes by one after it, see
+    /// `switched`.
     ///
     /// Chains, sets and counters that are alike are not touched. A table that the kernel cannot give the wanted
     /// ownership to, because it was created with another one, is deleted and created anew in the same transaction, with
