@@ -66,7 +66,7 @@ fn rules(text: &mut String, key: &str, peers: &str, rules: &[ImportedRule]) {
             text.push_str(&format!(", limit = \"{}/{}s\"", limit.count, limit.period.as_secs()));
         }
         if let Some(note) = &rule.note {
-            text.push_str(&format!(", note = {}", quoted(note)));
+            text.push_str(&format!(", note = {}", quoted(&note.replace(char::is_control, " "))));
         }
         text.push_str(" },\n");
     }
