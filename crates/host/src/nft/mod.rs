@@ -105,7 +105,7 @@ impl Nft {
         Ok(found.remove(&(NFPROTO_INET, name.to_owned())).map(|found| steady(found.table)))
     }
 
-    /// Makes the kernel's table `replacement.wanted`, in one transaction. What it needs that nothing refers to yet is
+    /// Makes the kernel's table `replacement.wanted`, in force by one transaction. What it needs that nothing refers to yet is
     /// brought in by one before it, see `staged`, and what nothing refers to any more goes by one after it, see
     /// `switched`.
     ///

@@ -27,7 +27,7 @@ pub(super) struct Installation {
 pub(super) enum Step {
     /// The snapshot and its line in the history are written.
     Record,
-    /// The kernel is given the packets, in one transaction.
+    /// The kernel is given the packets, which are in force whole or not at all.
     Load,
     /// They are read back and proved to be the policy.
     Prove,

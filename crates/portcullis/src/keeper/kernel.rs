@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// The kernel's packet filter, as far as our table goes. Each change is one transaction: all of it or nothing.
+/// The kernel's packet filter, as far as our table goes. Each change is in force whole or not at all.
 pub(crate) trait Kernel: Send {
     /// What this kernel can do.
     fn features(&mut self) -> Features;
