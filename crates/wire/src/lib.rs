@@ -3,3 +3,4 @@
 //! Everything here reads what somebody else wrote, so nothing is repaired: what the format does not allow is refused.
 
 pub mod proxy;
+pub mod tls_hello;
