@@ -1,5 +1,6 @@
 //! A connection to an instance.
 
+use super::plain::Plain;
 use super::{Input, Sink, Source, poll_receive};
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -33,6 +34,23 @@ impl InstanceStream {
 
     pub(crate) fn tls(stream: TlsStream<TcpStream>) -> Self {
         Self { stream: Stream::Tls(Box::new(stream)), input: Input::default() }
+    }
+
+    /// The connection for the kernel to move bytes from and to; nothing where they have to be seen.
+    pub(crate) fn as_plain(&self) -> Option<Plain<'_>> {
+        match &self.stream {
+            Stream::Tcp(stream) => Some(Plain::Tcp(stream)),
+            Stream::Unix(stream) => Some(Plain::Unix(stream)),
+            Stream::Tls(_) => None,
+        }
+    }
+
+    /// Has the instance see that the connection was broken off.
+    pub(crate) fn abort(self) {
+        if let Stream::Tcp(stream) = &self.stream {
+            // Without it the end looks like one that was meant.
+            let _ = stream.set_zero_linger();
+        }
     }
 
     /// Whether an idle connection has something to say, which can only be its end or a response that nobody asked
