@@ -3,7 +3,7 @@
 use crate::certificate::Certificate;
 use crate::names::{covers, of_address};
 use model::host::{HostName, HostPattern};
-use model::plan::{CertificateFiles, Plan, Scheme};
+use model::plan::{CertificateFiles, Plan, Scheme, StreamTls};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::SystemTime;
@@ -74,6 +74,11 @@ impl Wanted {
             let aliases = site.aliases.iter().map(|alias| Some(alias.clone()));
             for pattern in std::iter::once(site.address.host.clone()).chain(aliases) {
                 wanted.add(pattern, files, &site.label);
+            }
+        }
+        for stream in plan.streams.iter().filter(|stream| stream.tls == StreamTls::Terminate) {
+            for host in &stream.hosts {
+                wanted.add(Some(host.clone()), None, &stream.name);
             }
         }
         wanted

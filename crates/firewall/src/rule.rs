@@ -1,7 +1,7 @@
 //! A rule as it holds on one machine: its names resolved to addresses, and who says so.
 
 use crate::addresses::{AddressSet, Family};
-use model::plan::{InterfaceName, Name, Place, RuleId, RuleLimit, Traffic};
+use model::plan::{InterfaceName, Name, Place, RuleId, RuleLimit, Traffic, Transport};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -91,6 +91,15 @@ pub enum Derived {
         /// The port.
         port: u16,
     },
+    /// A stream is reached at this port.
+    Stream {
+        /// Its name.
+        stream: String,
+        /// TCP or UDP.
+        transport: Transport,
+        /// The port.
+        port: u16,
+    },
     /// sshd was seen at this port, and no rule names it.
     Sshd {
         /// The port.
@@ -112,6 +121,7 @@ impl fmt::Display for Owner {
                 [one] => write!(f, "site {one}"),
                 many => write!(f, "{} sites", many.len()),
             },
+            Self::Derived(Derived::Stream { stream, .. }) => write!(f, "stream {stream}"),
             Self::Derived(Derived::Sshd { .. }) => f.write_str("sshd"),
             Self::Derived(Derived::Forward { to }) => write!(f, "forward to {to}"),
         }

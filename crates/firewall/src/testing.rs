@@ -10,7 +10,8 @@ use crate::packet::{Packet, Way};
 use crate::rule::{Direction, Owner, RuleView};
 use model::plan::{
     Essential, Firewall, Group, Host, InterfaceName, Name, Network, Peer, Place, Plan, Rule, RuleId,
-    RuleLimit, Scheme, Service, Site, SiteAddress, Target, TargetAddress, Traffic, Transport,
+    RuleLimit, Scheme, Service, Site, SiteAddress, Stream, StreamListen, StreamTls, Target, TargetAddress,
+    Traffic, Transport,
 };
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -107,6 +108,27 @@ pub(crate) fn service(service_name: &str, host: &str, port: u16) -> Service {
     let target =
         Target { address: TargetAddress::Tcp { host: host.to_owned(), port }, tls: false, http2: false };
     Service::with_defaults(service_name.to_owned(), vec![target])
+}
+
+pub(crate) fn stream(name: &str, listen: StreamListen, from: &[Peer]) -> Stream {
+    let target = Target {
+        address: TargetAddress::Tcp { host: "10.0.0.9".to_owned(), port: 5432 },
+        tls: false,
+        http2: false,
+    };
+    Stream {
+        name: name.to_owned(),
+        listen,
+        service: Service::with_defaults(name.to_owned(), vec![target]),
+        idle_timeout: Duration::from_secs(60),
+        connections: None,
+        connections_per_address: None,
+        tls: StreamTls::Off,
+        hosts: Vec::new(),
+        on: None,
+        from: from.to_vec(),
+        place: Place::default(),
+    }
 }
 
 /// The shop on two hosts: one public door, products beside it, payments on their own machine.

@@ -16,8 +16,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::io;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::mpsc::Receiver;
-use std::sync::{Arc, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
@@ -171,16 +171,12 @@ impl Gate {
 
 fn shared(plan: &Plan, listeners: &[Listener], notices: Notices) -> Shared {
     let (most, most_per_address) = connection_limits(plan);
-    Shared {
-        notices,
-        metrics: metrics::Metrics::default(),
-        connections: Arc::new(Connections::new(most, most_per_address)),
-        real_ports: RwLock::new(real_ports(listeners)),
-    }
+    Shared::new(notices, Connections::new(most, most_per_address), real_ports(listeners))
 }
 
 fn real_ports(listeners: &[Listener]) -> HashMap<u16, u16> {
-    listeners.iter().map(|listener| (listener.planned().port, listener.local().port())).collect()
+    let of_sites = listeners.iter().filter(|listener| listener.planned().is_of_sites());
+    of_sites.map(|listener| (listener.planned().port, listener.local().port())).collect()
 }
 
 /// The limits of connections in total and per address.
@@ -201,9 +197,13 @@ fn served(content: Content, names: &Names) -> Result<Served, StartError> {
     names.want(names_of(plan));
     let mut tls = content.tls;
     tls.cert_resolver = Arc::new(NotingResolver::new(tls.cert_resolver));
+    let mut stream_tls = tls.clone();
+    // What is spoken inside of it is the matter of client and instance.
+    stream_tls.alpn_protocols.clear();
     Ok(Served {
         snapshot: Arc::new(content.snapshot),
         tls: Arc::new(tls),
+        stream_tls: Arc::new(stream_tls),
         identities: content.identities,
         instance_tls: Arc::new(instance_tls),
         resolved: Arc::new(names.known()),
@@ -212,7 +212,8 @@ fn served(content: Content, names: &Names) -> Result<Served, StartError> {
 
 /// The names of instances that have to be resolved.
 fn names_of(plan: &Plan) -> BTreeSet<String> {
-    let targets = plan.services.iter().flat_map(|service| &service.instances);
+    let of_streams = plan.streams.iter().map(|stream| &stream.service);
+    let targets = plan.services.iter().chain(of_streams).flat_map(|service| &service.instances);
     let hosts = targets.filter_map(|target| match &target.address {
         TargetAddress::Tcp { host, .. } => Some(host),
         TargetAddress::Unix(_) => None,

@@ -23,6 +23,7 @@ mod respond;
 mod service;
 mod shared;
 mod snapshot;
+mod stream;
 mod transport;
 mod worker;
 
@@ -31,4 +32,4 @@ pub use identity::Identities;
 pub use listener::{Listener, THREADS_PER_SOCKET};
 pub use log::AccessLog;
 pub use service::InstanceTlsError;
-pub use snapshot::{PlannedPort, Snapshot, SnapshotError};
+pub use snapshot::{PlannedPort, Snapshot, SnapshotError, Speaks};

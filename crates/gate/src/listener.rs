@@ -1,11 +1,11 @@
 //! Listeners: sockets that somebody else opened and handed over as values.
 
-use crate::snapshot::PlannedPort;
-use std::net::{SocketAddr, TcpListener};
+use crate::snapshot::{PlannedPort, Speaks};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::sync::Arc;
 
-/// Threads that share one socket. Each further four have their own (SO_REUSEPORT): sharing keeps the queue of a busy
-/// thread from being stranded, and more than four sharing would all be woken for each connection.
+/// Threads that share one listening socket of TCP. Each further four have their own (SO_REUSEPORT): sharing keeps the
+/// queue of a busy thread from being stranded, and more than four sharing would all be woken for each connection.
 pub const THREADS_PER_SOCKET: usize = 4;
 
 /// What is known of a listener.
@@ -15,15 +15,23 @@ pub(crate) struct PortFacts {
     pub(crate) local: SocketAddr,
 }
 
-/// A listener: one local address, and a socket for each four threads.
+/// A listener: one local address, and sockets for the threads.
 #[derive(Clone, Debug)]
 pub struct Listener {
     pub(crate) facts: PortFacts,
-    sockets: Vec<Arc<TcpListener>>,
+    sockets: Sockets,
+}
+
+#[derive(Clone, Debug)]
+enum Sockets {
+    /// One for each four threads.
+    Tcp(Vec<Arc<TcpListener>>),
+    /// One for each thread: the kernel gives all datagrams of a client to the same one.
+    Udp(Vec<Arc<UdpSocket>>),
 }
 
 impl Listener {
-    /// A listener that serves a port of the plan. All sockets are bound to `local` and do not block.
+    /// A listener of TCP that serves a port of the plan. All sockets are bound to `local` and do not block.
     ///
     /// # Panics
     ///
@@ -31,14 +39,37 @@ impl Listener {
     #[must_use]
     pub fn new(planned: PlannedPort, local: SocketAddr, sockets: Vec<TcpListener>) -> Self {
         assert!(!sockets.is_empty(), "a listener has a socket");
-        let sockets = sockets.into_iter().map(Arc::new).collect();
+        let sockets = Sockets::Tcp(sockets.into_iter().map(Arc::new).collect());
+        Self { facts: PortFacts { planned, local }, sockets }
+    }
+
+    /// A listener of UDP that serves a port of the plan. All sockets are bound to `local` and do not block.
+    ///
+    /// # Panics
+    ///
+    /// There is no socket.
+    #[must_use]
+    pub fn datagrams(planned: PlannedPort, local: SocketAddr, sockets: Vec<UdpSocket>) -> Self {
+        assert!(!sockets.is_empty(), "a listener has a socket");
+        let sockets = Sockets::Udp(sockets.into_iter().map(Arc::new).collect());
         Self { facts: PortFacts { planned, local }, sockets }
     }
 
     /// How many sockets a listener needs for so many threads.
     #[must_use]
-    pub fn sockets_for(threads: usize) -> usize {
-        threads.div_ceil(THREADS_PER_SOCKET).max(1)
+    pub fn sockets_for(speaks: Speaks, threads: usize) -> usize {
+        match speaks {
+            Speaks::Udp => threads.max(1),
+            _ => threads.div_ceil(THREADS_PER_SOCKET).max(1),
+        }
+    }
+
+    /// The same sockets for another port of the plan; nothing where they are of another kind.
+    #[must_use]
+    pub fn serving(&self, planned: PlannedPort) -> Option<Self> {
+        let fits = (planned.speaks == Speaks::Udp) == matches!(self.sockets, Sockets::Udp(_));
+        let facts = PortFacts { planned, local: self.facts.local };
+        fits.then(|| Self { facts, sockets: self.sockets.clone() })
     }
 
     /// The port of the plan that it serves.
@@ -53,7 +84,21 @@ impl Listener {
         self.facts.local
     }
 
-    pub(crate) fn socket_of(&self, thread: usize) -> &TcpListener {
-        &self.sockets[thread / THREADS_PER_SOCKET % self.sockets.len()]
+    /// The socket of TCP for a thread.
+    pub(crate) fn tcp_of(&self, thread: usize) -> Option<&TcpListener> {
+        match &self.sockets {
+            Sockets::Tcp(sockets) => {
+                sockets.get(thread / THREADS_PER_SOCKET % sockets.len()).map(Arc::as_ref)
+            }
+            Sockets::Udp(_) => None,
+        }
+    }
+
+    /// The socket of UDP for a thread; a thread without one of its own takes no datagrams.
+    pub(crate) fn udp_of(&self, thread: usize) -> Option<&UdpSocket> {
+        match &self.sockets {
+            Sockets::Udp(sockets) => sockets.get(thread).map(Arc::as_ref),
+            Sockets::Tcp(_) => None,
+        }
     }
 }

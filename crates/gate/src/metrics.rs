@@ -93,11 +93,42 @@ impl ServiceCounters {
     }
 }
 
+/// The counters of a stream on a thread.
+#[derive(Debug, Default)]
+pub(crate) struct StreamCounters {
+    ended: Counter,
+    failed: Counter,
+    refused: Counter,
+    connect_failures: Counter,
+    bytes_in: Counter,
+    bytes_out: Counter,
+}
+
+impl StreamCounters {
+    /// Counts a connection or session that has ended, and whether it failed.
+    pub(crate) fn ended(&self, bytes_in: u64, bytes_out: u64, failed: bool) {
+        self.ended.add(1);
+        self.failed.add(u64::from(failed));
+        self.bytes_in.add(bytes_in);
+        self.bytes_out.add(bytes_out);
+    }
+
+    /// Counts what was not served.
+    pub(crate) fn refused(&self) {
+        self.refused.add(1);
+    }
+
+    pub(crate) fn connect_failed(&self) {
+        self.connect_failures.add(1);
+    }
+}
+
 /// The counters of all threads.
 #[derive(Debug, Default)]
 pub(crate) struct Metrics {
     sites: Mutex<ByName<SiteCounters>>,
     services: Mutex<ByName<ServiceCounters>>,
+    streams: Mutex<ByName<StreamCounters>>,
     refused_connections: AtomicU64,
     failed_handshakes: AtomicU64,
     failed_proxy_headers: AtomicU64,
@@ -115,6 +146,11 @@ impl Metrics {
     /// The counters of a service on a thread.
     pub(crate) fn service(&self, name: &str, thread: usize) -> Arc<ServiceCounters> {
         counters_of(&self.services, name, thread)
+    }
+
+    /// The counters of a stream on a thread.
+    pub(crate) fn stream(&self, name: &str, thread: usize) -> Arc<StreamCounters> {
+        counters_of(&self.streams, name, thread)
     }
 
     pub(crate) fn refused_connection(&self) {
@@ -205,6 +241,7 @@ impl Collector for Snapshot {
             |it| &it.connect_failures,
         )?;
         encode_latencies(&mut encoder, "service_duration_seconds", "service", &services, |it| &it.latencies)?;
+        encode_streams(&mut encoder, metrics)?;
         let connections = ConstGauge::new(i64::try_from(self.gauges.connections).unwrap_or(i64::MAX));
         let described =
             encoder.encode_descriptor("connections", "Open client connections", None, MetricType::Gauge)?;
@@ -231,6 +268,23 @@ impl Collector for Snapshot {
             self.gauges.log_lost,
         )
     }
+}
+
+fn encode_streams(encoder: &mut DescriptorEncoder<'_>, metrics: &Metrics) -> fmt::Result {
+    type Of = fn(&StreamCounters) -> &Counter;
+    let families: [(&str, &str, Of); 6] = [
+        ("stream_connections", "Connections and sessions that have ended", |it| &it.ended),
+        ("stream_failures", "Those of them that failed", |it| &it.failed),
+        ("stream_refused", "Connections and datagrams above a limit", |it| &it.refused),
+        ("stream_connect_failures", "Connections to instances not opened", |it| &it.connect_failures),
+        ("stream_received_bytes", "Bytes of clients", |it| &it.bytes_in),
+        ("stream_sent_bytes", "Bytes to clients", |it| &it.bytes_out),
+    ];
+    let streams = metrics.streams.lock().unwrap_or_else(PoisonError::into_inner);
+    for (name, help, of) in families {
+        encode_sums(encoder, name, help, "stream", &streams, of)?;
+    }
+    Ok(())
 }
 
 fn encode_one(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> fmt::Result {

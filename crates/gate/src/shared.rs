@@ -3,6 +3,7 @@
 
 use crate::metrics::Metrics;
 use crate::notice::Notices;
+use model::plan::Stream;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,11 +15,34 @@ pub(crate) struct Shared {
     pub(crate) notices: Notices,
     pub(crate) metrics: Metrics,
     pub(crate) connections: Arc<Connections>,
+    /// The connections of each stream, by its name.
+    streams: Mutex<HashMap<String, Arc<Connections>>>,
     /// The port that clients connect to, for each port of the plan that is not served under its own number.
     pub(crate) real_ports: RwLock<HashMap<u16, u16>>,
 }
 
 impl Shared {
+    pub(crate) fn new(notices: Notices, connections: Connections, real_ports: HashMap<u16, u16>) -> Self {
+        Self {
+            notices,
+            metrics: Metrics::default(),
+            connections: Arc::new(connections),
+            streams: Mutex::default(),
+            real_ports: RwLock::new(real_ports),
+        }
+    }
+
+    /// The connections of a stream, with the limits that hold from now on. They are counted on from snapshot to snapshot.
+    pub(crate) fn connections_of(&self, stream: &Stream) -> Arc<Connections> {
+        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        let most = stream.connections.unwrap_or(usize::MAX);
+        let most_per_address = stream.connections_per_address.unwrap_or(usize::MAX);
+        let fresh = || Arc::new(Connections::new(most, most_per_address));
+        let connections = Arc::clone(streams.entry(stream.name.clone()).or_insert_with(fresh));
+        connections.set_limits(most, most_per_address);
+        connections
+    }
+
     /// The port that clients connect to for a port of the plan.
     pub(crate) fn real_port(&self, planned: u16) -> u16 {
         let ports = self.real_ports.read().unwrap_or_else(PoisonError::into_inner);
@@ -83,6 +107,19 @@ impl Connections {
         Some(Place { connections: Arc::clone(self), peer, by_address: true })
     }
 
+    /// Counts a connection of `peer` where there is room in the total and for its address.
+    pub(crate) fn admit_below(self: &Arc<Self>, peer: SocketAddr) -> Result<Place, Full> {
+        let most = self.most.load(Ordering::Relaxed);
+        let more = |total: usize| (total < most).then_some(total + 1);
+        if self.total.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_err() {
+            return Err(Full::Total);
+        }
+        let place = self.admit(peer);
+        // What was reserved is in the count of the place now, or of nobody.
+        self.total.fetch_sub(1, Ordering::Relaxed);
+        place.ok_or(Full::Address)
+    }
+
     /// Counts a connection of a proxy in the total alone, because it is not the proxy's own: whose it is will be told.
     pub(crate) fn admit_proxy(self: &Arc<Self>, peer: SocketAddr) -> Place {
         self.total.fetch_add(1, Ordering::Relaxed);
@@ -90,8 +127,17 @@ impl Connections {
     }
 }
 
+/// Why there is no room for a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Full {
+    /// There are as many as may be.
+    Total,
+    /// Its address has as many as it may have.
+    Address,
+}
+
 /// What an address is counted as: IPv6 by its /64, which one customer has to themselves.
-fn counted_as(peer: IpAddr) -> IpAddr {
+pub(crate) fn counted_as(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V6(address) => {
             let [a, b, c, d, ..] = address.segments();
@@ -137,6 +183,19 @@ impl Drop for Place {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_full_count_says_which_bound_was_met() {
+        let connections = Arc::new(Connections::new(2, 1));
+        let of = |last: u8| SocketAddr::from(([192, 0, 2, last], 1));
+        let first = connections.admit_below(of(1));
+        assert_eq!(connections.admit_below(of(1)).err(), Some(Full::Address));
+        let _second = connections.admit_below(of(2)).expect("room");
+        assert_eq!(connections.admit_below(of(3)).err(), Some(Full::Total));
+        drop(first);
+        assert_eq!(connections.total(), 1);
+        assert!(connections.admit_below(of(3)).is_ok());
+    }
 
     #[test]
     fn a_proxy_is_counted_in_the_total_alone() {

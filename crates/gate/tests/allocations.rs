@@ -91,7 +91,7 @@ fn start(log: &std::path::Path) -> (Gate, SocketAddr) {
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     socket.set_nonblocking(true).unwrap();
     let local = socket.local_addr().unwrap();
-    let listener = Listener::new(PlannedPort { port: 80, secure: false }, local, vec![socket]);
+    let listener = Listener::new(PlannedPort::of_sites(80, false), local, vec![socket]);
     let log = AccessLog::start(&model::plan::AccessLog::File(log.to_owned())).unwrap();
     let content = Content { snapshot, tls, identities: Arc::new(Nobody) };
     let (gate, _) = Gate::start(content, &[listener], Some(log), 1).unwrap();

@@ -4,3 +4,4 @@
 
 pub mod h2;
 pub mod proxy;
+pub mod tls_hello;

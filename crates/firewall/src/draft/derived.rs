@@ -1,4 +1,4 @@
-//! Rules that nobody wrote: the ports of sites and of sshd, and what `[nat]` leads elsewhere.
+//! Rules that nobody wrote: the ports of sites, of streams and of sshd, and what `[nat]` leads elsewhere.
 
 use super::finding::{Finding, FindingKind};
 use super::resolve::{Resolver, texts};
@@ -6,7 +6,9 @@ use super::written::{union, view};
 use crate::addresses::AddressSet;
 use crate::canonical::{ForwardTarget, ForwardedPorts, Gateway};
 use crate::rule::{Derived, Direction, Owner, RuleView};
-use model::plan::{Forward, Listen, Nat, Peer, Place, Rule, RuleId, Scheme, Site, Traffic, Transport};
+use model::plan::{
+    Forward, Listen, Nat, Peer, Place, Rule, RuleId, Scheme, Site, Stream, StreamListen, Traffic, Transport,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -17,7 +19,7 @@ pub(super) fn sites(resolver: &Resolver<'_>) -> Vec<RuleView> {
         return Vec::new();
     }
     let mut ports: BTreeMap<u16, Vec<&Site>> = BTreeMap::new();
-    for site in resolver.plan.sites.iter().filter(|site| resolver.serves(site)) {
+    for site in resolver.plan.sites.iter().filter(|site| resolver.serves(site.on.as_ref())) {
         for port in site_ports(site, listen) {
             ports.entry(port).or_default().push(site);
         }
@@ -37,19 +39,48 @@ fn site_ports(site: &Site, listen: &Listen) -> BTreeSet<u16> {
 }
 
 fn site_rule(resolver: &Resolver<'_>, port: u16, sites: &[&Site]) -> RuleView {
-    let mut names = Vec::new();
-    let mut from: Vec<Peer> = Vec::new();
-    for site in sites {
-        names.push(site.label.clone());
-        let everybody = [Peer::Anywhere];
-        let wanted = if site.from.is_empty() { &everybody[..] } else { &site.from };
-        from.extend(wanted.iter().filter(|peer| !from.contains(peer)).cloned().collect::<Vec<_>>());
-    }
-    let is_open = from.contains(&Peer::Anywhere);
-    let from = if is_open { vec![Peer::Anywhere] } else { from };
+    let names = sites.iter().map(|site| site.label.clone()).collect();
+    let from = everybody_of(sites.iter().map(|site| site.from.as_slice()));
     RuleView {
         id: RuleId(format!("site-{port}")),
         owner: Owner::Derived(Derived::Site { sites: names, port }),
+        peers_text: texts(&from),
+        peers: union(resolver, &from),
+        ..crate::canonical::sshd(port)
+    }
+}
+
+/// Who is named by any of several lists, of which an empty one means everybody.
+fn everybody_of<'a>(lists: impl Iterator<Item = &'a [Peer]>) -> Vec<Peer> {
+    let mut from: Vec<Peer> = Vec::new();
+    for wanted in lists {
+        if wanted.is_empty() || wanted.contains(&Peer::Anywhere) {
+            return vec![Peer::Anywhere];
+        }
+        from.extend(wanted.iter().filter(|peer| !from.contains(peer)).cloned().collect::<Vec<_>>());
+    }
+    from
+}
+
+/// A rule for the port of each stream of this host.
+pub(super) fn streams(resolver: &Resolver<'_>) -> Vec<RuleView> {
+    let everywhere = &resolver.plan.listen.addresses;
+    let is_outside = |stream: &&Stream| match stream.listen.address {
+        Some(address) => !address.is_loopback(),
+        None => !everywhere.iter().all(IpAddr::is_loopback),
+    };
+    let streams = resolver.plan.streams.iter().filter(|stream| resolver.serves(stream.on.as_ref()));
+    streams.filter(is_outside).map(|stream| stream_rule(resolver, stream)).collect()
+}
+
+fn stream_rule(resolver: &Resolver<'_>, stream: &Stream) -> RuleView {
+    let StreamListen { transport, port, .. } = stream.listen;
+    let from = everybody_of([stream.from.as_slice()].into_iter());
+    RuleView {
+        id: RuleId(format!("stream-{}", stream.name)),
+        label: format!("{port}/{}", transport.name()),
+        owner: Owner::Derived(Derived::Stream { stream: stream.name.clone(), transport, port }),
+        traffic: vec![Traffic::Ports { transport, first: port, last: port }],
         peers_text: texts(&from),
         peers: union(resolver, &from),
         ..crate::canonical::sshd(port)

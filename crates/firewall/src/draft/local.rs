@@ -4,13 +4,13 @@ use super::resolve::Resolver;
 use crate::addresses::Family;
 use crate::canonical::{LocalPort, LocalUsers};
 use crate::rule::{Derived, Direction, Owner, RuleView};
-use model::plan::TargetAddress;
+use model::plan::{TargetAddress, Transport};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Closes the port of every instance on this host, but for ports that a rule opens to `this-host` and those where the
 /// gate itself listens.
 pub(super) fn closed(resolver: &Resolver<'_>, rules: &[RuleView]) -> BTreeMap<LocalPort, LocalUsers> {
-    let own: BTreeSet<u16> = rules.iter().filter_map(site_port).collect();
+    let own: BTreeSet<u16> = rules.iter().filter_map(gate_port).collect();
     let mut closed = BTreeMap::new();
     for service in &resolver.plan.services {
         for instance in &service.instances {
@@ -27,9 +27,12 @@ pub(super) fn closed(resolver: &Resolver<'_>, rules: &[RuleView]) -> BTreeMap<Lo
     closed
 }
 
-const fn site_port(rule: &RuleView) -> Option<u16> {
+/// The TCP port where the gate listens, of a rule that was derived from that.
+const fn gate_port(rule: &RuleView) -> Option<u16> {
     match rule.owner {
-        Owner::Derived(Derived::Site { port, .. }) => Some(port),
+        Owner::Derived(
+            Derived::Site { port, .. } | Derived::Stream { transport: Transport::Tcp, port, .. },
+        ) => Some(port),
         _ => None,
     }
 }

@@ -105,6 +105,7 @@ fn written_rules(
         })
         .collect();
     rules.extend(derived::sites(resolver));
+    rules.extend(derived::streams(resolver));
     rules.extend(derived::sshd(administration, &written, findings));
     rules
 }

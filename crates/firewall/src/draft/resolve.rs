@@ -4,7 +4,7 @@ use super::containers;
 use crate::addresses::{AddressSet, internet};
 use crate::observed::{Interface, InterfaceKind, Observed};
 use ipnet::IpNet;
-use model::plan::{Handler, Host, Name, Network, Peer, Plan, Service, Site, TargetAddress};
+use model::plan::{Handler, Host, Name, Network, Peer, Plan, Service, TargetAddress};
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -139,9 +139,9 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// Whether a site is served by this host.
-    pub(super) fn serves(&self, site: &Site) -> bool {
-        site.on.as_ref().is_none_or(|on| self.host.is_some_and(|host| host.name == *on))
+    /// Whether what is `on` a host, a site or a stream, is served by this one.
+    pub(super) fn serves(&self, on: Option<&Name>) -> bool {
+        on.is_none_or(|on| self.host.is_some_and(|host| host.name == *on))
     }
 
     /// Whether a service runs on this host.
@@ -168,7 +168,8 @@ impl<'a> Resolver<'a> {
     }
 
     fn is_used_here(&self, service: &Service) -> bool {
-        let routes = self.plan.sites.iter().filter(|site| self.serves(site)).flat_map(|site| &site.routes);
+        let routes =
+            self.plan.sites.iter().filter(|site| self.serves(site.on.as_ref())).flat_map(|site| &site.routes);
         routes.into_iter().any(|route| {
             matches!(&route.handler, Handler::Service(handler)
                 if self.plan.services.get(handler.service.0).is_some_and(|used| used.name == service.name))

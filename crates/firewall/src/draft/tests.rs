@@ -10,9 +10,9 @@ use crate::observed::{Interface, InterfaceKind, Observed};
 use crate::rule::RuleView;
 use crate::testing::{
     NOW, addresses, firewall, group, group_peer, host, id, interface, listener, machine, name, prefix, rule,
-    service, shop, site, tcp, web_1,
+    service, shop, site, stream, tcp, web_1,
 };
-use model::plan::{Name, Peer, Plan, Rule, RuleLimit, Scheme, Traffic};
+use model::plan::{Name, Peer, Plan, Rule, RuleLimit, Scheme, StreamListen, Traffic, Transport};
 use std::time::Duration;
 
 fn with(inbound: Vec<Rule>) -> Plan {
@@ -104,6 +104,32 @@ fn peers_mean_addresses() {
         let draft = Draft::compose(&plan, Some(&name("web-1")), &web_1()).unwrap();
         assert_eq!(view(&draft, "r").peers, addresses(expected), "{peer:?}");
     }
+}
+
+#[test]
+fn a_stream_opens_its_port_to_those_whom_it_names() {
+    let listen = |transport, port, address: Option<&str>| StreamListen {
+        transport,
+        port,
+        address: address.map(|text| text.parse().unwrap()),
+    };
+    let mut plan = with(Vec::new());
+    plan.streams = vec![
+        stream("pg", listen(Transport::Tcp, 5432, None), &[prefix("10.0.0.0/8")]),
+        stream("dns", listen(Transport::Udp, 53, Some("10.0.0.5")), &[]),
+        stream("own", listen(Transport::Tcp, 6379, Some("127.0.0.1")), &[]),
+    ];
+    let draft = here(&plan);
+    let udp = |port| Traffic::Ports { transport: Transport::Udp, first: port, last: port };
+    assert_eq!(view(&draft, "stream-pg").traffic, [tcp(5432, 5432)]);
+    assert_eq!(view(&draft, "stream-pg").peers, addresses(&["10.0.0.0/8"]));
+    assert_eq!(view(&draft, "stream-dns").traffic, [udp(53)]);
+    assert!(view(&draft, "stream-dns").peers.is_everything());
+    assert_eq!(draft.compiled().rule(&id("stream-own")), None);
+    plan.listen.addresses = vec!["127.0.0.1".parse().unwrap()];
+    assert_eq!(here(&plan).compiled().rule(&id("stream-pg")), None);
+    plan.streams[1].on = Some(name("elsewhere"));
+    assert_eq!(here(&plan).compiled().rule(&id("stream-dns")), None);
 }
 
 #[test]

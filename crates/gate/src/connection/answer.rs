@@ -78,7 +78,7 @@ impl Client {
             peer: self.place.peer(),
             planned_port: self.port.planned.port,
             local_port: self.port.local.port(),
-            secure: self.port.planned.secure,
+            secure: self.port.planned.is_secure(),
             sni: self.sni.as_deref(),
         };
         let served = &active.served;

@@ -47,7 +47,7 @@ impl Client {
                 Version::Http10 => "HTTP/1.0",
                 Version::Http11 => "HTTP/1.1",
             },
-            secure: self.port.planned.secure,
+            secure: self.port.planned.is_secure(),
             tls: match self.stream.tls_version() {
                 Some(rustls::ProtocolVersion::TLSv1_2) => "1.2",
                 Some(rustls::ProtocolVersion::TLSv1_3) => "1.3",

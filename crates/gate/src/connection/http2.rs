@@ -38,7 +38,7 @@ impl Origin {
             deadline: Deadline::new(),
             port: Rc::clone(&self.port),
             sni: self.sni.clone(),
-            worker: Counted::new(&self.worker.0),
+            worker: self.worker.clone(),
             place: Rc::clone(&self.place),
             announced: self.local,
         })
@@ -89,7 +89,7 @@ enum Next {
 impl Client {
     /// Whether the client speaks HTTP/2. What it sent to say so is still there to be read.
     pub(super) async fn speaks_http2(&mut self) -> bool {
-        if self.port.planned.secure {
+        if self.port.planned.is_secure() {
             return self.stream.protocol() == Some(b"h2");
         }
         let (served, head_timeout) = {

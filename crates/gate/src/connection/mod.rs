@@ -7,18 +7,19 @@ mod finish;
 mod head;
 mod http2;
 mod pool;
-mod proxied;
+pub(crate) mod proxied;
 mod respond;
 mod send;
+mod sorted;
 
 use crate::identity;
 use crate::listener::PortFacts;
 use crate::shared::Place;
 use crate::transport::Source;
 use crate::transport::client::ClientStream;
-use crate::worker::Worker;
 use crate::worker::deadlines::{self, Deadline, Tick};
 use crate::worker::scratch::Scratch;
+use crate::worker::{Counted, Worker};
 use head::Next;
 use pool::Pool;
 use std::future::{Future, poll_fn};
@@ -87,31 +88,6 @@ pub(crate) fn server(port: PortFacts, worker: Rc<Worker>) -> impl Fn(TcpStream, 
     }
 }
 
-/// Counts a connection of a thread, also when its task ends by a panic.
-#[derive(Debug)]
-struct Counted(Rc<Worker>);
-
-impl Counted {
-    fn new(worker: &Rc<Worker>) -> Self {
-        worker.connections.set(worker.connections.get() + 1);
-        Self(Rc::clone(worker))
-    }
-}
-
-impl std::ops::Deref for Counted {
-    type Target = Worker;
-
-    fn deref(&self) -> &Worker {
-        &self.0
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.connections.set(self.0.connections.get().saturating_sub(1));
-    }
-}
-
 impl Client {
     /// A connection in a box of its own, so that the task that serves it is small while it is idle.
     fn new(
@@ -121,7 +97,7 @@ impl Client {
         worker: &Rc<Worker>,
     ) -> io::Result<Box<Self>> {
         socket.set_nodelay(true)?;
-        let stream = if port.planned.secure {
+        let stream = if port.planned.is_secure() {
             ClientStream::tls(socket, worker.active().served.tls.clone())?
         } else {
             ClientStream::plain(socket)
@@ -142,9 +118,16 @@ impl Client {
         F: Future<Output = (Box<Self>, After)> + 'static,
     {
         self.wake_when_due().await;
-        if self.stream.is_tls() && Box::pin(self.handshake()).await.is_err() {
-            self.worker.shared.metrics.failed_handshake();
-            return;
+        if self.stream.is_tls() {
+            let since = deadlines::now();
+            if self.shares_its_port() {
+                let Some(of_site) = Box::pin(self.sort(since)).await else { return };
+                self = of_site;
+            }
+            if Box::pin(self.handshake(since)).await.is_err() {
+                self.worker.shared.metrics.failed_handshake();
+                return;
+            }
         }
         if self.speaks_http2().await {
             return Box::pin(self.serve_http2(pool)).await;
@@ -197,9 +180,9 @@ impl Client {
         }
     }
 
-    async fn handshake(&mut self) -> io::Result<()> {
+    async fn handshake(&mut self, since: Tick) -> io::Result<()> {
         let timeout = self.worker.active().served.snapshot.plan.limits.handshake_timeout;
-        self.deadline.set(timeout);
+        self.deadline.set_at(since.after(timeout));
         let mut sni = None;
         poll_fn(|context| {
             let shaken = self.stream.poll_handshake(context);

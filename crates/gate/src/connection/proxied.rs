@@ -6,6 +6,7 @@
 use super::pool::Pool;
 use super::{After, Client};
 use crate::service::Ends;
+use crate::worker::deadlines::Deadline;
 use crate::worker::scratch::Working;
 use std::future::{Future, poll_fn};
 use std::io;
@@ -13,6 +14,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use tokio::io::ReadBuf;
+use tokio::net::TcpStream;
 use wire::proxy::{self, Header};
 
 impl Client {
@@ -38,37 +40,42 @@ impl Client {
     async fn announcement(&mut self) -> io::Result<Header> {
         let timeout = self.worker.active().served.snapshot.plan.limits.handshake_timeout;
         self.deadline.set(timeout);
-        let mut received = Vec::new();
-        poll_fn(|context| match self.poll_announcement(context, &mut received) {
-            Poll::Pending if self.deadline.is_due() => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
-            polled => polled,
-        })
-        .await
-    }
-
-    /// Takes from the socket what belongs to the header, and nothing of what follows.
-    fn poll_announcement(
-        &mut self,
-        context: &mut Context<'_>,
-        received: &mut Vec<u8>,
-    ) -> Poll<io::Result<Header>> {
         let socket = self.stream.socket().ok_or(io::ErrorKind::Unsupported)?;
-        loop {
-            let taken = received.len();
-            received.resize(proxy::LONGEST, 0);
-            let mut buffer = ReadBuf::new(&mut received[taken..]);
-            let peeked = socket.poll_peek(context, &mut buffer);
-            let count = buffer.filled().len();
-            received.truncate(taken + count);
-            if ready!(peeked)? == 0 {
-                return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
-            }
-            let parsed = proxy::parse(received).map_err(io::Error::other)?;
-            let ours = parsed.map_or(received.len(), |(_, length)| length) - taken;
-            take(socket, ours)?;
-            if let Some((header, _)) = parsed {
-                return Poll::Ready(Ok(header));
-            }
+        header(socket, &self.deadline).await
+    }
+}
+
+/// Reads the header at the beginning of a connection until a deadline, which has to wake this task.
+pub(crate) async fn header(socket: &TcpStream, deadline: &Deadline) -> io::Result<Header> {
+    let mut received = Vec::new();
+    poll_fn(|context| match poll_header(socket, context, &mut received) {
+        Poll::Pending if deadline.is_due() => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+        polled => polled,
+    })
+    .await
+}
+
+/// Takes from the socket what belongs to the header, and nothing of what follows.
+fn poll_header(
+    socket: &TcpStream,
+    context: &mut Context<'_>,
+    received: &mut Vec<u8>,
+) -> Poll<io::Result<Header>> {
+    loop {
+        let taken = received.len();
+        received.resize(proxy::LONGEST, 0);
+        let mut buffer = ReadBuf::new(&mut received[taken..]);
+        let peeked = socket.poll_peek(context, &mut buffer);
+        let count = buffer.filled().len();
+        received.truncate(taken + count);
+        if ready!(peeked)? == 0 {
+            return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+        }
+        let parsed = proxy::parse(received).map_err(io::Error::other)?;
+        let ours = parsed.map_or(received.len(), |(_, length)| length) - taken;
+        take(socket, ours)?;
+        if let Some((header, _)) = parsed {
+            return Poll::Ready(Ok(header));
         }
     }
 }
@@ -85,7 +92,7 @@ impl Client {
 }
 
 /// Takes bytes that were seen already.
-fn take(socket: &tokio::net::TcpStream, mut count: usize) -> io::Result<()> {
+fn take(socket: &TcpStream, mut count: usize) -> io::Result<()> {
     let mut taken = [0; 256];
     while count > 0 {
         let most = count.min(taken.len());

@@ -1,6 +1,6 @@
 //! The access log in the combined format of Apache and nginx.
 
-use super::{Record, escape, time};
+use super::{Record, StreamRecord, escape, time};
 use crate::request::write_ip;
 use http1::write;
 
@@ -30,6 +30,28 @@ pub(super) fn write(out: &mut Vec<u8>, record: &Record<'_>) {
     out.extend_from_slice(b"\" \"");
     escape::quoted(out, or_dash(record.user_agent));
     out.extend_from_slice(b"\"\n");
+}
+
+/// Writes one line of a stream, as if it were a request of the method TCP or UDP: 200 where it ended well, 502 where an
+/// instance or the client broke it, 503 where the gate refused or ended it.
+pub(super) fn write_stream(out: &mut Vec<u8>, record: &StreamRecord<'_>) {
+    write_ip(out, record.client);
+    out.extend_from_slice(b" - - [");
+    time::common(out, record.time);
+    out.extend_from_slice(b"] \"");
+    out.extend_from_slice(record.transport.to_ascii_uppercase().as_bytes());
+    out.push(b' ');
+    escape::quoted(out, record.stream.as_bytes());
+    out.extend_from_slice(b"\" ");
+    let status = match (record.rule, record.error) {
+        (Some(_), _) => 503,
+        (None, Some(_)) => 502,
+        (None, None) => 200,
+    };
+    write::number(out, status);
+    out.push(b' ');
+    write::number(out, record.bytes_out);
+    out.extend_from_slice(b" \"-\" \"-\"\n");
 }
 
 fn or_dash(value: &[u8]) -> &[u8] {

@@ -1,6 +1,6 @@
 //! The access log as JSON lines.
 
-use super::{Record, escape, time};
+use super::{Record, StreamRecord, escape, time};
 use crate::request::write_ip;
 use http1::write;
 use std::time::Duration;
@@ -32,6 +32,25 @@ pub(super) fn write(out: &mut Vec<u8>, record: &Record<'_>) {
     some_text(out, "instance", record.instance.as_bytes());
     some_text(out, "user_agent", record.user_agent);
     some_text(out, "referer", record.referer);
+    some_text(out, "rule", record.rule.unwrap_or_default().as_bytes());
+    some_text(out, "error", record.error.unwrap_or_default().as_bytes());
+    out.extend_from_slice(b"}\n");
+}
+
+/// Writes one line of a stream.
+pub(super) fn write_stream(out: &mut Vec<u8>, record: &StreamRecord<'_>) {
+    out.extend_from_slice(b"{\"time\":\"");
+    time::rfc3339(out, record.time);
+    out.extend_from_slice(b"\",\"client\":\"");
+    write_ip(out, record.client);
+    out.push(b'"');
+    text(out, "stream", record.stream.as_bytes());
+    text(out, "transport", record.transport.as_bytes());
+    number(out, "bytes_in", record.bytes_in);
+    number(out, "bytes_out", record.bytes_out);
+    milliseconds(out, record.duration);
+    some_text(out, "host", record.host.as_bytes());
+    some_text(out, "instance", record.instance.as_bytes());
     some_text(out, "rule", record.rule.unwrap_or_default().as_bytes());
     some_text(out, "error", record.error.unwrap_or_default().as_bytes());
     out.extend_from_slice(b"}\n");

@@ -46,6 +46,25 @@ pub(crate) struct Record<'a> {
     pub(crate) error: Option<&'a str>,
 }
 
+/// What is said of a connection or session of a stream.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StreamRecord<'a> {
+    /// Since 1970.
+    pub(crate) time: Duration,
+    pub(crate) stream: &'a str,
+    /// `tcp` or `udp`.
+    pub(crate) transport: &'static str,
+    pub(crate) client: IpAddr,
+    /// The name that was asked for with TLS, or empty.
+    pub(crate) host: &'a str,
+    pub(crate) instance: &'a str,
+    pub(crate) bytes_in: u64,
+    pub(crate) bytes_out: u64,
+    pub(crate) duration: Duration,
+    pub(crate) rule: Option<&'a str>,
+    pub(crate) error: Option<&'a str>,
+}
+
 /// Gathers the lines of a thread.
 #[derive(Debug)]
 pub(crate) struct LogBuffer {
@@ -73,6 +92,22 @@ impl LogBuffer {
             LogFormat::Json => json::write(&mut self.lines, record),
             LogFormat::Combined => combined::write(&mut self.lines, record),
         }
+        self.added();
+    }
+
+    /// Adds a line for a stream.
+    pub(crate) fn write_stream(&mut self, record: &StreamRecord<'_>) {
+        if self.log.is_none() {
+            return;
+        }
+        match self.format {
+            LogFormat::Json => json::write_stream(&mut self.lines, record),
+            LogFormat::Combined => combined::write_stream(&mut self.lines, record),
+        }
+        self.added();
+    }
+
+    fn added(&mut self) {
         self.count += 1;
         if self.lines.len() >= GATHERED {
             self.flush();

@@ -3,21 +3,30 @@
 use super::{Instance, ServiceRuntime};
 use crate::request::random;
 use crate::worker::deadlines;
+use foldhash::quality::FixedState;
 use model::plan::Balance;
+use std::hash::BuildHasher;
+use std::net::IpAddr;
 use std::rc::Rc;
 
 impl ServiceRuntime {
     /// The instance for a request, other than those in `tried`. Instances that failed are left alone for a while,
     /// unless there is no other.
     pub(crate) fn choose(&self, tried: &[Rc<Instance>]) -> Option<Rc<Instance>> {
+        self.choose_for(None, tried)
+    }
+
+    /// The same for a client, where its address may decide.
+    pub(crate) fn choose_for(&self, client: Option<IpAddr>, tried: &[Rc<Instance>]) -> Option<Rc<Instance>> {
         let instances = self.instances.borrow();
         match instances.as_slice() {
             [] => None,
             [only] => (!is_among(only, tried)).then(|| Rc::clone(only)),
             several => {
+                let fresh = |instance: &Rc<Instance>| !is_among(instance, tried);
                 let chosen =
-                    self.choose_of(several, |instance| !instance.is_ejected() && !is_among(instance, tried));
-                chosen.or_else(|| self.choose_of(several, |instance| !is_among(instance, tried)))
+                    self.choose_of(client, several, |instance| !instance.is_ejected() && fresh(instance));
+                chosen.or_else(|| self.choose_of(client, several, fresh))
             }
         }
         .inspect(|chosen| chosen.claim_probe(self.plan.connect_timeout, deadlines::now()))
@@ -25,13 +34,28 @@ impl ServiceRuntime {
 
     fn choose_of(
         &self,
+        client: Option<IpAddr>,
         instances: &[Rc<Instance>],
         eligible: impl Fn(&Rc<Instance>) -> bool,
     ) -> Option<Rc<Instance>> {
-        match self.plan.balance {
-            Balance::RoundRobin => self.round_robin(instances, eligible),
-            Balance::LeastRequests => Self::least_requests(instances, eligible),
+        match (self.plan.balance, client) {
+            (Balance::LeastRequests, _) => Self::least_requests(instances, eligible),
+            (Balance::Source, Some(client)) => Self::by_source(client, instances, eligible),
+            (Balance::RoundRobin, _) | (Balance::Source, None) => self.round_robin(instances, eligible),
         }
+    }
+
+    /// The instance that suits the client best by a hash of both, so that only the clients of an instance that comes or
+    /// goes change theirs (rendezvous hashing). The hash is the same on every thread and after a restart.
+    fn by_source(
+        client: IpAddr,
+        instances: &[Rc<Instance>],
+        eligible: impl Fn(&Rc<Instance>) -> bool,
+    ) -> Option<Rc<Instance>> {
+        let client = client.to_canonical();
+        let suits =
+            |instance: &&Rc<Instance>| FixedState::with_seed(0).hash_one((client, instance.label.as_str()));
+        instances.iter().filter(|instance| eligible(instance)).max_by_key(suits).cloned()
     }
 
     fn round_robin(
@@ -99,6 +123,25 @@ mod tests {
         let labels: Vec<_> =
             (0..3).filter_map(|_| service.choose(&[])).map(|one| one.label.clone()).collect();
         assert_eq!(labels, ["127.0.0.1:3", "127.0.0.1:1", "127.0.0.1:3"]);
+    }
+
+    #[test]
+    fn a_client_keeps_its_instance_and_others_take_over_while_it_is_ejected() {
+        let service = service(Balance::Source);
+        let client = |last: u8| Some(IpAddr::from([192, 0, 2, last]));
+        let label = |last: u8| service.choose_for(client(last), &[]).map(|one| one.label.clone());
+        let before: Vec<_> = (0..100).map(label).collect();
+        assert_eq!(before, (0..100).map(label).collect::<Vec<_>>());
+        for port in 1..=3 {
+            let of = before.iter().flatten().filter(|label| label.ends_with(&format!(":{port}"))).count();
+            assert!(of > 15, "{of} of 100 clients at instance {port}");
+        }
+        service.instances.borrow()[0].failed(Duration::from_secs(1));
+        for (last, before) in (0..100).zip(&before) {
+            let now = label(last);
+            assert_ne!(now.as_deref(), Some("127.0.0.1:1"));
+            assert!(before.as_deref() == Some("127.0.0.1:1") || now == *before);
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod balance;
 mod connect;
+mod datagrams;
 mod instance;
 mod multiplexed;
 mod tls;
@@ -91,6 +92,11 @@ impl ServiceRuntime {
         for instance in self.instances.borrow().iter() {
             instance.sweep(self.plan.keep_alive_timeout);
         }
+    }
+
+    /// Whether an instance is still one of its own.
+    pub(crate) fn has(&self, instance: &Rc<Instance>) -> bool {
+        self.instances.borrow().iter().any(|own| Rc::ptr_eq(own, instance))
     }
 
     /// Whether the service has a name that still has to be resolved.

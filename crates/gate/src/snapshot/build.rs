@@ -1,6 +1,7 @@
 //! Making a snapshot of a plan.
 
 use super::Snapshot;
+use super::StreamTable;
 use super::hosts::{HostEntry, PortTable};
 use super::site::{ErrorPages, RouteRuntime, SiteRuntime};
 use crate::respond::page::Page;
@@ -72,7 +73,8 @@ impl Snapshot {
             first_line: plan.limits.request_line,
             underscores: plan.limits.underscores_in_headers,
         };
-        Ok(Self { plan, sites, ports, head_limits })
+        let streams = StreamTable::new(&plan, &ports);
+        Ok(Self { plan, sites, ports, streams, head_limits })
     }
 }
 
@@ -127,8 +129,8 @@ fn hsts_line(hsts: &Hsts) -> Box<[u8]> {
 
 fn port_tables(plan: &Plan) -> Result<HashMap<u16, PortTable>, SnapshotError> {
     let mut ports = HashMap::new();
-    if plan.sites.is_empty() {
-        // A gate without sites still listens, to say that it is there.
+    if plan.sites.is_empty() && plan.streams.is_empty() {
+        // A gate without anything still listens, to say that it is there.
         if let Some(port) = plan.listen.http {
             ports.insert(port, PortTable::new(false));
         }

@@ -3,13 +3,16 @@
 mod build;
 mod hosts;
 mod site;
+mod streams;
 
 pub use build::SnapshotError;
 pub(crate) use hosts::{HostEntry, PortTable};
 pub(crate) use site::{RouteRuntime, SiteRuntime};
+pub(crate) use streams::{Destination, StreamPort, StreamTable};
 
 use model::plan::Plan;
 use std::collections::HashMap;
+use std::net::IpAddr;
 
 /// A plan made ready for requests.
 #[derive(Debug)]
@@ -18,6 +21,8 @@ pub struct Snapshot {
     pub(crate) sites: Vec<SiteRuntime>,
     /// Which hosts are served on which port of the plan.
     pub(crate) ports: HashMap<u16, PortTable>,
+    /// Which streams are served where.
+    pub(crate) streams: StreamTable,
     pub(crate) head_limits: http1::HeadLimits,
 }
 
@@ -26,19 +31,49 @@ pub struct Snapshot {
 pub struct PlannedPort {
     /// The port as the plan names it.
     pub port: u16,
-    /// Whether TLS is spoken on it.
-    pub secure: bool,
+    /// What is spoken on it.
+    pub speaks: Speaks,
+    /// The only address; `None` is each of [`model::plan::Listen::addresses`].
+    pub address: Option<IpAddr>,
+}
+
+/// What is spoken on a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Speaks {
+    /// Plain HTTP of sites.
+    Http,
+    /// HTTPS of sites, and whatever TLS streams bring to it by their names.
+    Https,
+    /// TCP of streams.
+    Tcp,
+    /// UDP of a stream.
+    Udp,
+}
+
+impl PlannedPort {
+    /// A port of sites.
+    #[must_use]
+    pub fn of_sites(port: u16, secure: bool) -> Self {
+        Self { port, speaks: if secure { Speaks::Https } else { Speaks::Http }, address: None }
+    }
+
+    /// Whether TLS of sites is spoken.
+    pub(crate) fn is_secure(self) -> bool {
+        self.speaks == Speaks::Https
+    }
+
+    /// Whether it is one of sites.
+    pub(crate) fn is_of_sites(self) -> bool {
+        matches!(self.speaks, Speaks::Http | Speaks::Https)
+    }
 }
 
 impl Snapshot {
     /// The ports on which the plan needs listeners, sorted.
     #[must_use]
     pub fn planned_ports(&self) -> Vec<PlannedPort> {
-        let mut ports: Vec<_> = self
-            .ports
-            .iter()
-            .map(|(port, table)| PlannedPort { port: *port, secure: table.secure })
-            .collect();
+        let sites = self.ports.iter().map(|(port, table)| PlannedPort::of_sites(*port, table.secure));
+        let mut ports: Vec<_> = sites.chain(self.streams.planned_ports(&self.ports)).collect();
         ports.sort_unstable();
         ports
     }

@@ -87,6 +87,14 @@ impl ClientStream {
         }
     }
 
+    /// The connection itself, unless others share it.
+    pub(crate) fn as_socket(&mut self) -> Option<&mut SocketStream> {
+        match self {
+            Self::Socket(stream) => Some(stream),
+            Self::Http2(_) => None,
+        }
+    }
+
     fn socket_stream(&self) -> Option<&SocketStream> {
         match self {
             Self::Socket(stream) => Some(stream),

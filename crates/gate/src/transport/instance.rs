@@ -1,5 +1,6 @@
 //! A connection to an instance.
 
+use super::plain::Plain;
 use super::{Input, Sink, Source, poll_receive};
 use crate::http2::Http2Exchange;
 use std::io::{self, IoSlice};
@@ -49,6 +50,23 @@ impl InstanceStream {
     /// Whether the instance said that it has not looked at the request.
     pub(crate) fn is_refused(&self) -> bool {
         matches!(&self.stream, Stream::Http2(exchange) if exchange.is_refused())
+    }
+
+    /// The connection for the kernel to move bytes from and to; nothing where they have to be seen.
+    pub(crate) fn as_plain(&self) -> Option<Plain<'_>> {
+        match &self.stream {
+            Stream::Tcp(stream) => Some(Plain::Tcp(stream)),
+            Stream::Unix(stream) => Some(Plain::Unix(stream)),
+            Stream::Tls(_) | Stream::Http2(_) => None,
+        }
+    }
+
+    /// Has the instance see that the connection was broken off.
+    pub(crate) fn abort(self) {
+        if let Stream::Tcp(stream) = &self.stream {
+            // Without it the end looks like one that was meant.
+            let _ = stream.set_zero_linger();
+        }
     }
 
     /// Whether an idle connection has something to say, which can only be its end or a response that nobody asked

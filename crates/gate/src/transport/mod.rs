@@ -2,6 +2,7 @@
 
 pub(crate) mod client;
 pub(crate) mod instance;
+pub(crate) mod plain;
 pub(crate) mod socket;
 mod tls;
 
@@ -40,6 +41,10 @@ const LARGEST: usize = 128 << 10;
 struct Input(Option<Buffer>);
 
 impl Input {
+    fn of(received: Buffer) -> Self {
+        Self((!received.is_empty()).then_some(received))
+    }
+
     fn received(&self) -> &[u8] {
         self.0.as_ref().map_or(&[], Buffer::data)
     }

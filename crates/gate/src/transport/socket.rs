@@ -1,7 +1,9 @@
 //! The connection of a client, with TLS or without.
 
+use super::plain::Plain;
 use super::tls::TlsStream;
 use super::{Input, Sink, Source, poll_receive};
+use crate::worker::buffers::Buffer;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -25,6 +27,47 @@ impl SocketStream {
     pub(crate) fn tls(socket: TcpStream, config: Arc<rustls::ServerConfig>) -> io::Result<Self> {
         let tls = TlsStream::new(config).map_err(io::Error::other)?;
         Ok(Self { socket, tls: Some(Box::new(tls)), input: Input::default() })
+    }
+
+    /// A plain connection of which something was received already.
+    pub(crate) fn plain_after(socket: TcpStream, received: Buffer) -> Self {
+        let mut stream = Self::plain(socket);
+        stream.input = Input::of(received);
+        stream
+    }
+
+    /// The same with TLS. A small buffer is expected, in which records of a handshake stand.
+    pub(crate) fn tls_after(
+        socket: TcpStream,
+        config: Arc<rustls::ServerConfig>,
+        received: Buffer,
+    ) -> io::Result<Self> {
+        let mut stream = Self::tls(socket, config)?;
+        stream.begin_with(received);
+        Ok(stream)
+    }
+
+    /// Gives TLS what was received before.
+    pub(crate) fn begin_with(&mut self, received: Buffer) {
+        if let Some(tls) = &mut self.tls {
+            tls.begin_with(received);
+        }
+    }
+
+    /// The socket alone, of a connection of which nothing was received.
+    pub(crate) fn into_socket(self) -> TcpStream {
+        self.socket
+    }
+
+    /// The connection for the kernel to move bytes from and to; nothing where they have to be seen.
+    pub(crate) fn as_plain(&self) -> Option<Plain<'_>> {
+        self.tls.is_none().then_some(Plain::Tcp(&self.socket))
+    }
+
+    /// Has the peer see that the connection was broken off.
+    pub(crate) fn abort(self) {
+        // Without it the end looks like one that was meant.
+        let _ = self.socket.set_zero_linger();
     }
 
     pub(crate) fn poll_handshake(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -45,6 +45,11 @@ impl TlsStream {
         Ok(Self { session, incoming: None, plaintext: None, outgoing: None, ended: false })
     }
 
+    /// Takes over what was received before the session began.
+    pub(crate) fn begin_with(&mut self, received: Buffer) {
+        self.incoming = (!received.is_empty()).then_some(received);
+    }
+
     /// Drives the handshake to its end.
     pub(crate) fn poll_handshake(
         &mut self,

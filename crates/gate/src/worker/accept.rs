@@ -2,23 +2,21 @@
 //! behind a flood of new ones.
 
 use super::Worker;
-use crate::connection::{self, Admitted};
-use crate::listener::PortFacts;
+use crate::connection::Admitted;
 use crate::request::is_trusted;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 /// How many connections are taken before others get their turn.
 const AT_ONCE: usize = 4;
 /// How long a listener rests when there are no descriptors, or no room for another connection.
 const REST: Duration = Duration::from_millis(50);
 
-/// Takes connections until the task is aborted.
-pub(crate) async fn accept(listener: TcpListener, port: PortFacts, worker: Rc<Worker>) {
-    let serve = connection::server(port, Rc::clone(&worker));
+/// Takes connections until the task is aborted, and hands them to who serves them.
+pub(crate) async fn accept(listener: TcpListener, worker: Rc<Worker>, serve: impl Fn(TcpStream, Admitted)) {
     loop {
         for _ in 0..AT_ONCE {
             match listener.accept().await {

@@ -2,9 +2,11 @@
 
 use crate::files::FileRoute;
 use crate::identity::Identities;
-use crate::metrics::{Metrics, ServiceCounters, SiteCounters};
+use crate::metrics::{ServiceCounters, SiteCounters};
 use crate::service::ServiceRuntime;
+use crate::shared::Shared;
 use crate::snapshot::Snapshot;
+use crate::stream::StreamRuntime;
 use model::plan::Handler;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -16,6 +18,8 @@ use std::sync::Arc;
 pub(crate) struct Served {
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) tls: Arc<rustls::ServerConfig>,
+    /// TLS towards clients of streams.
+    pub(crate) stream_tls: Arc<rustls::ServerConfig>,
     pub(crate) identities: Arc<dyn Identities>,
     pub(crate) instance_tls: Arc<Vec<Option<Arc<rustls::ClientConfig>>>>,
     /// What is known of the addresses of names.
@@ -32,18 +36,28 @@ pub(crate) struct Active {
     /// Requests that belong to no site.
     pub(crate) no_site: Arc<SiteCounters>,
     pub(crate) files: Vec<Rc<FileRoute>>,
+    pub(crate) streams: Vec<Rc<StreamRuntime>>,
 }
 
 impl Active {
     /// The view of thread number `thread`. What `former` has too is kept: connections, caches, counters.
-    pub(crate) fn new(served: Served, metrics: &Metrics, thread: usize, former: Option<&Self>) -> Self {
+    pub(crate) fn new(served: Served, shared: &Shared, thread: usize, former: Option<&Self>) -> Self {
         let plan = &served.snapshot.plan;
+        let metrics = &shared.metrics;
         let services = plan.services.iter().zip(served.instance_tls.iter()).map(|(service, tls)| {
             let known = former.and_then(|former| former.service(&service.name));
             Rc::new(ServiceRuntime::new(service.clone(), tls.clone(), known))
         });
         let services: Vec<_> = services.collect();
-        for service in &services {
+        let streams: Vec<_> = plan
+            .streams
+            .iter()
+            .map(|stream| {
+                let known = former.and_then(|former| former.stream(&stream.name));
+                Rc::new(StreamRuntime::new(stream.clone(), shared, thread, known.map(Rc::as_ref)))
+            })
+            .collect();
+        for service in services.iter().chain(streams.iter().map(|stream| &stream.service)) {
             for (name, addresses) in served.resolved.iter() {
                 service.resolved(name, addresses);
             }
@@ -58,6 +72,7 @@ impl Active {
             no_site: metrics.site("", thread),
             files: file_routes(&served.snapshot, former),
             services,
+            streams,
             served,
         }
     }
@@ -66,9 +81,14 @@ impl Active {
         self.services.iter().find(|service| service.plan.name == name).map(Rc::as_ref)
     }
 
+    /// The stream of this name.
+    pub(crate) fn stream(&self, name: &str) -> Option<&Rc<StreamRuntime>> {
+        self.streams.iter().find(|stream| stream.plan.name == name)
+    }
+
     /// Takes new addresses of a name.
     pub(crate) fn resolved(&self, name: &str, addresses: &[IpAddr]) {
-        for service in &self.services {
+        for service in self.services.iter().chain(self.streams.iter().map(|stream| &stream.service)) {
             service.resolved(name, addresses);
         }
     }

@@ -29,6 +29,8 @@ pub(crate) struct Worker {
     pub(crate) draining: Cell<bool>,
     /// Connections of this thread.
     pub(crate) connections: Cell<usize>,
+    /// How often something else was installed, so that what lives long sees that it has to look.
+    pub(crate) installs: Cell<u64>,
 }
 
 impl Worker {
@@ -41,6 +43,7 @@ impl Worker {
             log: RefCell::new(log),
             draining: Cell::new(false),
             connections: Cell::new(0),
+            installs: Cell::new(0),
         }
     }
 
@@ -50,6 +53,44 @@ impl Worker {
     }
 
     pub(crate) fn install(&self, active: Active) {
+        let streams = |active: &Active| !active.streams.is_empty();
+        let looked_at = streams(&active) || streams(&self.active());
         *self.active.borrow_mut() = Rc::new(active);
+        self.installs.set(self.installs.get() + 1);
+        if looked_at {
+            // Connections of streams may have to end.
+            deadlines::wake_all();
+        }
+    }
+}
+
+/// Counts a connection of a thread, also when its task ends by a panic.
+#[derive(Debug)]
+pub(crate) struct Counted(Rc<Worker>);
+
+impl Counted {
+    pub(crate) fn new(worker: &Rc<Worker>) -> Self {
+        worker.connections.set(worker.connections.get() + 1);
+        Self(Rc::clone(worker))
+    }
+}
+
+impl Clone for Counted {
+    fn clone(&self) -> Self {
+        Self::new(&self.0)
+    }
+}
+
+impl std::ops::Deref for Counted {
+    type Target = Worker;
+
+    fn deref(&self) -> &Worker {
+        &self.0
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.connections.set(self.0.connections.get().saturating_sub(1));
     }
 }

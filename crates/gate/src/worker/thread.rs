@@ -2,16 +2,19 @@
 
 use super::active::{Active, Served};
 use super::{Worker, accept, deadlines};
+use crate::connection;
 use crate::listener::Listener;
 use crate::log::{AccessLog, LogBuffer};
 use crate::shared::Shared;
+use crate::snapshot::{PlannedPort, Speaks};
+use crate::stream;
 use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
 
@@ -54,11 +57,11 @@ pub(crate) fn run(start: Start, orders: UnboundedReceiver<Order>) -> io::Result<
     Ok(runtime.block_on(serve(start, orders)))
 }
 
-/// The listeners that a thread serves, by the address of their socket.
-type Accepting = HashMap<(std::net::SocketAddr, u16), JoinHandle<()>>;
+/// The listeners that a thread serves, by the address of their socket and what it is for.
+type Accepting = HashMap<(std::net::SocketAddr, PlannedPort), JoinHandle<()>>;
 
 async fn serve(start: Start, mut orders: UnboundedReceiver<Order>) -> usize {
-    let active = Active::new(start.served, &start.shared.metrics, start.number, None);
+    let active = Active::new(start.served, &start.shared, start.number, None);
     let log = LogBuffer::new(start.log, active.served.snapshot.plan.log.format);
     let worker = Rc::new(Worker::new(start.shared, active, log));
     let mut accepting = Accepting::new();
@@ -95,7 +98,7 @@ async fn serve(start: Start, mut orders: UnboundedReceiver<Order>) -> usize {
 }
 
 fn install(served: Served, number: usize, worker: &Rc<Worker>) {
-    let active = Active::new(served, &worker.shared.metrics, number, Some(&worker.active()));
+    let active = Active::new(served, &worker.shared, number, Some(&worker.active()));
     worker.log.borrow_mut().set_format(active.served.snapshot.plan.log.format);
     worker.install(active);
 }
@@ -117,11 +120,8 @@ fn tick(ticks: &mut u32, last: Instant, worker: &Worker) -> Duration {
 fn listen(accepting: &mut Accepting, listeners: Vec<Listener>, number: usize, worker: &Rc<Worker>) {
     let mut wanted = Accepting::new();
     for listener in listeners {
-        let key = (listener.facts.local, listener.facts.planned.port);
-        let task = accepting.remove(&key).or_else(|| {
-            let socket = listener.socket_of(number).try_clone().and_then(TcpListener::from_std).ok()?;
-            Some(tokio::task::spawn_local(accept::accept(socket, listener.facts, Rc::clone(worker))))
-        });
+        let key = (listener.facts.local, listener.facts.planned);
+        let task = accepting.remove(&key).or_else(|| serve_listener(&listener, number, worker));
         if let Some(task) = task {
             wanted.insert(key, task);
         }
@@ -131,10 +131,35 @@ fn listen(accepting: &mut Accepting, listeners: Vec<Listener>, number: usize, wo
     }
 }
 
-fn drain(accepting: &mut Accepting, worker: &Worker) {
-    for (_, task) in accepting.drain() {
-        task.abort();
+/// Begins to take what comes to a listener.
+fn serve_listener(listener: &Listener, number: usize, worker: &Rc<Worker>) -> Option<JoinHandle<()>> {
+    let (facts, worker) = (listener.facts, Rc::clone(worker));
+    if facts.planned.speaks == Speaks::Udp {
+        let socket = listener.udp_of(number)?.try_clone().and_then(UdpSocket::from_std).ok()?;
+        return Some(tokio::task::spawn_local(stream::udp::serve(socket, facts, worker)));
     }
+    let socket = listener.tcp_of(number)?.try_clone().and_then(TcpListener::from_std).ok()?;
+    Some(match facts.planned.speaks {
+        Speaks::Tcp => {
+            let serve = stream::server(facts, Rc::clone(&worker));
+            tokio::task::spawn_local(accept::accept(socket, worker, serve))
+        }
+        _ => {
+            let serve = connection::server(facts, Rc::clone(&worker));
+            tokio::task::spawn_local(accept::accept(socket, worker, serve))
+        }
+    })
+}
+
+fn drain(accepting: &mut Accepting, worker: &Worker) {
+    // A socket of UDP receives for its open sessions too; it begins no others while the gate is ending.
+    accepting.retain(|(_, planned), task| {
+        let stays = planned.speaks == Speaks::Udp;
+        if !stays {
+            task.abort();
+        }
+        stays
+    });
     worker.draining.set(true);
     deadlines::wake_all();
 }

@@ -5,6 +5,7 @@ use crate::raw::RawConfig;
 use crate::raw::decode::{Names, Text};
 use crate::raw::service::Service;
 use crate::raw::site::SiteEntry;
+use crate::raw::stream::Stream;
 use crate::raw::{limits, policy, settings};
 use crate::source::Located;
 
@@ -21,6 +22,7 @@ pub(crate) struct Merged {
     /// Names of services that could not be read at all.
     pub(crate) lost_services: Vec<String>,
     pub(crate) sites: Vec<(Text, Located<SiteEntry>)>,
+    pub(crate) streams: Vec<(Text, Located<Stream>)>,
     pub(crate) groups: Vec<(Text, Located<policy::Group>)>,
     pub(crate) networks: Vec<(Text, Located<policy::Prefixes>)>,
     pub(crate) hosts: Vec<(Text, Located<policy::Host>)>,
@@ -47,6 +49,8 @@ impl Merged {
             named(&mut merged.networks, config.network, &mut merged.lost_names);
             named(&mut merged.hosts, config.host, &mut merged.lost_names);
             named(&mut merged.services, config.service, &mut merged.lost_services);
+            // A stream that could not be read at all is missed by nobody.
+            named(&mut merged.streams, config.stream, &mut Vec::new());
             merged.sites.extend(config.site.map(|sites| sites.value.0.list).unwrap_or_default());
         }
         merged

@@ -15,6 +15,7 @@ mod services;
 mod settings;
 mod site_name;
 mod sites;
+mod streams;
 mod target;
 mod template;
 
@@ -50,6 +51,7 @@ pub(crate) fn lower(merged: &Merged, sources: &Sources, problems: &mut Vec<Probl
     let hosts = policy::hosts(merged, &names, &mut lowering);
     let mut services = services::Services::new(merged, &plan.listen, &hosts, &names, &mut lowering);
     plan.sites = sites::sites(merged, &plan.listen, &mut services, &hosts, &mut names, &mut lowering);
+    plan.streams = streams::streams(merged, &plan, &hosts, &mut names, &mut lowering);
     plan.policy = policy::policy(merged, &hosts, &plan.sites, &mut names, &mut lowering);
     plan.services = services.finish(&plan.sites, &names, &mut lowering);
     plan

@@ -3,7 +3,7 @@
 use super::handler::Handler;
 use super::policy::Name;
 use super::service::ServiceIndex;
-use super::{Plan, Site};
+use super::{Plan, Site, Stream};
 
 impl Handler {
     /// The service that it leads to, where it is one.
@@ -17,7 +17,7 @@ impl Handler {
 }
 
 impl Plan {
-    /// What the gate of one host serves: its sites, and the services that they lead to.
+    /// What the gate of one host serves: its sites, the services that they lead to, and its streams.
     ///
     /// A site without `on` is of every host, since the file names at most one then. `None` is a host that the file does
     /// not name: sites with `on` are not its own. The policy stays whole, for a rule may name any host or group; so
@@ -38,7 +38,9 @@ impl Plan {
                 handler.service = places[handler.service.0].unwrap_or(handler.service);
             }
         }
-        Self { sites, services, ..self.clone() }
+        let is_ours = |stream: &&Stream| stream.on.is_none() || stream.on.as_ref() == host;
+        let streams = self.streams.iter().filter(is_ours).cloned().collect();
+        Self { sites, services, streams, ..self.clone() }
     }
 }
 

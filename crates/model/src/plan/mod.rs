@@ -11,6 +11,7 @@ mod policy;
 mod service;
 mod settings;
 mod site;
+mod stream;
 mod template;
 mod written;
 
@@ -27,6 +28,7 @@ pub use settings::{AccessLog, Admin, CertificateFiles, Listen, Log, LogFormat, S
 pub use site::{
     ErrorPage, HeaderCondition, HeaderEdit, Hsts, Place, Route, Scheme, Site, SiteAddress, StatusClass,
 };
+pub use stream::{Stream, StreamListen, StreamTls};
 pub use template::{Piece, Template, Variable};
 
 /// A whole configuration, compiled and checked.
@@ -48,6 +50,8 @@ pub struct Plan {
     pub sites: Vec<Site>,
     /// The services, named ones first, then one for every address that a route names directly.
     pub services: Vec<Service>,
+    /// The streams, in the order of the file.
+    pub streams: Vec<Stream>,
     /// Who may reach what.
     pub policy: Policy,
 }

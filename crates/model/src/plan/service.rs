@@ -82,6 +82,8 @@ pub enum Balance {
     RoundRobin,
     /// The one with fewer requests in flight, of two chosen at random.
     LeastRequests,
+    /// Always the same one for a client's address, as long as it is there. Streams only.
+    Source,
 }
 
 /// TLS towards instances.

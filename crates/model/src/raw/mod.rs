@@ -16,6 +16,7 @@ pub(crate) mod section;
 pub(crate) mod service;
 pub(crate) mod settings;
 pub(crate) mod site;
+pub(crate) mod stream;
 mod syntax;
 pub(crate) mod tree;
 pub(crate) mod units;
@@ -31,7 +32,7 @@ use tree::{Entry, Value};
 
 section! {
     /// A configuration file.
-    pub(crate) struct RawConfig = "the file", later ["expect", "stream"];
+    pub(crate) struct RawConfig = "the file", later ["expect"];
     /// More files, as paths or patterns such as `"sites/*.toml"`, relative to this file. Only the main file includes.
     include: List<Text> = "[]",
     /// Where the gate listens.
@@ -50,6 +51,8 @@ section! {
     service: Names<service::Service>,
     /// Sites by name.
     site: site::Sites,
+    /// TCP and UDP services by name.
+    stream: Names<stream::Stream>,
     /// Security groups by name.
     group: Names<policy::Group>,
     /// Prefixes by name: a string or a list.
@@ -131,6 +134,7 @@ pub(crate) fn sections() -> Vec<Described> {
         described::<settings::Certificate>(),
         described::<route::Route>(),
         described::<route::HeaderEdits>(),
+        described::<stream::Stream>(),
         described::<policy::Group>(),
         described::<policy::RuleKeys>(),
         described::<policy::Host>(),

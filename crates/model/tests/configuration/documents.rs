@@ -193,3 +193,12 @@ fn the_schema_knows_every_key_and_no_other() {
     assert_eq!(schema["properties"]["listen"]["additionalProperties"], false);
     assert!(schema["properties"]["site"]["additionalProperties"]["anyOf"].is_array());
 }
+
+#[test]
+fn stated_defaults_of_streams_are_the_defaults() {
+    let base = "[stream.s]\nlisten = '5432'\ninstances = ['localhost:5433']\n";
+    for key in section("a stream").keys {
+        let Some(default) = key.default else { continue };
+        assert_eq!(plan(&format!("{base}{} = {default}\n", key.name)), plan(base), "{}", key.name);
+    }
+}

@@ -2,7 +2,7 @@
 
 use model::plan::{
     FilesHandler, Handler, HeaderEdit, Limits, Peer, Piece, Plan, RedirectHandler, RespondHandler, Route,
-    Service, ServiceHandler, Site, Template,
+    Service, ServiceHandler, Site, Stream, StreamTls, Template,
 };
 use std::fmt::Debug;
 
@@ -21,6 +21,9 @@ pub(crate) fn show(plan: &Plan) -> String {
     }
     for site in &plan.sites {
         self::site(&mut lines, site);
+    }
+    for stream in &plan.streams {
+        self::stream(&mut lines, stream);
     }
     crate::policy::show(&plan.policy, &mut lines);
     lines.join("\n") + "\n"
@@ -127,4 +130,23 @@ fn template(template: &Template) -> String {
         Piece::Variable(variable) => format!("{variable:?}"),
     };
     template.pieces.iter().map(piece).collect::<Vec<_>>().join(" + ")
+}
+
+fn stream(lines: &mut Vec<String>, stream: &Stream) {
+    let targets: Vec<String> = stream.service.instances.iter().map(ToString::to_string).collect();
+    lines.push(format!("stream {:?} {}: {}", stream.name, stream.listen, targets.join(", ")));
+    let default = Service::with_defaults(String::new(), Vec::new());
+    let service = &stream.service;
+    part(lines, "  ", "balance", &service.balance, &default.balance);
+    part(lines, "  ", "connect_timeout", &service.connect_timeout, &default.connect_timeout);
+    part(lines, "  ", "ejection", &service.ejection, &default.ejection);
+    part(lines, "  ", "proxy_protocol", &service.proxy_protocol, &default.proxy_protocol);
+    lines.push(format!("  idle_timeout: {:?}", stream.idle_timeout));
+    part(lines, "  ", "connections", &stream.connections, &None);
+    part(lines, "  ", "connections_per_address", &stream.connections_per_address, &None);
+    part(lines, "  ", "tls", &stream.tls, &StreamTls::Off);
+    let hosts: Vec<String> = stream.hosts.iter().map(ToString::to_string).collect();
+    part(lines, "  ", "hosts", &hosts, &Vec::new());
+    part(lines, "  ", "on", &stream.on, &None);
+    part(lines, "  ", "from", &stream.from, &vec![Peer::Anywhere]);
 }

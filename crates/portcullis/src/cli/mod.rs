@@ -211,6 +211,12 @@ pub(crate) struct Hello {
     /// What this instance calls itself
     #[arg(short, long, value_name = "NAME", default_value = "hello", value_parser = instance_name)]
     pub(crate) name: String,
+    /// Send every byte of a connection back instead of speaking HTTP
+    #[arg(long)]
+    pub(crate) tcp_echo: bool,
+    /// Send every datagram back; the port is one of UDP
+    #[arg(long, conflicts_with_all = ["unix", "tcp_echo"])]
+    pub(crate) udp_echo: bool,
     /// How many threads serve
     #[arg(short, long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) threads: u16,

@@ -54,10 +54,10 @@ impl Listener {
     }
 
     /// The address as a person would use it.
-    pub(super) fn describe(&self) -> String {
+    pub(super) fn describe(&self, scheme: &str) -> String {
         match self {
             Self::Tcp(listener) => match listener.local_addr() {
-                Ok(address) => format!("http://{address}"),
+                Ok(address) => format!("{scheme}://{address}"),
                 Err(error) => format!("an unknown address ({error})"),
             },
             Self::Unix(_, path) => format!("unix:{}", path.display()),

@@ -5,6 +5,7 @@
 //! measured.
 
 mod connection;
+mod echo;
 mod listener;
 mod received;
 mod reply;
@@ -30,13 +31,23 @@ use tokio::io::{AsyncRead, AsyncWrite};
 struct Instance {
     name: String,
     requests: AtomicU64,
+    /// Whether bytes are sent back as they came.
+    echoes: bool,
 }
 
 /// Listens and serves until a signal ends the process.
 pub(crate) fn serve(arguments: &Hello) -> Result<Exit, Failure> {
+    if arguments.udp_echo {
+        return echo::datagrams(arguments);
+    }
     let listener = Listener::bind(arguments)?;
-    let instance = Arc::new(Instance { name: arguments.name.clone(), requests: AtomicU64::new(0) });
-    report::info(format_args!("{} answers on {}", arguments.name, listener.describe()));
+    let instance = Arc::new(Instance {
+        name: arguments.name.clone(),
+        requests: AtomicU64::new(0),
+        echoes: arguments.tcp_echo,
+    });
+    let scheme = if instance.echoes { "tcp" } else { "http" };
+    report::info(format_args!("{} answers on {}", arguments.name, listener.describe(scheme)));
     for _ in 1..arguments.threads {
         let (listener, instance) =
             (listener.duplicate().map_err(|error| machine(&error))?, Arc::clone(&instance));
@@ -84,6 +95,10 @@ fn converse<S>(stream: S, peer: String, instance: &Arc<Instance>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    if instance.echoes {
+        tokio::spawn(echo::bytes(stream));
+        return;
+    }
     let connection = Connection::new(stream, peer, Arc::clone(instance));
     // A connection that breaks is the client's affair, and there is nobody to tell.
     tokio::spawn(async { drop(connection.serve().await) });

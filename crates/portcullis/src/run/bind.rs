@@ -2,14 +2,16 @@
 
 use crate::failure::Failure;
 use crate::report;
-use gate::{Listener, PlannedPort};
+use gate::{Listener, PlannedPort, Speaks};
 use model::plan::Listen;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr};
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 4096;
+/// Bytes of datagrams that may wait on a socket.
+const DATAGRAMS: usize = 4 << 20;
 
 /// The open listeners.
 #[derive(Clone, Debug, Default)]
@@ -28,7 +30,8 @@ impl Listeners {
     ) -> Result<Vec<Listener>, Failure> {
         let mut wanted = Vec::new();
         for port in planned {
-            for address in &listen.addresses {
+            let addresses = port.address.as_ref().map_or(&listen.addresses[..], std::slice::from_ref);
+            for address in addresses {
                 if let Some(listener) = self.one(*port, *address, listen, threads)? {
                     wanted.push(listener);
                 }
@@ -45,7 +48,7 @@ impl Listeners {
 
     /// Where the gate listens, for people and programs.
     pub(crate) fn describe(&self) -> Vec<String> {
-        self.open.iter().map(|listener| listener.local().to_string()).collect()
+        self.open.iter().map(describe).collect()
     }
 
     fn one(
@@ -55,19 +58,29 @@ impl Listeners {
         listen: &Listen,
         threads: usize,
     ) -> Result<Option<Listener>, Failure> {
-        let known = self.open.iter().find(|open| open.planned() == planned && open.local().ip() == address);
+        let at = |open: &&Listener| open.planned().port == planned.port && open.local().ip() == address;
+        // A port that serves something else now keeps its sockets, for nobody could open them beside the old ones.
+        let known = self.open.iter().filter(at).find_map(|open| open.serving(planned));
         if let Some(known) = known {
-            return Ok(Some(known.clone()));
+            return Ok(Some(known));
         }
         let local = SocketAddr::new(address, planned.port);
-        match open_sockets(local, threads) {
-            Ok(sockets) => Ok(Some(listener(planned, local, sockets))),
+        match listener(planned, local, threads) {
+            Ok(listener) => Ok(Some(listener)),
             Err(error) if is_missing_family(&error, address) => Ok(None),
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 unprivileged(planned, local, listen, threads).map(Some)
             }
-            Err(error) => Err(refused(local, &error)),
+            Err(error) => Err(refused(planned, local, &error)),
         }
+    }
+}
+
+/// Where a listener is, as a person would write it.
+pub(super) fn describe(listener: &Listener) -> String {
+    match listener.planned().speaks {
+        Speaks::Udp => format!("{}/udp", listener.local()),
+        _ => listener.local().to_string(),
     }
 }
 
@@ -78,44 +91,61 @@ fn unprivileged(
     listen: &Listen,
     threads: usize,
 ) -> Result<Listener, Failure> {
-    let other = match planned.port {
-        80 if !listen.ports_written => 8080,
-        443 if !listen.ports_written => 8443,
+    let other = match (planned.speaks, planned.port) {
+        (Speaks::Http, 80) if !listen.ports_written => 8080,
+        (Speaks::Https, 443) if !listen.ports_written => 8443,
         _ => {
             return Err(Failure::refused(format!("no right to listen on {local}")).with_hint(
-                "ports below 1024 need root or CAP_NET_BIND_SERVICE; [listen] takes other ports",
+                "ports below 1024 need root or CAP_NET_BIND_SERVICE; [listen] and [stream] take other ports",
             ));
         }
     };
     let instead = SocketAddr::new(local.ip(), other);
-    let sockets = open_sockets(instead, threads).map_err(|error| refused(instead, &error))?;
+    let listener = listener(planned, instead, threads).map_err(|error| refused(planned, instead, &error))?;
     report::warning(format_args!("no right to listen on {local}, so {instead} serves in its place"));
-    Ok(listener(planned, instead, sockets))
+    Ok(listener)
 }
 
-fn listener(planned: PlannedPort, local: SocketAddr, sockets: Vec<TcpListener>) -> Listener {
-    // With port 0 the kernel chose.
-    let local = sockets[0].local_addr().unwrap_or(local);
-    Listener::new(planned, local, sockets)
-}
-
-fn open_sockets(local: SocketAddr, threads: usize) -> io::Result<Vec<TcpListener>> {
-    let count = Listener::sockets_for(threads);
-    (0..count).map(|_| open_socket(local, count > 1)).collect()
-}
-
-fn open_socket(local: SocketAddr, shared: bool) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(local), Type::STREAM, Some(Protocol::TCP))?;
-    if local.is_ipv6() {
-        socket.set_only_v6(true)?;
+fn listener(planned: PlannedPort, local: SocketAddr, threads: usize) -> io::Result<Listener> {
+    let count = Listener::sockets_for(planned.speaks, threads);
+    if planned.speaks == Speaks::Udp {
+        if count > 1 {
+            // Sockets that share a port would hide that somebody else has it; one that does not share is told.
+            drop(datagram_socket(local, false)?);
+        }
+        let sockets = (0..count).map(|_| datagram_socket(local, count > 1).map(Into::into));
+        return Ok(Listener::datagrams(planned, local, sockets.collect::<io::Result<_>>()?));
     }
+    let sockets = (0..count).map(|_| open_socket(local, count > 1).map(Into::into));
+    Ok(Listener::new(planned, local, sockets.collect::<io::Result<_>>()?))
+}
+
+fn open_socket(local: SocketAddr, shared: bool) -> io::Result<Socket> {
+    let socket = socket(local, Type::STREAM, Protocol::TCP)?;
     socket.set_reuse_address(true)?;
     // A socket that shares its port would hide that somebody else has it, so it does so only where it must.
     socket.set_reuse_port(shared)?;
-    socket.set_nonblocking(true)?;
     socket.bind(&local.into())?;
     socket.listen(BACKLOG)?;
-    Ok(socket.into())
+    Ok(socket)
+}
+
+fn datagram_socket(local: SocketAddr, shared: bool) -> io::Result<Socket> {
+    let socket = socket(local, Type::DGRAM, Protocol::UDP)?;
+    socket.set_reuse_port(shared)?;
+    // What comes at once waits here; where the system allows less, that is what it is.
+    let _ = socket.set_recv_buffer_size(DATAGRAMS);
+    socket.bind(&local.into())?;
+    Ok(socket)
+}
+
+fn socket(local: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(local), kind, Some(protocol))?;
+    if local.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_nonblocking(true)?;
+    Ok(socket)
 }
 
 /// A machine without IPv6 is no reason not to serve IPv4.
@@ -125,12 +155,18 @@ fn is_missing_family(error: &io::Error, address: IpAddr) -> bool {
     missing && address.is_unspecified()
 }
 
-fn refused(local: SocketAddr, error: &io::Error) -> Failure {
+fn refused(planned: PlannedPort, local: SocketAddr, error: &io::Error) -> Failure {
     let port = local.port();
     let failure = Failure::refused(format!("cannot listen on {local}: {error}"));
     if error.kind() == io::ErrorKind::AddrInUse {
-        return failure
-            .with_hint(format!("`ss -ltnp 'sport = :{port}'` names who has it; [listen] takes other ports"));
+        let (option, section) = match planned.speaks {
+            Speaks::Http | Speaks::Https => ('t', "[listen]"),
+            Speaks::Tcp => ('t', "[stream]"),
+            Speaks::Udp => ('u', "[stream]"),
+        };
+        return failure.with_hint(format!(
+            "`ss -l{option}np 'sport = :{port}'` names who has it; {section} takes other ports"
+        ));
     }
     failure
 }

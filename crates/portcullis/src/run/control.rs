@@ -131,6 +131,7 @@ impl Control for Running {
             "uptime_seconds": self.started.elapsed().as_secs(),
             "threads": self.threads,
             "sites": current.plan.sites.iter().map(|site| site.label.as_str()).collect::<Vec<_>>(),
+            "streams": current.plan.streams.iter().map(|stream| stream.name.as_str()).collect::<Vec<_>>(),
             "services": current.plan.services.len(),
             "listeners": current.listeners.describe(),
             "connections": self.gate.connections(),

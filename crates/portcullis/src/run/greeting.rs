@@ -1,5 +1,6 @@
 //! What the operator reads when the gate is up.
 
+use super::bind::describe as describe_listener;
 use crate::report;
 use gate::Listener;
 use model::plan::{Handler, Plan, Route, Scheme, Site};
@@ -10,7 +11,7 @@ const NAMED: usize = 20;
 
 /// Says where the gate listens and what it serves.
 pub(super) fn greet(plan: &Plan, listeners: &[Listener], threads: usize) {
-    let places: BTreeSet<String> = listeners.iter().map(|listener| listener.local().to_string()).collect();
+    let places: BTreeSet<String> = listeners.iter().map(describe_listener).collect();
     let places: Vec<_> = places.into_iter().collect();
     let noun = if threads == 1 { "thread" } else { "threads" };
     report::info(format_args!("listening on {} with {threads} {noun}", places.join(", ")));
@@ -20,7 +21,14 @@ pub(super) fn greet(plan: &Plan, listeners: &[Listener], threads: usize) {
     if let Some(more) = plan.sites.len().checked_sub(NAMED).filter(|more| *more > 0) {
         report::info(format_args!("serving {more} further sites"));
     }
-    if plan.sites.is_empty() {
+    for stream in plan.streams.iter().take(NAMED) {
+        let instances: Vec<_> = stream.service.instances.iter().map(ToString::to_string).collect();
+        report::info(format_args!("serving {} from {}", stream.listen, instances.join(", ")));
+    }
+    if let Some(more) = plan.streams.len().checked_sub(NAMED).filter(|more| *more > 0) {
+        report::info(format_args!("serving {more} further streams"));
+    }
+    if plan.sites.is_empty() && plan.streams.is_empty() {
         report::warning("no site is configured: visitors see a page that says so");
     }
 }

@@ -11,6 +11,7 @@ mod announced;
 mod bodies;
 mod codings;
 mod compression;
+mod datagrams;
 mod files;
 mod handshakes;
 mod hostile;
@@ -23,6 +24,7 @@ mod paths;
 mod reload;
 mod serving;
 mod smuggling;
+mod streams;
 mod tunnel;
 mod vectors;
 

@@ -241,11 +241,25 @@ pub(crate) struct Hello {
 
 impl Hello {
     pub(crate) fn start(name: &str) -> Self {
+        Self::with(&["--name", name])
+    }
+
+    /// An echo of TCP.
+    pub(crate) fn echo() -> Self {
+        Self::with(&["--tcp-echo"])
+    }
+
+    /// An echo of UDP.
+    pub(crate) fn datagrams() -> Self {
+        Self::with(&["--udp-echo"])
+    }
+
+    fn with(arguments: &[&str]) -> Self {
         let folder = Folder::new();
-        let mut program = Program::spawn(command(&folder).args(["hello", "--port", "0", "--name", name]));
+        let mut program = Program::spawn(command(&folder).args(["hello", "--port", "0"]).args(arguments));
         let address = program.wait_until("its address", |program| {
             let stderr = program.stderr();
-            let (_, rest) = stderr.split_once("http://")?;
+            let (_, rest) = stderr.split_once("://")?;
             rest.split_once('\n')?.0.parse().ok()
         });
         Self { address, program, _folder: folder }

@@ -10,7 +10,7 @@ use crate::failure::{Exit, Failure, with_causes};
 use crate::place::Places;
 use crate::terminal;
 use certs::{CertificateFacts, Source, StateFolder, Store, StoreError};
-use model::plan::Plan;
+use model::plan::{Plan, StreamTls};
 use serde_json::{Value, json};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -58,9 +58,10 @@ fn require_own(state: &Path) -> Result<(), Failure> {
 
 /// A question must not make an authority; the first `portcullis up` does.
 fn leave_out_own(plan: &mut Plan) {
-    let before = plan.sites.len();
+    let before = plan.sites.len() + plan.streams.len();
     plan.sites.retain(|site| site.certificate.is_some());
-    if plan.sites.len() < before {
+    plan.streams.retain(|stream| stream.tls != StreamTls::Terminate);
+    if plan.sites.len() + plan.streams.len() < before {
         terminal::say("the gate makes the certificates of the other sites when it starts\n");
     }
 }

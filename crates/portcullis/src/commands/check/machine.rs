@@ -35,6 +35,7 @@ pub(super) fn look(plan: &Plan) -> Vec<Problem> {
 fn look_at_certificates(plan: &Plan) -> Vec<Problem> {
     let mut plan = plan.clone();
     plan.sites.retain(|site| site.certificate.is_some());
+    plan.streams.clear();
     // Nothing is kept in this folder: no site that is left needs the own authority.
     let state = StateFolder::new("/nonexistent");
     match Store::open(state, &plan, SystemTime::now()) {
