@@ -69,6 +69,12 @@ impl Nft {
         Ok(Self { channel: Channel::open()?, persists: None })
     }
 
+    /// The same as on a kernel before 6.9, which keeps no table whose owner is gone.
+    #[must_use]
+    pub fn without_owners(self) -> Self {
+        Self { persists: Some(false), ..self }
+    }
+
     /// The number of this socket in netlink; events of our own changes carry it.
     #[must_use]
     pub const fn port(&self) -> u32 {

@@ -16,7 +16,11 @@ const TOGETHER: usize = 1000;
 
 /// Opens the kernel's packet filter, or says why it is out of reach.
 pub(super) fn open() -> Result<Box<dyn Kernel>, Refused> {
-    let mut nft = Nft::open().map_err(|error| unavailable(&error, error.hint()))?;
+    on(Nft::open().map_err(|error| unavailable(&error, error.hint()))?)
+}
+
+/// The kernel behind a socket, if it can do what the firewall needs.
+pub(super) fn on(mut nft: Nft) -> Result<Box<dyn Kernel>, Refused> {
     let features = nft::Features::probe(&mut nft).map_err(|error| unavailable(&error, error.hint()))?;
     if !features.suffice() {
         let missing = features.missing.iter().filter(|feature| feature.essential);
