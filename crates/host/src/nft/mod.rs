@@ -69,7 +69,7 @@ impl Nft {
         Ok(Self { channel: Channel::open()?, persists: None })
     }
 
-    /// The same as on a kernel before 6.9, which keeps no table whose owner is gone.
+    /// The same as on a kernel before 6.9, which keeps no table whose owner is gone: for tests of what is done instead.
     #[must_use]
     pub fn without_owners(self) -> Self {
         Self { persists: Some(false), ..self }
