@@ -92,7 +92,7 @@ impl Matrix {
         }
     }
 
-    pub(crate) const fn of_mut(&mut self, family: Family) -> &mut Protocols {
+    const fn of_mut(&mut self, family: Family) -> &mut Protocols {
         match family {
             Family::V4 => &mut self.v4,
             Family::V6 => &mut self.v6,

@@ -218,15 +218,12 @@ pub(crate) fn pairs() -> Canonical {
         ];
         cells.chain(others).collect::<Vec<_>>()
     };
-    for family in Family::BOTH {
-        let udp =
-            (0..4).map(|number| cell(53 + number * 2, 53 + number * 2, anywhere(family, customer(number))));
-        let keyed = &mut policy.inbound.elsewhere.of_mut(family).keyed;
-        keyed.insert(17, udp.collect());
-        keyed.insert(132, of_family(family));
-    }
+    let udp =
+        (0..4).map(|number| cell(53 + number * 2, 53 + number * 2, anywhere(Family::V4, customer(number))));
+    let v4 = &mut policy.inbound.elsewhere.v4.keyed;
+    v4.insert(17, udp.collect());
+    v4.insert(132, of_family(Family::V4));
     let mut to = nothing();
-    to.v4.keyed.insert(6, of_family(Family::V4));
     to.v6.keyed.insert(17, of_family(Family::V6));
     policy.outbound = Some(Directed { elsewhere: to, interfaces: BTreeMap::new() });
     policy
