@@ -14,6 +14,7 @@ mod mirror;
 pub(crate) mod names;
 mod nat;
 mod outbound;
+mod pairs;
 mod peers;
 mod raw;
 pub(crate) mod rule;

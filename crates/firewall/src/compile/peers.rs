@@ -104,8 +104,8 @@ fn open(sentence: Sentence, id: &RuleId, counting: Counting) -> Rule {
 }
 
 /// The prefixes that cells consist of, unless they are many.
-fn prefixes(peers: &[PeerCell], family: Family) -> Option<Vec<(u128, u8, &Admission)>> {
-    let bits: u8 = if family == Family::V4 { 32 } else { 128 };
+pub(super) fn prefixes(peers: &[PeerCell], family: Family) -> Option<Vec<(u128, u8, &Admission)>> {
+    let bits = family.bits();
     let mut found = Vec::new();
     for cell in peers {
         let mut first = cell.first;

@@ -90,7 +90,11 @@ pub(super) enum Position {
 #[derive(Clone, Copy)]
 pub(super) enum Part {
     Address(Family, Position),
+    /// The first bits of an address.
+    Network(Family, Position, u8),
     Protocol,
+    /// 16 bits at an offset of the transport header.
+    Key(u32),
     SourcePort,
     DestinationPort,
     OriginalSourcePort,
@@ -100,14 +104,17 @@ pub(super) enum Part {
 impl Part {
     fn words(self) -> u8 {
         match self {
-            Self::Address(Family::V6, _) => 4,
+            Self::Address(Family::V6, _) | Self::Network(Family::V6, ..) => 4,
             _ => 1,
         }
     }
 
     fn load(self, to: Register) -> Expression {
         match self {
-            Self::Address(family, position) => load_address(family, position, to),
+            Self::Address(family, position) | Self::Network(family, position, _) => {
+                load_address(family, position, to)
+            }
+            Self::Key(offset) => transport(offset, 2, to),
             Self::Protocol => Expression::Meta { key: MetaKey::L4Proto, to },
             Self::SourcePort => transport(0, 2, to),
             Self::DestinationPort => transport(2, 2, to),
@@ -135,6 +142,12 @@ fn load_address(family: Family, position: Position, to: Register) -> Expression 
         (Family::V6, Position::Destination) => network(24, 16),
         (Family::V6, Position::Original) => original(CtKey::SourceIp6, to),
     }
+}
+
+/// The mask of the first bits of an address; none where they are all.
+fn mask(family: Family, length: u8) -> Option<Vec<u8>> {
+    let last = family.last();
+    (length < family.bits()).then(|| address_bytes(family, last ^ (last >> length)))
 }
 
 /// A rule that is being written.
@@ -251,18 +264,13 @@ impl Sentence {
     }
 
     pub(super) fn prefix(self, family: Family, position: Position, network: u128, length: u8) -> Self {
-        let (bits, last) = match family {
-            Family::V4 => (32, Family::V4.last()),
-            Family::V6 => (128, Family::V6.last()),
-        };
         if length == 0 {
             return self;
         }
         let loaded = self.with(load_address(family, position, FIRST));
-        let loaded = if length == bits {
-            loaded
-        } else {
-            loaded.masked(address_bytes(family, last ^ (last >> length)))
+        let loaded = match mask(family, length) {
+            None => loaded,
+            Some(mask) => loaded.masked(mask),
         };
         loaded.equals(address_bytes(family, network))
     }
@@ -333,7 +341,13 @@ impl Sentence {
     fn parts(mut self, parts: &[Part]) -> Self {
         let mut register = 0;
         for part in parts {
-            self = self.with(part.load(Register(register)));
+            let at = Register(register);
+            self = self.with(part.load(at));
+            if let Part::Network(family, _, length) = *part
+                && let Some(mask) = mask(family, length)
+            {
+                self = self.with(Expression::Mask { from: at, to: at, xor: vec![0; mask.len()], mask });
+            }
             register += part.words();
         }
         self
@@ -376,6 +390,11 @@ impl Sentence {
 impl Sentence {
     pub(super) fn count(self, counter: &str) -> Self {
         self.with(Expression::CounterNamed(counter.to_owned()))
+    }
+
+    /// Counts with the counter that a map has for a concatenated key; goes on where it has one.
+    pub(super) fn count_by(self, parts: &[Part], map: &str) -> Self {
+        self.parts(parts).with(Expression::CounterBy { map: map.to_owned(), from: FIRST })
     }
 
     pub(super) fn at_most(self, rate: u64, burst: u32) -> Self {

@@ -190,6 +190,45 @@ fn gateway() -> Gateway {
     gateway
 }
 
+/// A policy with rules about single ports and a few prefixes, enough of them for maps, and others between them.
+pub(crate) fn pairs() -> Canonical {
+    let mut policy = closed();
+    let customer = |number: u16| open(&format!("customer-{number}"));
+    let of_family = |family: Family| {
+        let (host, net) = match family {
+            Family::V4 => ("192.0.2.", "/32"),
+            Family::V6 => ("2001:db8:2::", "/128"),
+        };
+        let (branch, wide) = match family {
+            Family::V4 => ("10.0.{}.0/24", "172.16.0.0/12"),
+            Family::V6 => ("2001:db8:{}::/48", "2001:db8:ff::/47"),
+        };
+        let cells = (0..5).map(|number| {
+            let branch = branch.replace("{}", &(number + 3).to_string());
+            let mut peers =
+                vec![peer(&format!("{host}{number}{net}"), customer(number)), peer(&branch, open("branch"))];
+            peers.sort_by_key(|peer| peer.first);
+            cell(5000 + number * 2, 5000 + number * 2, peers)
+        });
+        let guarded = Admission::Guarded(vec![guard("ssh", Some((6, 30)), None)]);
+        let others = [
+            cell(6000, 6001, vec![peer(&format!("{host}9{net}"), customer(9))]),
+            cell(6003, 6003, vec![peer(&format!("{host}9{net}"), guarded)]),
+            cell(6005, 6005, vec![peer(wide, open("branch"))]),
+        ];
+        cells.chain(others).collect::<Vec<_>>()
+    };
+    let udp =
+        (0..4).map(|number| cell(53 + number * 2, 53 + number * 2, anywhere(Family::V4, customer(number))));
+    let v4 = &mut policy.inbound.elsewhere.v4.keyed;
+    v4.insert(17, udp.collect());
+    v4.insert(132, of_family(Family::V4));
+    let mut to = nothing();
+    to.v6.keyed.insert(17, of_family(Family::V6));
+    policy.outbound = Some(Directed { elsewhere: to, interfaces: BTreeMap::new() });
+    policy
+}
+
 /// A policy with so many rules, each with a port and a source of its own.
 pub(crate) fn many(rules: u16) -> Canonical {
     let mut policy = closed();

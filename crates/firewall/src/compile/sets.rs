@@ -42,6 +42,16 @@ pub(super) fn of(key: Vec<Field>, elements: Vec<Element>) -> Set {
     Set { key, elements, ..Set::default() }
 }
 
+/// The same, which the kernel may make room for at once.
+pub(super) fn sized(key: Vec<Field>, elements: Vec<Element>) -> Set {
+    Set { size: u32::try_from(elements.len()).ok(), ..of(key, elements) }
+}
+
+/// A map of fixed single keys to counters.
+pub(super) fn counters(key: Vec<Field>, elements: Vec<Element>) -> Set {
+    Set { counters: true, ..sized(key, elements) }
+}
+
 /// A set of fixed intervals of addresses.
 pub(super) fn intervals(family: Family, intervals: &[(u128, u128)]) -> Set {
     let elements = intervals

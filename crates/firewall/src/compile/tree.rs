@@ -5,6 +5,7 @@
 
 use super::guards::Guards;
 use super::outbound::key_offset;
+use super::pairs::{self, At};
 use super::peers::{Counting, PeersKey};
 use super::rule::{ICMP, ICMP6, Position, name_bytes, rule};
 use super::{InSlot, Slot, names, sets};
@@ -169,18 +170,33 @@ impl<'t, 'a> Trees<'t, 'a> {
         if let Some(chain) = self.keys.get(&shared) {
             return chain.clone();
         }
+        let sentence = || only.map_or_else(rule, |protocol| rule().protocol(protocol));
+        let (maps, left) = pairs::split(cells, family);
+        let mut rules = Vec::new();
+        if !left.is_empty() {
+            let map = self.by_keys(&left, family, position);
+            rules.push(sentence().by_key(position, offset, &map));
+        }
+        for pairs in &maps {
+            rules.push(self.pairs(pairs, sentence(), At { family, position, offset }));
+        }
+        rules.push(self.refuse());
+        let chain = self.name("k");
+        self.table.chain(&chain, rules);
+        self.keys.insert(shared, chain.clone());
+        chain
+    }
+
+    /// The map from keys to the chains of their peers.
+    fn by_keys(&mut self, cells: &[&'a KeyCell], family: Family, position: Position) -> String {
         let mut elements = Vec::with_capacity(cells.len());
         for cell in cells {
             let admission = self.admission(&cell.peers, family, position);
             let interval = Element::range(cell.first.to_be_bytes(), cell.last.to_be_bytes());
             elements.push(interval.to(Verdict::Jump(admission)));
         }
-        let (map, chain) = (self.name("m"), self.name("k"));
-        let sentence = only.map_or_else(rule, |protocol| rule().protocol(protocol));
-        let rules = vec![sentence.by_key(position, offset, &map), self.refuse()];
-        self.table.sets.insert(map, sets::interval_map(Field::Port, elements));
-        self.table.chain(&chain, rules);
-        self.keys.insert(shared, chain.clone());
-        chain
+        let map = self.name("m");
+        self.table.sets.insert(map.clone(), sets::interval_map(Field::Port, elements));
+        map
     }
 }

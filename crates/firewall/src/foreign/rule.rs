@@ -96,6 +96,13 @@ impl Run<'_> {
             Expression::Lookup { set, from, inverted, verdict } => {
                 self.lookup(set, *from, *inverted, *verdict)
             }
+            // Of other objects, quotas for instance, some packets do not go on.
+            Expression::CounterBy { map, from }
+                if self.table.sets.get(map).is_some_and(|map| map.counters) =>
+            {
+                self.lookup(map, *from, false, false)
+            }
+            Expression::CounterBy { .. } => self.opaque("objref"),
             Expression::Limit { .. } => self.test(Holds::Maybe, "a rate limit"),
             Expression::ConnectionLimit { .. } => self.test(Holds::Maybe, "a limit of connections"),
             Expression::Dynset { inverted, statements, .. } => {

@@ -131,6 +131,14 @@ pub enum Expression {
     },
     /// Counts with a named counter.
     CounterNamed(String),
+    /// Counts with the counter that a map names for the key; ends the rule where it names none. A foreign map may name
+    /// other objects: whether it names counters, the map says.
+    CounterBy {
+        /// The name of the map.
+        map: String,
+        /// The register of the key.
+        from: Register,
+    },
     /// Counts in the rule.
     Counter,
     /// Goes on up to so many connections (in a dynset: of a key), or above.

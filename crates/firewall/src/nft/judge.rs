@@ -163,6 +163,9 @@ impl Judge<'_> {
                 self.counters.push(name.clone());
                 Step::Next
             }
+            Expression::CounterBy { map, from } => {
+                self.count_by(map, read(registers, *from, 64 - usize::from(from.0) * 4))
+            }
             Expression::Notrack => {
                 self.untracked = true;
                 Step::Next
@@ -243,6 +246,20 @@ impl Judge<'_> {
                 None => Step::End(Decision::Unknown("an element without a verdict".to_owned())),
             },
             (found, _) => on(found.is_some() != inverted),
+        }
+    }
+
+    fn count_by(&mut self, map: &str, key: &[u8]) -> Step {
+        let Some(set) = self.table.sets.get(map) else {
+            return Step::End(Decision::Unknown(format!("no map {map}")));
+        };
+        match set.find(key) {
+            None => Step::Break,
+            Some(Element { counter: Some(counter), .. }) => {
+                self.counters.push(counter.clone());
+                Step::Next
+            }
+            Some(_) => Step::End(Decision::Unknown("an element without a counter".to_owned())),
         }
     }
 

@@ -18,6 +18,9 @@ pub struct Set {
     pub size: Option<u32>,
     /// Whether elements carry a verdict.
     pub verdicts: bool,
+    /// Whether elements carry the name of a counter.
+    #[serde(default)]
+    pub counters: bool,
     /// Whether its elements are kept by a replacement of the table and left out of comparisons: bans, grants, counts of
     /// sources, the trial.
     pub live: bool,
@@ -77,6 +80,9 @@ pub struct Element {
     pub last: Vec<u8>,
     /// What a map says.
     pub verdict: Option<Verdict>,
+    /// The counter that a map names.
+    #[serde(default)]
+    pub counter: Option<String>,
     /// Milliseconds from its addition to its end.
     pub timeout: Option<u64>,
     /// Milliseconds that are left, as the kernel says.
@@ -88,19 +94,33 @@ impl Element {
     #[must_use]
     pub fn one(key: impl Into<Vec<u8>>) -> Self {
         let first = key.into();
-        Self { last: first.clone(), first, verdict: None, timeout: None, expires: None }
+        Self { last: first.clone(), first, verdict: None, counter: None, timeout: None, expires: None }
     }
 
     /// An interval of keys.
     #[must_use]
     pub fn range(first: impl Into<Vec<u8>>, last: impl Into<Vec<u8>>) -> Self {
-        Self { first: first.into(), last: last.into(), verdict: None, timeout: None, expires: None }
+        Self {
+            first: first.into(),
+            last: last.into(),
+            verdict: None,
+            counter: None,
+            timeout: None,
+            expires: None,
+        }
     }
 
     /// The same with a verdict.
     #[must_use]
     pub fn to(mut self, verdict: Verdict) -> Self {
         self.verdict = Some(verdict);
+        self
+    }
+
+    /// The same with a counter.
+    #[must_use]
+    pub fn counted_by(mut self, counter: String) -> Self {
+        self.counter = Some(counter);
         self
     }
 

@@ -8,6 +8,7 @@ mod expected;
 mod fixed;
 #[cfg(test)]
 pub(crate) mod packets;
+mod pairs;
 mod region;
 #[cfg(test)]
 mod tests;

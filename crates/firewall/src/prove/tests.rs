@@ -3,7 +3,7 @@
 use super::{Difference, equal};
 use crate::addresses::Family;
 use crate::canonical::{Admission, Canonical, Directed, KeyCell, Matrix, PeerCell, Protocols};
-use crate::compile::samples::{everything, guard, interface, many, nothing, open, web};
+use crate::compile::samples::{everything, guard, interface, many, nothing, open, pairs, web};
 use crate::compile::{InSlot, Slot, fixed, table};
 use crate::nft::{Decision, Expression, Rule, Table, Verdict};
 use crate::prove::packets;
@@ -16,7 +16,7 @@ const fn a(canonical: &Canonical) -> InSlot<'_> {
 
 #[test]
 fn compiled_tables_mean_their_policies() {
-    for policy in [nothing_open(), web(), everything(), many(300)] {
+    for policy in [nothing_open(), web(), everything(), pairs(), many(300)] {
         let (steady, trial) = (InSlot { slot: Slot::B, canonical: &policy }, a(&policy));
         assert_eq!(equal(&table(&steady, Some(&trial)), &steady, Some(&trial)), Ok(()));
     }
@@ -76,6 +76,10 @@ fn mutants(table: &Table, fixed: &Table) -> Vec<(String, Table)> {
             change("dropped", &|elements| drop(elements.remove(index)));
             change("another first key", &|elements| bump(&mut elements[index].first));
             change("another last key", &|elements| bump(&mut elements[index].last));
+            if set.counters {
+                change("another counter", &|elements| elements[index].counter = Some("r_web".to_owned()));
+                change("no counter", &|elements| elements[index].counter = None);
+            }
             if set.verdicts {
                 change("drop", &|elements| elements[index].verdict = Some(Verdict::Drop));
                 change("accept", &|elements| elements[index].verdict = Some(Verdict::Accept));
@@ -115,6 +119,11 @@ fn broken_expressions(expression: &Expression) -> Vec<Expression> {
             None => return Vec::new(),
         },
         Expression::Lookup { inverted, .. } => *inverted = !*inverted,
+        Expression::CounterBy { map, .. } => map.push('x'),
+        Expression::Ct { key, .. } if *key == crate::nft::CtKey::DestinationPort => {
+            *key = crate::nft::CtKey::SourcePort;
+        }
+        Expression::Payload { offset, .. } => *offset += 2,
         Expression::Dynset { timeout, .. } => *timeout += 1,
         Expression::CounterNamed(name) => name.push('x'),
         Expression::Verdict(verdict) => {
@@ -133,7 +142,7 @@ fn broken_expressions(expression: &Expression) -> Vec<Expression> {
 /// same about every packet at a border of the policy.
 #[test]
 fn no_single_error_goes_unseen() {
-    for policy in [web(), everything()] {
+    for policy in [web(), everything(), pairs()] {
         let sound = table(&a(&policy), None);
         let packets = packets::at_borders(&policy);
         let outcomes: Vec<_> = packets.iter().map(|facts| sound.judge(facts)).collect();
@@ -197,9 +206,29 @@ fn keyed(family: Family) -> impl Strategy<Value = Vec<KeyCell>> {
     })
 }
 
+/// Single keys and prefixes, with few lengths and more than maps are made of.
+fn singles(family: Family) -> impl Strategy<Value = Vec<KeyCell>> {
+    let prefixes = prop::collection::btree_map((0..6u128, 0..5u8), admission(), 1..4);
+    prop::collection::btree_map(0..12u16, prefixes, 4..12).prop_map(move |cells| {
+        let cell = |(key, prefixes): (u16, BTreeMap<(u128, u8), Admission>)| {
+            let mut peers: Vec<PeerCell> = Vec::new();
+            for ((number, host_bits), admission) in prefixes {
+                let first = number << 8;
+                let last = first | ((1 << (host_bits * 2)) - 1);
+                if peers.last().is_none_or(|before| before.last < first) {
+                    peers.push(PeerCell { first, last: last.min(family.last()), admission });
+                }
+            }
+            KeyCell { first: key * 2, last: key * 2, peers }
+        };
+        cells.into_iter().map(cell).collect()
+    })
+}
+
 fn protocols(family: Family) -> impl Strategy<Value = Protocols> {
     let icmp = if family == Family::V4 { 1 } else { 58 };
-    let keys = (keyed(family), keyed(family), keyed(family));
+    let some = || prop_oneof![2 => keyed(family).boxed(), 1 => singles(family).boxed()];
+    let keys = (some(), some(), some());
     (keys, prop::option::of(peers(family, 0)), peers(family, 0)).prop_map(
         move |((tcp, udp, other), plain, rest)| {
             let mut protocols = nothing().of(family).clone();

@@ -1,5 +1,6 @@
 //! A tree read as the kernel would run it, for all keys and addresses at once.
 
+use super::pairs::{Pairs, is_of_pairs};
 use super::region::{Attempt, Condition, Said, State};
 use super::{Atom, Difference};
 use crate::addresses::Family;
@@ -29,7 +30,7 @@ pub(crate) enum Way {
 
 /// What a register holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Value {
+pub(super) enum Value {
     /// What is the same for every packet of the question.
     Known(Vec<u8>),
     /// The family, which live sets are asked about.
@@ -56,16 +57,17 @@ enum Value {
 
 /// Reads one question's answer out of a table.
 pub(super) struct Walk<'a> {
-    table: &'a Table,
-    atom: &'a Atom<'a>,
+    pub(super) table: &'a Table,
+    pub(super) atom: &'a Atom<'a>,
     interface: Vec<u8>,
     refuse: String,
     leaves: Vec<State>,
     intervals: BTreeMap<&'a str, Vec<(u128, u128)>>,
+    pub(super) pairs: BTreeMap<(&'a str, u32), Pairs>,
 }
 
 /// What a rule does with a region, after its conditions.
-enum Does {
+pub(super) enum Does {
     /// Nothing.
     Nothing,
     /// A verdict.
@@ -73,15 +75,15 @@ enum Does {
 }
 
 /// A part of a region as a rule goes on with it.
-struct Part {
-    state: State,
-    registers: BTreeMap<u8, Value>,
-    conditions: Vec<Condition>,
-    counter: Option<String>,
-    does: Does,
+pub(super) struct Part {
+    pub(super) state: State,
+    pub(super) registers: BTreeMap<u8, Value>,
+    pub(super) conditions: Vec<Condition>,
+    pub(super) counter: Option<String>,
+    pub(super) does: Does,
 }
 
-type Read<T> = Result<T, &'static str>;
+pub(super) type Read<T> = Result<T, &'static str>;
 
 impl<'a> Walk<'a> {
     pub(super) const fn new(
@@ -90,7 +92,15 @@ impl<'a> Walk<'a> {
         interface: Vec<u8>,
         refuse: String,
     ) -> Self {
-        Self { table, atom, interface, refuse, leaves: Vec::new(), intervals: BTreeMap::new() }
+        Self {
+            table,
+            atom,
+            interface,
+            refuse,
+            leaves: Vec::new(),
+            intervals: BTreeMap::new(),
+            pairs: BTreeMap::new(),
+        }
     }
 
     /// What every key and address comes to; the leaves cover all of them, and none twice.
@@ -233,8 +243,16 @@ impl<'a> Walk<'a> {
             Expression::Compare { from, operator, value } => {
                 self.compare(part, *from, *operator, value, on, next)?;
             }
+            Expression::Lookup { set, from, inverted: false, verdict: false }
+                if self.table.sets.get(set).is_some_and(is_of_pairs) =>
+            {
+                self.look_up_pair(part, set, *from, false, on, next)?;
+            }
             Expression::Lookup { set, from, inverted: false, verdict } => {
                 self.lookup(part, set, *from, *verdict, on, next)?;
+            }
+            Expression::CounterBy { map, from } if part.counter.is_none() => {
+                self.look_up_pair(part, map, *from, true, on, next)?;
             }
             Expression::Dynset { from, .. } => {
                 let source = held(&part, *from)?;
@@ -446,7 +464,7 @@ fn attach(mut part: Part, condition: Condition, on: &mut Vec<Part>) {
     on.push(part);
 }
 
-fn held(part: &Part, from: Register) -> Read<Value> {
+pub(super) fn held(part: &Part, from: Register) -> Read<Value> {
     part.registers.get(&from.0).cloned().ok_or("a register that nothing was loaded into")
 }
 
@@ -522,6 +540,6 @@ fn intervals(set: &Set) -> Read<Vec<(u128, u128)>> {
     }
 }
 
-fn big(bytes: &[u8]) -> u128 {
+pub(super) fn big(bytes: &[u8]) -> u128 {
     bytes.iter().fold(0, |number, &byte| (number << 8) | u128::from(byte))
 }

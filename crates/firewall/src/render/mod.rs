@@ -22,7 +22,7 @@ pub fn text(table: &Table, labels: &BTreeMap<String, String>) -> String {
         line(&mut out, 1, &format!("counter {counter} {{ }}{label}"));
     }
     for (name, set) in &table.sets {
-        write_set(&mut out, name, set);
+        write_set(&mut out, name, set, labels);
     }
     for (name, chain) in &table.chains {
         write_chain(&mut out, table, name, chain, labels);
@@ -35,11 +35,15 @@ fn line(out: &mut String, depth: usize, text: &str) {
     let _ = writeln!(out, "{:indent$}{text}", "", indent = depth * 4);
 }
 
-fn write_set(out: &mut String, name: &str, set: &Set) {
+fn write_set(out: &mut String, name: &str, set: &Set, labels: &BTreeMap<String, String>) {
     let fields: Vec<&str> = set.key.iter().map(|&field| field_type(field)).collect();
-    let (word, verdict) = if set.verdicts { ("map", " : verdict") } else { ("set", "") };
+    let (word, data) = match (set.verdicts, set.counters) {
+        (true, _) => ("map", " : verdict"),
+        (_, true) => ("map", " : counter"),
+        _ => ("set", ""),
+    };
     line(out, 1, &format!("{word} {name} {{"));
-    line(out, 2, &format!("type {}{verdict}", fields.join(" . ")));
+    line(out, 2, &format!("type {}{data}", fields.join(" . ")));
     let flags = [(set.dynamic, "dynamic"), (set.timeout, "timeout"), (set.interval, "interval")];
     let flags: Vec<&str> = flags.iter().filter(|(on, _)| *on).map(|(_, flag)| *flag).collect();
     if !flags.is_empty() {
@@ -51,7 +55,9 @@ fn write_set(out: &mut String, name: &str, set: &Set) {
     if !set.elements.is_empty() {
         line(out, 2, "elements = {");
         for element in &set.elements {
-            line(out, 3, &format!("{},", element_text(set, element)));
+            let label = element.counter.as_deref().and_then(|counter| label_of(labels, counter));
+            let label = label.map(|label| format!(" # {label}")).unwrap_or_default();
+            line(out, 3, &format!("{},{label}", element_text(set, element)));
         }
         line(out, 2, "}");
     }
@@ -90,6 +96,9 @@ fn element_text(set: &Set, element: &Element) -> String {
     }
     if let Some(verdict) = &element.verdict {
         let _ = write!(text, " : {}", rule::verdict(verdict));
+    }
+    if let Some(counter) = &element.counter {
+        let _ = write!(text, " : \"{counter}\"");
     }
     text
 }

@@ -73,6 +73,10 @@ impl Writer<'_> {
                 };
                 self.say(format!("{key}{how} @{set}"));
             }
+            Expression::CounterBy { map, from } => {
+                let key = self.key(map, *from)?;
+                self.say(format!("counter name {key} map @{map}"));
+            }
             Expression::Dynset { .. } => self.dynset(expression)?,
             Expression::Immediate { to, value } => {
                 let kind = if value.len() == 2 { Kind::Port } else { address_kind(value.len()) };

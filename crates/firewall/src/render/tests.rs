@@ -13,12 +13,13 @@ fn labels() -> BTreeMap<String, String> {
 }
 
 fn cases() -> Vec<(&'static str, String)> {
-    let (web, everything) = (samples::web(), samples::everything());
+    let (web, everything, pairs) = (samples::web(), samples::everything(), samples::pairs());
     let a = |canonical| InSlot { slot: Slot::A, canonical };
     let b = |canonical| InSlot { slot: Slot::B, canonical };
     vec![
         ("web", text(&table(&a(&web), None), &labels())),
         ("everything", text(&table(&a(&everything), None), &labels())),
+        ("pairs", text(&table(&a(&pairs), None), &labels())),
         ("trial", text(&table(&b(&web), Some(&a(&samples::closed()))), &BTreeMap::new())),
     ]
 }

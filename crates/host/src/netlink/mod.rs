@@ -2,7 +2,7 @@
 //!
 //! It frames messages and checks who sent them; what is in them belongs to the caller.
 
-mod attribute;
+pub(crate) mod attribute;
 
 #[cfg(test)]
 pub(crate) use attribute::attribute;

@@ -87,6 +87,20 @@ fn foundations() -> Vec<Candidate> {
                 ..rules(Hook::Prerouting, 0, [Expression::CounterNamed("probe".into())])
             },
         ),
+        essential(
+            "maps of counters",
+            "rules whose number costs nothing",
+            Table {
+                counters: ["probe".to_owned()].into(),
+                ..set(Set {
+                    key: vec![Field::Ip4, Field::Port],
+                    counters: true,
+                    size: Some(1),
+                    elements: vec![Element::one([10, 0, 0, 1, 0, 22, 0, 0]).counted_by("probe".into())],
+                    ..Set::default()
+                })
+            },
+        ),
     ]
 }
 

@@ -11,7 +11,7 @@ use super::{
         NFPROTO_INET, NFT_MSG_DELSETELEM, NFT_MSG_NEWSETELEM, NFT_SET_ELEM_INTERVAL_END, NFTA_DATA_VALUE,
         NFTA_LIST_ELEM, NFTA_SET_ELEM_DATA, NFTA_SET_ELEM_EXPIRATION, NFTA_SET_ELEM_FLAGS, NFTA_SET_ELEM_KEY,
         NFTA_SET_ELEM_KEY_END, NFTA_SET_ELEM_LIST_ELEMENTS, NFTA_SET_ELEM_LIST_SET, NFTA_SET_ELEM_LIST_TABLE,
-        NFTA_SET_ELEM_TIMEOUT, NLM_F_CREATE,
+        NFTA_SET_ELEM_OBJREF, NFTA_SET_ELEM_TIMEOUT, NLM_F_CREATE,
     },
     set::by_field,
     wire::{Attributes, Body},
@@ -104,13 +104,17 @@ pub(super) fn most(set: &Set, element: &Element) -> usize {
         Some(Verdict::Jump(chain) | Verdict::Goto(chain)) => 32 + chain.len(),
         Some(_) => 24,
     };
-    key + end + verdict + 12
+    let counter = element.counter.as_ref().map_or(0, |counter| 8 + counter.len());
+    key + end + verdict + counter + 12
 }
 
 fn write(body: &mut Body, set: &Set, element: &Element) {
     write_keys(body, set, element, |body| {
         if let Some(verdict) = &element.verdict {
             body.nest(NFTA_SET_ELEM_DATA, |body| expression::write_verdict(body, verdict));
+        }
+        if let Some(counter) = &element.counter {
+            body.text(NFTA_SET_ELEM_OBJREF, counter);
         }
         if let Some(timeout) = element.timeout {
             body.u64(NFTA_SET_ELEM_TIMEOUT, timeout);
@@ -160,6 +164,7 @@ fn read_one(data: Attributes<'_>) -> Option<Listed> {
         last: key(NFTA_SET_ELEM_KEY_END).unwrap_or_else(|| first.clone()),
         first,
         verdict: data.get(NFTA_SET_ELEM_DATA).and_then(|data| expression::verdict(Attributes(data))),
+        counter: data.text(NFTA_SET_ELEM_OBJREF).map(str::to_owned),
         timeout: data.u64(NFTA_SET_ELEM_TIMEOUT),
         expires: data.u64(NFTA_SET_ELEM_EXPIRATION),
     };

@@ -48,7 +48,11 @@ impl Features {
         // only if all could be made.
         probe.ask(|batch| delete_table(batch, "portcullis_probe_absent"))?;
         probe.ask(|batch| write(batch, &too_deep(), 0))?;
-        let found = candidates.iter().zip(probe.missing).filter(|(_, missing)| *missing);
+        let without_owners = probe.nft.persists == Some(false);
+        let found = candidates
+            .iter()
+            .zip(probe.missing)
+            .filter(|(candidate, missing)| *missing || candidate.owned && without_owners);
         let mut missing: Vec<_> = found.map(|(candidate, _)| candidate.feature).collect();
         missing.sort_by_key(|feature| !feature.essential);
         Ok(Self { missing })

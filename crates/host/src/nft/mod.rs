@@ -69,6 +69,12 @@ impl Nft {
         Ok(Self { channel: Channel::open()?, persists: None })
     }
 
+    /// The same as on a kernel before 6.9, which keeps no table whose owner is gone: for tests of what is done instead.
+    #[must_use]
+    pub fn without_owners(self) -> Self {
+        Self { persists: Some(false), ..self }
+    }
+
     /// The number of this socket in netlink; events of our own changes carry it.
     #[must_use]
     pub const fn port(&self) -> u32 {
@@ -113,10 +119,16 @@ impl Nft {
     /// ownership to, because it was created with another one, is deleted and created anew in the same transaction, with
     /// the live elements and the counts that it has.
     ///
+    /// What is returned is why something of what nothing refers to any more is still there; `None` where nothing is.
+    ///
     /// # Errors
     ///
     /// Nothing changed, but for [`Refused::Lost`]. [`Refused::Owned`] where another process owns the table.
-    pub fn replace(&mut self, replacement: &Replacement<'_>, ownership: Ownership) -> Result<(), Refused> {
+    pub fn replace(
+        &mut self,
+        replacement: &Replacement<'_>,
+        ownership: Ownership,
+    ) -> Result<Option<Refused>, Refused> {
         let name = &replacement.wanted.name;
         if let Some(change) =
             replacement.live.iter().find(|change| !replacement.wanted.sets.contains_key(&change.set))
@@ -144,7 +156,7 @@ impl Nft {
             }
             (Some(found), current) => self.recreate(&mut batch, &found, flags, current, replacement)?,
         }
-        self.channel.commit(&batch, replacement.generation)
+        self.channel.commit(&batch, replacement.generation).map(|()| None)
     }
 
     /// Three transactions: what is new, then what is in force, then the end of what is left over. Should the second be
@@ -154,7 +166,7 @@ impl Nft {
         current: &Table,
         flags: u32,
         replacement: &Replacement<'_>,
-    ) -> Result<(), Refused> {
+    ) -> Result<Option<Refused>, Refused> {
         let staged = staged(current, replacement.wanted);
         let mut commit = |from: &Table, to: &Replacement<'_>| {
             let mut batch = Batch::default();
@@ -163,20 +175,16 @@ impl Nft {
             self.channel.commit(&batch, to.generation)
         };
         if staged == *current {
-            return commit(current, replacement);
+            return commit(current, replacement).map(|()| None);
         }
         commit(current, &Replacement { wanted: &staged, live: &[], ..replacement.clone() })?;
         let generation = replacement.generation.map(following);
         let switched = switched(current, replacement.wanted);
         let done = commit(&staged, &Replacement { wanted: &switched, generation, ..replacement.clone() });
         match done {
-            Ok(()) if switched == *replacement.wanted => Ok(()),
-            // Nobody looks at what is left over, and who reads the table back sees it: a refusal is no reason to say
-            // that the packets did not change.
-            Ok(()) => {
-                let _ = commit(&switched, &Replacement::new(None, replacement.wanted));
-                Ok(())
-            }
+            Ok(()) if switched == *replacement.wanted => Ok(None),
+            // No packet comes to what is left over: a refusal is no reason to say that the packets did not change.
+            Ok(()) => Ok(commit(&switched, &Replacement::new(None, replacement.wanted)).err()),
             Err(refused) => {
                 if !matches!(refused, Refused::Lost(_)) {
                     // The refusal is what matters; what is left over does nothing.

@@ -137,8 +137,8 @@ impl<'a> Difference<'a> {
         }
         for (name, set) in &self.from.sets {
             let gone = self.sets_gone.contains(name.as_str());
-            // The elements of a set go with it; but before 6.4 chains were held by those of a map that was gone.
-            let goes = if gone { set.verdicts } else { !self.keeps_elements(name, set) };
+            // The elements of a set go with it; but before 6.4 chains and counters were held by those of a map that was gone.
+            let goes = if gone { set.verdicts || set.counters } else { !self.keeps_elements(name, set) };
             if goes && !set.elements.is_empty() {
                 element::flush(batch, table, name);
             }
@@ -202,9 +202,9 @@ impl<'a> Difference<'a> {
 
     fn names_gone_set(&self, expressions: &[Expression]) -> bool {
         expressions.iter().any(|expression| match expression {
-            Expression::Lookup { set, .. } | Expression::Dynset { set, .. } => {
-                self.sets_gone.contains(set.as_str())
-            }
+            Expression::Lookup { set, .. }
+            | Expression::Dynset { set, .. }
+            | Expression::CounterBy { map: set, .. } => self.sets_gone.contains(set.as_str()),
             _ => false,
         })
     }
@@ -221,14 +221,20 @@ fn place(base: Option<Base>) -> Option<Base> {
 
 /// In any order, whatever is left of timeouts.
 fn same_elements(one: &[Element], other: &[Element]) -> bool {
-    one.len() == other.len() && sorted(one) == sorted(other)
+    one.len() == other.len()
+        && (one.iter().zip(other).all(|(one, other)| alike(one, other))
+            || sorted(one).into_iter().zip(sorted(other)).all(|(one, other)| alike(one, other)))
 }
 
-fn sorted(elements: &[Element]) -> Vec<Element> {
-    let mut elements = elements.to_vec();
-    for element in &mut elements {
-        element.expires = None;
-    }
+fn alike(one: &Element, other: &Element) -> bool {
+    // Every field but `expires`, and a new one is not forgotten.
+    let Element { first, last, verdict, counter, timeout, expires: _ } = one;
+    (first, last) == (&other.first, &other.last)
+        && (verdict, counter, timeout) == (&other.verdict, &other.counter, &other.timeout)
+}
+
+fn sorted(elements: &[Element]) -> Vec<&Element> {
+    let mut elements: Vec<&Element> = elements.iter().collect();
     elements.sort_by(|a, b| a.first.cmp(&b.first));
     elements
 }
@@ -237,7 +243,11 @@ fn sorted(elements: &[Element]) -> Vec<Element> {
 #[must_use]
 pub fn steady(mut table: Table) -> Table {
     for set in table.sets.values_mut() {
-        set.elements = if set.live { Vec::new() } else { sorted(&set.elements) };
+        if set.live {
+            set.elements.clear();
+        }
+        set.elements.iter_mut().for_each(|element| element.expires = None);
+        set.elements.sort_by(|a, b| a.first.cmp(&b.first));
     }
     table
 }

@@ -3,10 +3,10 @@
 use super::{
     field::{fields, length_of, machine_order, type_of},
     kernel::{
-        NFT_DATA_VERDICT, NFT_SET_CONCAT, NFT_SET_EVAL, NFT_SET_INTERVAL, NFT_SET_MAP, NFT_SET_TIMEOUT,
-        NFTA_LIST_ELEM, NFTA_SET_DATA_TYPE, NFTA_SET_DESC, NFTA_SET_DESC_CONCAT, NFTA_SET_DESC_SIZE,
-        NFTA_SET_FIELD_LEN, NFTA_SET_FLAGS, NFTA_SET_ID, NFTA_SET_KEY_LEN, NFTA_SET_KEY_TYPE,
-        NFTA_SET_USERDATA,
+        NFT_DATA_VERDICT, NFT_OBJECT_COUNTER, NFT_SET_CONCAT, NFT_SET_EVAL, NFT_SET_INTERVAL, NFT_SET_MAP,
+        NFT_SET_OBJECT, NFT_SET_TIMEOUT, NFTA_LIST_ELEM, NFTA_SET_DATA_TYPE, NFTA_SET_DESC,
+        NFTA_SET_DESC_CONCAT, NFTA_SET_DESC_SIZE, NFTA_SET_FIELD_LEN, NFTA_SET_FLAGS, NFTA_SET_ID,
+        NFTA_SET_KEY_LEN, NFTA_SET_KEY_TYPE, NFTA_SET_OBJ_TYPE, NFTA_SET_USERDATA,
     },
     wire::{Attributes, Body},
 };
@@ -25,8 +25,9 @@ pub(super) const fn by_field(set: &Set) -> bool {
 
 /// Whether two sets differ in nothing but their elements.
 pub(super) fn same_kind(one: &Set, other: &Set) -> bool {
-    let kind = |set: &Set| (set.interval, set.timeout, set.dynamic, set.size, set.verdicts, set.live);
-    one.key == other.key && kind(one) == kind(other)
+    let kind = |set: &Set| (set.interval, set.timeout, set.dynamic, set.size, set.live);
+    let data = |set: &Set| (set.verdicts, set.counters);
+    one.key == other.key && kind(one) == kind(other) && data(one) == data(other)
 }
 
 /// The attributes behind table and name. `id` tells apart the sets of one transaction.
@@ -37,6 +38,9 @@ pub(super) fn write(body: &mut Body, set: &Set, id: u32) {
     body.u32(NFTA_SET_ID, id);
     if set.verdicts {
         body.u32(NFTA_SET_DATA_TYPE, NFT_DATA_VERDICT);
+    }
+    if set.counters {
+        body.u32(NFTA_SET_OBJ_TYPE, NFT_OBJECT_COUNTER);
     }
     body.nest(NFTA_SET_DESC, |body| {
         if let Some(size) = set.size {
@@ -58,6 +62,7 @@ fn flags(set: &Set) -> u32 {
     [
         (set.interval, NFT_SET_INTERVAL),
         (set.verdicts, NFT_SET_MAP),
+        (set.counters, NFT_SET_OBJECT),
         (set.timeout, NFT_SET_TIMEOUT),
         (set.dynamic, NFT_SET_EVAL),
         (by_field(set), NFT_SET_CONCAT),
@@ -90,6 +95,7 @@ pub(super) fn read(data: Attributes<'_>) -> Set {
         dynamic: has(NFT_SET_EVAL),
         size: data.nest(NFTA_SET_DESC).u32(NFTA_SET_DESC_SIZE),
         verdicts: has(NFT_SET_MAP) && data.u32(NFTA_SET_DATA_TYPE) == Some(NFT_DATA_VERDICT),
+        counters: has(NFT_SET_OBJECT) && data.u32(NFTA_SET_OBJ_TYPE) == Some(NFT_OBJECT_COUNTER),
         live: is_live(data.get(NFTA_SET_USERDATA).unwrap_or_default()),
         elements: Vec::new(),
     }

@@ -4,9 +4,10 @@
 //! and cannot be (an attribute above 64 KiB, a name with a NUL in it) makes the body broken, and a broken body is
 //! refused before it is sent.
 
+use crate::netlink::attribute;
+
 const HEADER: usize = 4;
 const NESTED: u16 = 0x8000;
-const KIND: u16 = 0x3fff;
 
 /// The length of the header of a message (`struct nlmsghdr`).
 pub(super) const MESSAGE_HEADER: usize = 16;
@@ -147,7 +148,7 @@ impl<'a> Iterator for Messages<'a> {
     }
 }
 
-/// A list of attributes as received.
+/// A list of attributes as received. One that is malformed ends it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Attributes<'a>(pub(super) &'a [u8]);
 
@@ -155,11 +156,10 @@ impl<'a> Iterator for Attributes<'a> {
     type Item = (u16, &'a [u8]);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let length = usize::from(u16::from_ne_bytes(array(self.0)?));
-        let kind = u16::from_ne_bytes(array(self.0.get(2..)?)?) & KIND;
-        let value = self.0.get(HEADER..length)?;
-        self.0 = self.0.get(length.next_multiple_of(HEADER)..).unwrap_or_default();
-        Some((kind, value))
+        let mut strict = attribute::Attributes(self.0);
+        let found = strict.next()?.ok()?;
+        self.0 = strict.0;
+        Some(found)
     }
 }
 

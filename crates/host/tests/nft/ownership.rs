@@ -11,6 +11,7 @@ use rustix::thread::CapabilitySet;
 fn write(nft: &mut Nft, ownership: Ownership) -> Result<(), Refused> {
     let current = nft.read(NAME).expect("read");
     nft.replace(&Replacement::new(current.as_ref(), &everything()), ownership)
+        .map(|left| assert!(left.is_none()))
 }
 
 #[test]

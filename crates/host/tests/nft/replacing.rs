@@ -17,7 +17,9 @@ use std::{
 
 fn replace(nft: &mut Nft, wanted: &Table) -> Result<(), Refused> {
     let current = nft.read(NAME).expect("read");
-    nft.replace(&Replacement::new(current.as_ref(), wanted), Ownership::OwnerPersist)
+    let left = nft.replace(&Replacement::new(current.as_ref(), wanted), Ownership::OwnerPersist)?;
+    assert!(left.is_none(), "{left:?}");
+    Ok(())
 }
 
 fn read(nft: &mut Nft) -> Table {
@@ -66,6 +68,37 @@ fn what_is_alike_is_not_touched() {
         replace(&mut nft, &table).expect("replaced");
         assert_eq!(handles("inbound"), inbound);
         assert_ne!(handles("inner"), inner);
+    });
+}
+
+#[test]
+fn what_cannot_be_removed_afterwards_is_told_and_the_switch_holds() {
+    apart(|| {
+        let mut nft = open();
+        let to = |inner: &str| Table {
+            chains: [
+                (
+                    "inbound".into(),
+                    chain(
+                        base(Hook::Prerouting, -110),
+                        vec![vec![Expression::Verdict(Verdict::Jump(inner.into()))]],
+                    ),
+                ),
+                (inner.into(), chain(None, vec![vec![accept()]])),
+            ]
+            .into(),
+            name: NAME.into(),
+            ..Table::default()
+        };
+        let written = to("old");
+        nft.replace(&Replacement::new(None, &written), Ownership::Plain).expect("written");
+        run("nft", &["add", "chain", "inet", NAME, "theirs"]);
+        run("nft", &["add", "rule", "inet", NAME, "theirs", "jump", "old"]);
+        let wanted = to("new");
+        let left =
+            nft.replace(&Replacement::new(Some(&written), &wanted), Ownership::Plain).expect("switched");
+        assert!(left.is_some_and(|left| left.to_string().contains("chain old")));
+        assert_eq!(read(&mut nft).chains["inbound"], wanted.chains["inbound"]);
     });
 }
 

@@ -81,6 +81,14 @@ pub(crate) fn everything() -> Table {
         vec![meta(MetaKey::InputIndex), equal(&1u32.to_ne_bytes()), accept()],
         vec![meta(MetaKey::L4Proto), equal(&[6]), destination_port(), lookup("ports", true)],
         vec![meta(MetaKey::L4Proto), lookup("protocols", true)],
+        v4(vec![
+            meta(MetaKey::L4Proto),
+            equal(&[6]),
+            source4(),
+            Expression::Payload { base: PayloadBase::Transport, offset: 2, length: 2, to: register(1) },
+            Expression::CounterBy { map: "counted".into(), from: register(0) },
+            accept(),
+        ]),
         vec![
             Expression::Limit { rate: 5, unit: LimitUnit(1), burst: 20, over: false, bytes: false },
             Expression::Log { group: 7, prefix: "portcullis a ".into() },
@@ -176,6 +184,19 @@ fn sets(table: &mut Table) {
             elements: vec![
                 Element::one([6]).to(Verdict::Goto("inner".into())),
                 Element::one([17]).to(Verdict::Return),
+            ],
+            ..Set::default()
+        },
+    );
+    put(
+        "counted",
+        Set {
+            key: vec![Field::Ip4, Field::Port],
+            counters: true,
+            size: Some(2),
+            elements: vec![
+                Element::one([10, 0, 0, 1, 0, 22, 0, 0]).counted_by("r_ssh".into()),
+                Element::one([10, 0, 0, 2, 0, 22, 0, 0]).counted_by("r_ssh".into()),
             ],
             ..Set::default()
         },

@@ -116,12 +116,35 @@ fn rules(inbound: bool, most: usize) -> impl Strategy<Value = Vec<Rule>> {
     vec(rule(inbound), 0..most)
 }
 
+/// Many rules about one port and one address each, which the compiler gathers.
+fn singles() -> impl Strategy<Value = Vec<Rule>> {
+    let transport = select(vec![Transport::Tcp, Transport::Udp]);
+    vec((transport, 20_u16..32, address(), 0_u8..2), 0..24).prop_map(|all| {
+        let rule = |(transport, port, address, bits): (Transport, u16, IpAddr, u8)| Rule {
+            id: RuleId(String::new()),
+            label: String::new(),
+            traffic: vec![Traffic::Ports { transport, first: port, last: port }],
+            peers: IpNet::new(address, if address.is_ipv4() { 32 } else { 128 } - bits * 4)
+                .map(|net| Peer::Prefix(net.trunc()))
+                .into_iter()
+                .collect(),
+            interface: None,
+            limit: None,
+            note: None,
+            expires: None,
+            place: Place::default(),
+        };
+        all.into_iter().map(rule).collect()
+    })
+}
+
 fn firewall() -> impl Strategy<Value = Firewall> {
     let deny = vec(prefix().prop_map(Peer::Prefix), 0..3);
     let outbound = prop::option::weighted(0.5, rules(false, 4));
     let containers = prop::option::weighted(0.5, rules(false, 4));
     let without = prop::collection::btree_set(select(Essential::ALL.to_vec()), 0..6);
-    (rules(true, 6), outbound, deny, containers, without).prop_map(
+    let inbound = (rules(true, 6), singles()).prop_map(|(some, singles)| [some, singles].concat());
+    (inbound, outbound, deny, containers, without).prop_map(
         |(inbound, outbound, deny, container_outbound, without)| Firewall {
             confirm: Duration::from_secs(60),
             inbound,

@@ -1,7 +1,7 @@
 //! A kernel and a machine of values, with a clock that tests turn. What the keeper asked for is in the value afterwards.
 
 use super::answer::ConnectionTable;
-use super::kernel::{Features, Kernel, KernelError};
+use super::kernel::{Features, Kernel, KernelError, Leftover};
 use super::machine::{Live, Machine};
 use super::request::Refused;
 use super::resolver::Resolved;
@@ -31,6 +31,8 @@ pub(super) struct Inner {
     pub(super) changes: Vec<&'static str>,
     /// Whether the kernel gives back another table than it was given.
     pub(super) lies: bool,
+    /// Whether the kernel keeps what nothing refers to any more.
+    pub(super) leaves: bool,
     /// Whether the kernel refuses changes.
     pub(super) refuses: bool,
     pub(super) generation: u32,
@@ -187,7 +189,7 @@ impl Kernel for World {
         Ok(table)
     }
 
-    fn replace(&mut self, table: &Table, live: &[LiveChange]) -> Result<(), KernelError> {
+    fn replace(&mut self, table: &Table, live: &[LiveChange]) -> Result<Leftover, KernelError> {
         let mut inner = self.get();
         inner.may("replace")?;
         let mut wanted = table.clone();
@@ -199,7 +201,8 @@ impl Kernel for World {
         }
         inner.table = Some(wanted);
         inner.live(live);
-        Ok(())
+        let left = || KernelError { doing: "clean up", source: "no memory".into(), hint: None };
+        Ok(inner.leaves.then(left))
     }
 
     fn remove(&mut self) -> Result<(), KernelError> {

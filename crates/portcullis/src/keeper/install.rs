@@ -118,9 +118,17 @@ impl Keeper {
     /// Gives the kernel a table. One that was not there before gets every ban and grant.
     pub(super) fn load(&mut self, table: &Table, live: &[LiveChange]) -> Result<(), Refused> {
         match self.kernel()?.read()? {
-            Some(_) => Ok(self.kernel()?.replace(table, live)?),
+            Some(_) => self.replace(table, live),
             None => self.load_with_lists(table, live),
         }
+    }
+
+    /// Makes the kernel's table another one. What it leaves behind is told.
+    pub(super) fn replace(&mut self, table: &Table, live: &[LiveChange]) -> Result<(), Refused> {
+        if let Some(left) = self.kernel()?.replace(table, live)? {
+            self.notices.push(crate::failure::with_causes(&left));
+        }
+        Ok(())
     }
 
     /// Reads the table back and proves that it is the policy.

@@ -19,7 +19,7 @@ pub(crate) trait Kernel: Send {
 
     /// Makes the table another one. Live sets keep their elements but for the changes that are named; of live sets that
     /// are new, the elements of the value are taken.
-    fn replace(&mut self, table: &Table, live: &[LiveChange]) -> Result<(), KernelError>;
+    fn replace(&mut self, table: &Table, live: &[LiveChange]) -> Result<Leftover, KernelError>;
 
     /// Removes our table.
     fn remove(&mut self) -> Result<(), KernelError>;
@@ -46,6 +46,9 @@ pub(crate) trait Kernel: Send {
     /// The tables of others.
     fn foreign(&mut self) -> Result<Vec<ForeignTable>, KernelError>;
 }
+
+/// Why something is still there that no packet comes to any more.
+pub(crate) type Leftover = Option<KernelError>;
 
 /// What a kernel can do, in words that `status` uses.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -23,10 +23,9 @@ impl Keeper {
         let (first, rest) = split(self.lists(), TOGETHER);
         let mut together = filled(first);
         together.extend_from_slice(live);
-        let kernel = self.kernel()?;
-        if kernel.replace(table, &together).is_err() {
+        if self.replace(table, &together).is_err() {
             // A kernel that does not take as much at once has the table first: closed matters more than complete.
-            kernel.replace(table, live)?;
+            self.replace(table, live)?;
             return self.fill_lists();
         }
         self.renew(rest)

@@ -1,7 +1,7 @@
 //! The kernel as it is, through `host`. It decides nothing: it keeps the socket that owns the table, reads before it
 //! changes, and tries again when somebody else changed rules meanwhile.
 
-use super::kernel::{Features, Kernel, KernelError};
+use super::kernel::{Features, Kernel, KernelError, Leftover};
 use super::request::{Blame, Refused};
 use super::tables::TRIAL;
 use firewall::foreign::ForeignTable;
@@ -16,7 +16,11 @@ const TOGETHER: usize = 1000;
 
 /// Opens the kernel's packet filter, or says why it is out of reach.
 pub(super) fn open() -> Result<Box<dyn Kernel>, Refused> {
-    let mut nft = Nft::open().map_err(|error| unavailable(&error, error.hint()))?;
+    on(Nft::open().map_err(|error| unavailable(&error, error.hint()))?)
+}
+
+/// The kernel behind a socket, if it can do what the firewall needs.
+pub(super) fn on(mut nft: Nft) -> Result<Box<dyn Kernel>, Refused> {
     let features = nft::Features::probe(&mut nft).map_err(|error| unavailable(&error, error.hint()))?;
     if !features.suffice() {
         let missing = features.missing.iter().filter(|feature| feature.essential);
@@ -41,11 +45,11 @@ struct Netlink {
 
 impl Netlink {
     /// Makes the table `wanted`, or leaves it as it is but for its live sets, where there is one.
-    fn transact(&mut self, wanted: Option<&Table>, live: &[LiveChange]) -> Result<(), KernelError> {
+    fn transact(&mut self, wanted: Option<&Table>, live: &[LiveChange]) -> Result<Leftover, KernelError> {
         for _ in 0..ATTEMPTS {
             let generation = self.nft.generation().map_err(unread)?;
             let current = self.nft.read_steady(TABLE).map_err(unread)?;
-            let Some(wanted) = wanted.or(current.as_ref()) else { return Ok(()) };
+            let Some(wanted) = wanted.or(current.as_ref()) else { return Ok(None) };
             let replacement = Replacement {
                 live,
                 generation: Some(generation),
@@ -53,7 +57,10 @@ impl Netlink {
             };
             match self.nft.replace(&replacement, Ownership::OwnerPersist) {
                 Err(nft::Refused::Raced) => {}
-                other => return other.map_err(|error| refused("change the packets", error)),
+                Err(error) => return Err(refused("change the packets", error)),
+                Ok(left) => {
+                    return Ok(left.map(|error| refused("remove what the old packets were made of", error)));
+                }
             }
         }
         Err(refused("change the packets", nft::Refused::Raced))
@@ -78,7 +85,7 @@ impl Kernel for Netlink {
         Ok(table)
     }
 
-    fn replace(&mut self, table: &Table, live: &[LiveChange]) -> Result<(), KernelError> {
+    fn replace(&mut self, table: &Table, live: &[LiveChange]) -> Result<Leftover, KernelError> {
         self.transact(Some(table), live)
     }
 
@@ -111,7 +118,7 @@ impl Kernel for Netlink {
     }
 
     fn refill(&mut self, changes: &[LiveChange]) -> Result<(), KernelError> {
-        self.transact(None, changes)
+        self.transact(None, changes).map(drop)
     }
 
     fn count(&mut self, set: &str) -> Result<usize, KernelError> {

@@ -64,7 +64,7 @@ fn the_rules_of_ufw_become_ours_and_it_is_switched_off_only_when_told() {
 }
 
 #[test]
-fn the_rules_of_firewalld_become_ours() {
+fn the_rules_of_firewalld_become_ours_and_it_is_switched_off_only_when_told() {
     let pair = Pair::new("[firewall]\n");
     let _service = Service::on_ports(&pair.server.host, &PORTS);
     let firewalld = Firewalld::in_host(&pair.server.host);
@@ -81,11 +81,39 @@ fn the_rules_of_firewalld_become_ours() {
     let is_open = |found: Vec<Reach>| found.iter().map(|reach| *reach == Reach::Open).collect::<Vec<_>>();
     let before = is_open(found(&pair));
     assert_eq!(before, [true, true, true, false, false, false]);
-    drop(firewalld);
-    pair.server.host.nft("flush ruleset");
     pair.server.apply(&adopted.stdout);
     assert_eq!(is_open(found(&pair)), before);
+
+    // Without systemd: what it would be asked for ends the daemon, which takes its tables with it.
+    let tools = testkit::Folder::new();
+    let systemctl = tools.write("systemctl", SYSTEMCTL);
+    std::fs::set_permissions(systemctl, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let path = format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", tools.path().display());
+    let disabled = adopt(
+        &pair,
+        |program, arguments| {
+            let script = "PATH=$0 exec \"$@\"";
+            firewalld.beside("sh", &[&["-c", script, &path, program][..], arguments].concat())
+        },
+        &["--disable", "--yes"],
+    );
+    assert_eq!(disabled.code(), 0, "{disabled:?}");
+    assert!(disabled.stderr.contains("firewalld is switched off"), "{disabled:?}");
+    assert_eq!(std::fs::read_to_string(tools.join("asked")).unwrap(), "disable --now firewalld.service\n");
+    assert!(!firewalld.is_running());
+    let tables = pair.server.host.output(Command::new("nft").args(["list", "tables"]));
+    assert_eq!(tables, "table inet portcullis\n");
+    assert_eq!(is_open(found(&pair)), before, "ours alone judges alike");
 }
+
+/// Writes down what it is asked for, and ends firewalld as systemd would.
+const SYSTEMCTL: &str = r#"#!/bin/sh
+echo "$@" >> "${0%/*}/asked"
+bus() { dbus-send --system --print-reply=literal --dest=org.freedesktop.DBus / "org.freedesktop.DBus.$1" string:org.fedoraproject.FirewallD1; }
+set -- $(bus GetConnectionUnixProcessID)
+kill "$2"
+while kill -0 "$2" 2>/dev/null && ! grep -q "^State:.Z" "/proc/$2/status"; do :; done
+"#;
 
 #[test]
 fn where_there_is_nothing_to_take_over_it_is_said() {

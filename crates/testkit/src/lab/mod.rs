@@ -20,7 +20,7 @@ pub use container::Container;
 pub use cost::packet_cost;
 pub use flow::{Flow, Push, Transport};
 pub use host::Host;
-pub use packet::{Content, Packet, Sender};
+pub use packet::{ACK, Content, Packet, Sender};
 pub use probe::Reach;
 pub use prober::{Prober, Tally};
 pub use service::Service;

@@ -28,6 +28,9 @@ pub(crate) struct Options {
     /// Rounds over all cells
     #[arg(long, default_value_t = 5)]
     rounds: usize,
+    /// Only what changes cost, ours alone
+    #[arg(long)]
+    changes: bool,
 }
 
 /// A firewall that is measured.
@@ -96,20 +99,26 @@ impl Cell {
 
 /// Measures and prints the tables.
 pub(crate) fn run(options: &Options) -> Outcome {
+    if !options.changes {
+        packets(options.rounds)?;
+    }
+    println!("{}", changes::steps(options.rounds)?);
+    println!("{}", changes::bans(options.rounds)?);
+    Ok(())
+}
+
+fn packets(rounds: usize) -> Outcome {
     let to = TARGET.parse()?;
     let pairs = Rival::ALL.into_iter().flat_map(|rival| RULES.map(|rules| (rival, rules)));
     let mut cells: Vec<Cell> =
         pairs.map(|(rival, rules)| Cell::new(rival, rules)).collect::<Result<_, _>>()?;
-    for _ in 0..options.rounds {
+    for _ in 0..rounds {
         for cell in &mut cells {
             cell.measure(to);
         }
     }
     println!("{}", table("µs per packet", &cells, |cell| cell.packet.as_secs_f64() * 1e6));
     println!("{}", table("ms to load", &cells, |cell| cell.loaded.as_secs_f64() * 1e3));
-    drop(cells);
-    println!("{}", changes::steps(options.rounds)?);
-    println!("{}", changes::bans(options.rounds)?);
     Ok(())
 }
 

@@ -67,7 +67,7 @@ impl Ours {
         });
         let (canonical, wanted) = made.ok_or("the plan has no firewall")?;
         let replacement = Replacement::new(self.current.as_ref(), &wanted);
-        let mut done = Ok(());
+        let mut done = Ok(None);
         let transaction = timed(|| done = self.nft.replace(&replacement, Ownership::OwnerPersist));
         done?;
         let mut read_back = Ok(None);

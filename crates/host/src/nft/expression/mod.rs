@@ -55,7 +55,7 @@ fn name(expression: &Expression) -> &str {
         Expression::Lookup { .. } => "lookup",
         Expression::Limit { .. } => "limit",
         Expression::Log { .. } => "log",
-        Expression::CounterNamed(_) => "objref",
+        Expression::CounterNamed(_) | Expression::CounterBy { .. } => "objref",
         Expression::Counter => "counter",
         Expression::ConnectionLimit { .. } => "connlimit",
         Expression::Dynset { .. } => "dynset",
@@ -141,6 +141,8 @@ fn write_statement(body: &mut Body, expression: &Expression) {
         Expression::Log { group, prefix } => _ = body.u16(1, *group).text(2, prefix),
         // NFTA_OBJREF_IMM_TYPE, IMM_NAME
         Expression::CounterNamed(name) => _ = body.u32(1, 1).text(2, name),
+        // NFTA_OBJREF_SET_SREG, SET_NAME
+        Expression::CounterBy { map, from } => _ = to_register(body, 3, *from).text(4, map),
         // NFTA_CONNLIMIT_COUNT, FLAGS
         Expression::ConnectionLimit { count, over } => _ = body.u32(1, *count).u32(2, u32::from(*over)),
         Expression::Dynset { .. } => write_dynset(body, expression),

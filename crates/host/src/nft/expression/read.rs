@@ -111,6 +111,9 @@ fn act(name: &str, data: Attributes<'_>) -> Option<Expression> {
             Expression::Log { group: data.u16(1)?, prefix: data.text(2).unwrap_or_default().to_owned() }
         }
         "objref" if data.u32(1) == Some(1) => Expression::CounterNamed(data.text(2)?.to_owned()),
+        "objref" if data.get(1).is_none() => {
+            Expression::CounterBy { map: data.text(4)?.to_owned(), from: register(data.u32(3))? }
+        }
         "counter" => Expression::Counter,
         "connlimit" => {
             Expression::ConnectionLimit { count: data.u32(1)?, over: data.u32(2).unwrap_or(0) & 1 == 1 }

@@ -2,6 +2,7 @@
 
 mod interruption;
 mod lists;
+mod old_kernel;
 mod refusals;
 mod routes;
 mod trial;

@@ -78,6 +78,16 @@ fn the_callers_own_session_is_not_cut_unless_the_risk_is_named() {
 }
 
 #[test]
+fn what_the_kernel_does_not_clean_up_is_told() {
+    let bench = Bench::confirmed(OPEN);
+    let mut keeper = bench.keeper();
+    bench.write(NARROW);
+    bench.world.get().leaves = true;
+    ask::<Applied>(&mut keeper, bench.apply()).expect("the packets are the new ones");
+    assert_eq!(keeper.take_notices(), ["cannot clean up: no memory"]);
+}
+
+#[test]
 fn a_kernel_that_gives_back_other_packets_is_not_believed() {
     let bench = Bench::confirmed(OPEN);
     let mut keeper = bench.keeper();

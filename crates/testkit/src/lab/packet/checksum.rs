@@ -3,12 +3,15 @@
 /// The ones' complement sum (RFC 1071) of parts, each of which but the last has an even length.
 pub(super) fn internet(parts: &[&[u8]]) -> u16 {
     let words = parts.iter().flat_map(|part| part.chunks(2));
-    let mut sum: u32 =
-        words.map(|word| u32::from(word[0]) << 8 | u32::from(word.get(1).copied().unwrap_or(0))).sum();
+    !folded(words.map(|word| u32::from(word[0]) << 8 | u32::from(word.get(1).copied().unwrap_or(0))).sum())
+}
+
+/// A sum of words as a ones' complement sum.
+pub(super) fn folded(mut sum: u32) -> u16 {
     while sum > 0xffff {
         sum = (sum & 0xffff) + (sum >> 16);
     }
-    !u16::try_from(sum).expect("folded above")
+    u16::try_from(sum).expect("folded above")
 }
 
 /// CRC32c (RFC 9260, appendix A), bit by bit: packets of tests are few and short.

@@ -39,6 +39,12 @@ impl Firewalld {
         self.place.command(program, arguments)
     }
 
+    /// Whether it answers.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.place.finish("firewall-cmd", &["--state"]).status.success()
+    }
+
     /// Runs `firewall-cmd` with arguments and returns what it wrote.
     ///
     /// # Panics
