@@ -148,7 +148,7 @@ proptest! {
         for packet in packets.into_iter().filter(is_told) {
             let (before, after) = (a.judge(&packet).passes(), b.judge(&packet).passes());
             // An essential passes whatever the rules say.
-            let by_rules = |verdict: &Verdict| !matches!(verdict, Verdict::Accept(Reason::Essential(_)) | Verdict::Drop(Refusal::Denied | Refusal::ForgedLoopback | Refusal::ForgedContainer));
+            let by_rules = |verdict: &Verdict| !matches!(verdict, Verdict::Accept(Reason::Essential(_)) | Verdict::Drop(Refusal::Denied | Refusal::ForgedLoopback | Refusal::ForgedContainer | Refusal::OpensNothing));
             if !by_rules(&a.judge(&packet)) {
                 continue;
             }
