@@ -69,9 +69,9 @@ impl Keeper {
         caller: &Caller,
     ) -> Result<Cuts, Refused> {
         let observed = self.machine.observe(&[])?;
-        let (live, _) = self.live(&observed, Some(&snapshot.compiled))?;
-        let forbidden = self.forbidden(before.map(|before| &before.compiled), &snapshot.compiled, live);
-        self.cut(&forbidden, caller)
+        let before = before.map(|before| &before.compiled);
+        let known = self.known(&observed, before, &snapshot.compiled)?;
+        self.cut(&known.forbidden, caller)
     }
 
     /// Ends connections, those of who asks last: this may be the end of who runs it. They have said that their session

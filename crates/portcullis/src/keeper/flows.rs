@@ -15,20 +15,40 @@ use std::net::SocketAddr;
 const TCP: u8 = 6;
 /// Answers to single questions: nothing that could be cut.
 const ICMP: [u8; 2] = [1, 58];
+/// It begins with the first rules that ask it.
+const UNTRACKED: &str =
+    "the kernel tracks no connections yet, so flows of UDP and of containers are not listed";
+
+/// The live connections, as a plan needs them.
+#[derive(Default)]
+pub(super) struct Known {
+    /// Every one.
+    pub(super) live: Vec<Live>,
+    /// Those that the new packets forbid.
+    pub(super) forbidden: Vec<Live>,
+    /// What should be known about those that are not seen.
+    pub(super) unseen: Option<Finding>,
+}
 
 impl Keeper {
-    /// Every live connection that is known, and what should be known about those that are not.
-    pub(super) fn live(
+    /// The live connections, and what a new policy does with them.
+    pub(super) fn known(
         &mut self,
         observed: &Observed,
-        policy: Option<&Compiled>,
-    ) -> Result<(Vec<Live>, Option<Finding>), Refused> {
+        old: Option<&Compiled>,
+        new: &Compiled,
+    ) -> Result<Known, Refused> {
         let sockets = self.machine.connections(observed)?;
-        let interfaces = policy::interfaces(&observed.interfaces, policy);
-        Ok(match self.machine.flows() {
-            Ok(flows) => (united(sockets, &flows, &interfaces, &observed.listeners), untracked(&flows)),
+        let interfaces = policy::interfaces(&observed.interfaces, new);
+        let (live, unseen) = match self.machine.flows() {
+            Ok(flows) => {
+                let live = united(sockets, &flows, &interfaces, &observed.listeners);
+                let untracked = old.is_none() && flows.is_empty();
+                (live, untracked.then(|| Finding::note(UNTRACKED)))
+            }
             Err(refused) => (sockets, Some(unreadable(&refused))),
-        })
+        };
+        Ok(Known { forbidden: self.forbidden(old, new, live.clone()), live, unseen })
     }
 
     /// Those that a policy forbids; what a grant admits goes on.
@@ -52,7 +72,7 @@ impl Keeper {
 }
 
 /// What sockets and connection tracking know together, each connection once.
-fn united(
+pub(super) fn united(
     mut sockets: Vec<Live>,
     flows: &[Flow],
     interfaces: &[Interface],
@@ -97,12 +117,6 @@ fn unreadable(refused: &Refused) -> Finding {
         refused.reason
     );
     Finding::warning(text, "it needs root and the kernel's module nf_conntrack_netlink")
-}
-
-/// Connection tracking begins with the first rules that ask it.
-fn untracked(flows: &[Flow]) -> Option<Finding> {
-    let text = "the kernel tracks no connections yet, so flows of UDP and of containers are not listed";
-    flows.is_empty().then(|| Finding::note(text))
 }
 
 #[cfg(test)]

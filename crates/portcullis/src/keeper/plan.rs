@@ -3,6 +3,7 @@
 use super::addresses::{self, Proved};
 use super::answer::{Change, Cut, Cuts, Finding, Planned, RouteChange};
 use super::caller::Caller;
+use super::flows::Known;
 use super::machine::Live;
 use super::policy::{self, Compiled};
 use super::request::{Refused, Wanted};
@@ -84,17 +85,18 @@ impl Keeper {
         let draft = policy::compose(&read.plan, host.as_ref(), &observed);
         read.plan = read.plan.of_host(host.as_ref());
         let before = if self.kernel.is_ok() { self.before()? } else { self.state.confirmed_snapshot()? };
+        let old = before.as_ref().map(|before| &before.compiled);
         let new = draft.as_ref().map(Draft::compiled);
-        let (live, unseen) = if new.is_some() { self.live(&observed, new)? } else { Default::default() };
-        let forbidden =
-            new.map(|new| self.forbidden(before.as_ref().map(|before| &before.compiled), new, live.clone()));
-        let forbidden = forbidden.unwrap_or_default();
+        let Known { live, forbidden, unseen } = match new {
+            Some(new) => self.known(&observed, old, new)?,
+            None => Known::default(),
+        };
         let host = host.map(|host| host.to_string());
         let served = serving.map(Routes::served);
         let planned = compare(&read, host.clone(), before.as_ref(), draft.as_ref(), served.as_ref());
         let closing = new.filter(|_| before.is_none()).map(|new| off::closed_by(new, &observed));
-        let closing = closing.unwrap_or_default();
-        let mut planned = Planned { cut: cuts(&forbidden, caller), closing, ..planned };
+        let cut = cuts(&forbidden, caller);
+        let mut planned = Planned { cut, closing: closing.unwrap_or_default(), ..planned };
         planned.findings.extend(unseen);
         if let (Some(draft), Ok(kernel)) = (&draft, &mut self.kernel) {
             planned.findings.extend(policy::defeated(draft.compiled(), &kernel.foreign()?, &observed));

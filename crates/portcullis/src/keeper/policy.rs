@@ -179,9 +179,8 @@ pub(crate) fn admits(policy: &Compiled, (peer, protocol, port): (SocketAddr, u8,
 }
 
 /// Interfaces as a policy knows them: those that its file names as containers' are.
-pub(crate) fn interfaces(seen: &[Interface], policy: Option<&Compiled>) -> Vec<Interface> {
-    let known =
-        |one: &Interface| policy.is_some_and(|policy| policy.canonical.containers.contains(&one.name));
+pub(crate) fn interfaces(seen: &[Interface], policy: &Compiled) -> Vec<Interface> {
+    let known = |one: &Interface| policy.canonical.containers.contains(&one.name);
     let kind = |one: &Interface| if known(one) { InterfaceKind::Containers } else { one.kind };
     seen.iter().map(|one| Interface { kind: kind(one), ..one.clone() }).collect()
 }

@@ -15,6 +15,7 @@ mod boot;
 mod commands;
 mod docker;
 mod faults;
+mod flows;
 mod gateway;
 mod hosts;
 mod kills;
