@@ -243,6 +243,14 @@ fn reaching(compiled: &Compiled, port: u16) -> AddressSet {
     all.subtract(&denied)
 }
 
+impl Compiled {
+    /// Whether the packets of a session pass.
+    #[must_use]
+    pub fn admits(&self, session: &Session) -> bool {
+        self.judge(&packet(session)).passes()
+    }
+}
+
 /// A packet of a session. Where the interface is not known, only rules for any interface count: those are the ones
 /// that hold for sure.
 fn packet(session: &Session) -> Packet {

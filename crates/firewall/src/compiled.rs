@@ -20,6 +20,9 @@ pub struct Compiled {
     pub host: Option<Name>,
     /// The addresses that names of rules had; the names themselves are in lower case.
     pub domains: BTreeMap<String, AddressSet>,
+    /// What is behind each interface of containers: between two addresses there it is a switch, and judges nothing.
+    #[serde(default)]
+    pub bridges: BTreeMap<InterfaceName, AddressSet>,
 }
 
 impl Compiled {
@@ -31,7 +34,7 @@ impl Compiled {
     ) -> Self {
         let canonical = Canonical::minimum(sshd_ports, containers);
         let rules = canonical.administration.iter().map(|&port| crate::canonical::sshd(port)).collect();
-        Self { canonical, rules, host: None, domains: BTreeMap::new() }
+        Self { canonical, rules, host: None, domains: BTreeMap::new(), bridges: BTreeMap::new() }
     }
 
     /// The rule of an identity.

@@ -11,14 +11,27 @@ use std::net::SocketAddr;
 pub struct Connection {
     /// 6 (TCP), 17 (UDP) or another protocol with ports.
     pub protocol: u8,
-    /// This end. For a port that leads to a container it is the one that the client used.
+    /// This end. For a port that leads to a container it is the one that the client used; what a container opened has
+    /// the container's.
     pub local: SocketAddr,
     /// The other end.
     pub peer: SocketAddr,
-    /// Whether the other end opened it.
-    pub opened_by_peer: bool,
+    /// Who opened it.
+    pub opened_by: Opener,
     /// The interface that its packets come in or go out by, where it is known.
     pub interface: Option<InterfaceName>,
+}
+
+/// Who opened a connection, and so where its first packet was judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Opener {
+    /// The other end: to this host, or to what it publishes for others behind it.
+    Peer,
+    /// This host.
+    ThisHost,
+    /// A container or a host of the private side, which this one forwards for.
+    Behind,
 }
 
 /// A connection that a new policy forbids.
@@ -57,8 +70,11 @@ impl Connection {
             return None;
         }
         let (peer, local) = ((peer, self.peer.port()), (local, self.local.port()));
-        let (way, from, to) =
-            if self.opened_by_peer { (Way::In, peer, local) } else { (Way::Out, local, peer) };
+        let (way, from, to) = match self.opened_by {
+            Opener::Peer => (Way::In, peer, local),
+            Opener::ThisHost => (Way::Out, local, peer),
+            Opener::Behind => (Way::Through, local, peer),
+        };
         Some(Packet {
             way,
             interface: self.interface.clone().unwrap_or_else(|| InterfaceName(String::new())),

@@ -34,6 +34,12 @@ impl Compiled {
                 if self.is_forged_container(packet) {
                     return Some(Verdict::Drop(Refusal::ForgedContainer));
                 }
+                if opens_nothing(packet) {
+                    return Some(Verdict::Drop(Refusal::OpensNothing));
+                }
+                if self.stays_on_a_bridge(packet) {
+                    return Some(Verdict::Accept(Reason::Open));
+                }
             }
         }
         self.essential(packet).map(|essential| Verdict::Accept(Reason::Essential(essential)))
@@ -116,6 +122,13 @@ impl Compiled {
             && !canonical.containers.contains(&packet.interface)
     }
 
+    /// Whether it is between containers of one bridge, which is a switch between them: without `br_netfilter` its frames
+    /// are never seen, and with it they pass.
+    fn stays_on_a_bridge(&self, packet: &Packet) -> bool {
+        let behind = || self.bridges.get(&packet.interface);
+        packet.way == Way::Through && behind().is_some_and(|behind| behind.contains(packet.destination))
+    }
+
     fn essential(&self, packet: &Packet) -> Option<Essential> {
         let canonical = &self.canonical;
         let containers = canonical.containers.contains(&packet.interface);
@@ -149,6 +162,17 @@ impl Compiled {
 /// Whether an address is of the loopback prefixes (RFC 1122, 3.2.1.3; RFC 4291, 2.5.3).
 fn is_loopback(address: IpAddr) -> bool {
     address.is_loopback()
+}
+
+/// Whether connection tracking takes it for invalid, which only errors survive: an answer to no question, such as an echo
+/// reply that comes by itself. Messages between neighbours are not tracked (`nf_conntrack_proto_icmp.c`,
+/// `nf_conntrack_proto_icmpv6.c`: `valid_new` and `noct_valid_new`).
+fn opens_nothing(packet: &Packet) -> bool {
+    match (packet.family(), packet.protocol, packet.key >> 8) {
+        (Family::V4, 1, kind) => !matches!(kind, 3 | 8 | 11 | 12 | 13 | 15 | 17),
+        (Family::V6, 58, kind) => !matches!(kind, 1..=4 | 128 | 130..=136 | 139 | 143),
+        _ => false,
+    }
 }
 
 /// Asks one direction about the address at the other end.

@@ -92,6 +92,8 @@ pub enum Refusal {
     ForgedLoopback,
     /// An address of a container on an interface that is not of containers.
     ForgedContainer,
+    /// It is of ICMP or ICMPv6, answers nothing that was asked, and cannot open anything.
+    OpensNothing,
     /// No rule admits it.
     NoRule,
     /// It would pass through this host, which is no gateway for it.

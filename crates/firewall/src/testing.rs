@@ -219,7 +219,7 @@ pub(crate) fn addresses(prefixes: &[&str]) -> AddressSet {
 /// A compiled policy of these rules.
 pub(crate) fn compiled(rules: Vec<RuleView>, facts: Facts) -> Compiled {
     let canonical = Canonical::of(&rules, facts);
-    Compiled { canonical, rules, host: None, domains: BTreeMap::new() }
+    Compiled { canonical, rules, host: None, domains: BTreeMap::new(), bridges: BTreeMap::new() }
 }
 
 // A small world, in which intervals touch, overlap and end at the last value often.

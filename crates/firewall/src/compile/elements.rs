@@ -1,13 +1,15 @@
 //! The elements of live sets: bans, grants, connections that drain, the trial, ends of rules, addresses of names.
 
+use super::cut::MEMORY;
 use super::frame::TRIAL;
 use super::names;
-use super::rule::{address_bytes, nfproto, number};
+use super::rule::{TCP, address_bytes, nfproto, number};
 use super::{InSlot, Slot};
 use crate::addresses::Family;
 use crate::canonical::Canonical;
 use crate::nft::Element;
 use ipnet::IpNet;
+use model::plan::Transport;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -67,12 +69,50 @@ pub fn grant(source: IpAddr, protocol: u8, port: u16) -> Live {
 /// Leave for one connection to go on although the policy forbids it.
 #[must_use]
 pub fn drain(peer: SocketAddr, protocol: u8, local_port: u16) -> Live {
+    let (family, _) = number(peer.ip());
+    Live::of("drain", family, Element::one(flow(peer, protocol, local_port)))
+}
+
+/// A flow that a peer opened and the policy refuses; `port` is the one that answers really come from, behind any
+/// translation. `None` for a protocol without ports, which cannot be told apart, and for TCP, which needs no memory.
+#[must_use]
+pub fn cut(slot: Slot, peer: SocketAddr, protocol: u8, port: u16) -> Option<Live> {
+    let has_ports = Transport::ALL.iter().any(|transport| transport.number() == protocol);
+    let (family, _) = number(peer.ip());
+    let set = names::by_family(slot, "cut", family);
+    let element = Element::one(flow(peer, protocol, port)).timeout(MEMORY);
+    (has_ports && protocol != TCP).then_some(Live { set, element })
+}
+
+/// The peer, the protocol and the port of such a flow; `None` where the key is of something else.
+#[must_use]
+pub fn cut_flow(element: &Element) -> Option<(SocketAddr, u8, u16)> {
+    let (address, rest) = element.first.split_at_checked(element.first.len().checked_sub(12)?)?;
+    let address = match *address {
+        [a, b, c, d] => IpAddr::from([a, b, c, d]),
+        _ => IpAddr::from(<[u8; 16]>::try_from(address).ok()?),
+    };
+    let [a, b, _, _, protocol, _, _, _, c, d, _, _] = *rest else { return None };
+    Some((SocketAddr::new(address, u16::from_be_bytes([a, b])), protocol, u16::from_be_bytes([c, d])))
+}
+
+/// Flows that each of these sets remembers at most.
+pub const CUT_FLOWS: usize = super::cut::FLOWS as usize;
+
+/// The sets of flows that a slot remembers, IPv4 and IPv6.
+#[must_use]
+pub fn cut_sets(slot: Slot) -> [String; 2] {
+    Family::BOTH.map(|family| names::by_family(slot, "cut", family))
+}
+
+/// The key of a flow: the peer, its port, the protocol, the port on this side.
+fn flow(peer: SocketAddr, protocol: u8, port: u16) -> Vec<u8> {
     let (family, address) = number(peer.ip());
     let mut key = address_bytes(family, address);
     key.extend(padded(peer.port()));
     key.extend([protocol, 0, 0, 0]);
-    key.extend(padded(local_port));
-    Live::of("drain", family, Element::one(key))
+    key.extend(padded(port));
+    key
 }
 
 const fn padded(port: u16) -> [u8; 4] {

@@ -4,9 +4,9 @@
 //! is who may reach what, and until when.
 
 use super::rule::{ICMP, ICMP6, rule};
-use super::{InSlot, essentials, names};
+use super::{InSlot, back, essentials, names};
 use crate::addresses::Family;
-use crate::canonical::{Admission, Directed, Guard, KeyCell, Matrix, PeerCell, Protocols};
+use crate::canonical::{Admission, Canonical, Directed, Guard, KeyCell, Matrix, PeerCell, Protocols};
 use crate::nft::Table;
 use model::plan::RuleId;
 use std::collections::BTreeSet;
@@ -19,10 +19,34 @@ pub(super) fn write(table: &mut Table, generation: &InSlot<'_>) {
     table.chain(&names::of(generation.slot, "mirror"), rules);
 }
 
-/// The union over all interfaces; its rules have no names, because nothing counts.
-pub(super) fn matrix(directed: &Directed) -> Matrix {
-    let matrices: Vec<&Matrix> =
-        std::iter::once(&directed.elsewhere).chain(directed.interfaces.values()).collect();
+/// What answers are asked about.
+pub(super) struct Mirrored {
+    /// Of connections to this host: the union over all interfaces.
+    pub(super) inbound: Matrix,
+    /// Of connections of containers, where they are restricted.
+    pub(super) containers: Option<Directed>,
+}
+
+impl Mirrored {
+    /// The rules in it have no names, because nothing counts.
+    pub(super) fn of(canonical: &Canonical) -> Self {
+        let inbound = &canonical.inbound;
+        let all: Vec<&Matrix> =
+            std::iter::once(&inbound.elsewhere).chain(inbound.interfaces.values()).collect();
+        let containers = canonical.container_outbound.as_ref().filter(|_| back::restricts(canonical));
+        let containers = containers.map(|directed| Directed {
+            elsewhere: united(&[&directed.elsewhere]),
+            interfaces: directed
+                .interfaces
+                .iter()
+                .map(|(name, matrix)| (name.clone(), united(&[matrix])))
+                .collect(),
+        });
+        Self { inbound: united(&all), containers }
+    }
+}
+
+fn united(matrices: &[&Matrix]) -> Matrix {
     let of = |family| protocols(&matrices.iter().map(|matrix| matrix.of(family)).collect::<Vec<_>>());
     Matrix { v4: of(Family::V4), v6: of(Family::V6) }
 }

@@ -4,6 +4,8 @@
 //! The same policy always gives the same table. What a table means is read back by [`crate::prove`], which shares nothing
 //! with this module but names.
 
+mod back;
+mod cut;
 pub mod elements;
 mod essentials;
 mod frame;
@@ -79,7 +81,7 @@ pub struct InSlot<'a> {
 pub fn table(steady: &InSlot<'_>, trial: Option<&InSlot<'_>>) -> Table {
     let mut table = fixed(steady, trial);
     for generation in [Some(steady), trial].into_iter().flatten() {
-        let mirrored = mirror::matrix(&generation.canonical.inbound);
+        let mirrored = mirror::Mirrored::of(generation.canonical);
         Trees::new(&mut table, generation).write(&mirrored);
     }
     table
@@ -95,11 +97,13 @@ pub(crate) fn fixed(steady: &InSlot<'_>, trial: Option<&InSlot<'_>>) -> Table {
         essentials::write(&mut table, generation);
         local::write(&mut table, generation);
         mirror::write(&mut table, generation);
+        cut::write(&mut table, generation);
         outbound::write(&mut table, generation);
         through::write(&mut table, generation);
         guards::write_sets(&mut table, generation);
         table.counters.extend(names::counted(generation.canonical).into_iter().map(counter));
     }
+    back::write(&mut table, steady, trial);
     nat::write(&mut table, steady, trial);
     table
 }

@@ -96,7 +96,7 @@ impl<'a> Trees<'_, 'a> {
 
 /// Answers count for nobody: their connection was counted when it came.
 fn counts(position: Position) -> Counting {
-    position != Position::Original
+    !position.is_original()
 }
 
 fn open(sentence: Sentence, id: &RuleId, counting: Counting) -> Rule {

@@ -84,6 +84,15 @@ pub(super) enum Position {
     Destination,
     /// The source of the first packet of its connection.
     Original,
+    /// The destination of that packet.
+    OriginalDestination,
+}
+
+impl Position {
+    /// Whether it is of the first packet of the connection, and not of the one that is judged.
+    pub(super) const fn is_original(self) -> bool {
+        matches!(self, Self::Original | Self::OriginalDestination)
+    }
 }
 
 /// A part of a concatenated key.
@@ -138,9 +147,11 @@ fn load_address(family: Family, position: Position, to: Register) -> Expression 
         (Family::V4, Position::Source) => network(12, 4),
         (Family::V4, Position::Destination) => network(16, 4),
         (Family::V4, Position::Original) => original(CtKey::SourceIp4, to),
+        (Family::V4, Position::OriginalDestination) => original(CtKey::DestinationIp4, to),
         (Family::V6, Position::Source) => network(8, 16),
         (Family::V6, Position::Destination) => network(24, 16),
         (Family::V6, Position::Original) => original(CtKey::SourceIp6, to),
+        (Family::V6, Position::OriginalDestination) => original(CtKey::DestinationIp6, to),
     }
 }
 
@@ -203,6 +214,10 @@ impl Sentence {
 
     pub(super) fn input_is(self, name: &str) -> Self {
         self.meta(MetaKey::InputName).equals(name_bytes(name))
+    }
+
+    pub(super) fn output_is(self, name: &str) -> Self {
+        self.meta(MetaKey::OutputName).equals(name_bytes(name))
     }
 
     pub(super) fn input_in(self, set: &str) -> Self {
@@ -302,12 +317,23 @@ impl Sentence {
         if (first, last) == (0, u16::MAX) {
             return self;
         }
-        let loaded = self.with(transport(offset, 2, FIRST));
+        self.with(transport(offset, 2, FIRST)).within(first, last)
+    }
+
+    /// The port that a connection was opened to, within an interval.
+    pub(super) fn original_key(self, first: u16, last: u16) -> Self {
+        if (first, last) == (0, u16::MAX) {
+            return self;
+        }
+        self.with(original(CtKey::DestinationPort, FIRST)).within(first, last)
+    }
+
+    fn within(self, first: u16, last: u16) -> Self {
         if first == last {
-            return loaded.equals(first.to_be_bytes());
+            return self.equals(first.to_be_bytes());
         }
         let (first, last) = (first.to_be_bytes().to_vec(), last.to_be_bytes().to_vec());
-        loaded.with(Expression::Range { from: FIRST, operator: Operator::Equal, first, last })
+        self.with(Expression::Range { from: FIRST, operator: Operator::Equal, first, last })
     }
 
     pub(super) fn destination_port(self, port: u16) -> Self {
@@ -422,6 +448,18 @@ impl Sentence {
         })
     }
 
+    /// Begins the timeout of the element anew that was just found in a set.
+    pub(super) fn renewed(self, set: &str, timeout: u64) -> Self {
+        self.with(Expression::Dynset {
+            set: set.to_owned(),
+            operation: DynsetOperation::Update,
+            from: FIRST,
+            timeout,
+            inverted: false,
+            statements: Vec::new(),
+        })
+    }
+
     pub(super) fn notrack(self) -> Rule {
         self.with(Expression::Notrack).end()
     }
@@ -500,7 +538,7 @@ impl Sentence {
     /// Takes the verdict that a map has for the key of a packet, or of the first packet of its connection.
     pub(super) fn by_key(self, position: Position, offset: u32, map: &str) -> Rule {
         let load = match position {
-            Position::Original => original(CtKey::DestinationPort, FIRST),
+            Position::Original | Position::OriginalDestination => original(CtKey::DestinationPort, FIRST),
             Position::Source | Position::Destination => transport(offset, 2, FIRST),
         };
         self.with(load).map(map)

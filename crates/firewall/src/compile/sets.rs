@@ -37,6 +37,11 @@ pub(super) fn sources(family: Family) -> Set {
     Set { dynamic: true, size: Some(SOURCES), ..live(vec![address(family)]) }
 }
 
+/// A live set whose elements last longer when a rule meets them again.
+pub(super) fn remembered(key: Vec<Field>, most: u32) -> Set {
+    Set { dynamic: true, size: Some(most), ..live(key) }
+}
+
 /// A set with fixed elements.
 pub(super) fn of(key: Vec<Field>, elements: Vec<Element>) -> Set {
     Set { key, elements, ..Set::default() }

@@ -5,8 +5,8 @@ use super::{InSlot, Slot, elements, table};
 use crate::addresses::Family;
 use crate::canonical::Canonical;
 use crate::nft::{Connection, Decision, Device, Facts, Table, Tracking};
-use crate::prove::packets::{answer, inbound, outbound, through};
-use std::net::IpAddr;
+use crate::prove::packets::{answer, answered, inbound, outbound, through};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 const OFFICE: u128 = 0xc633_6407;
@@ -315,6 +315,68 @@ fn containers_are_served_and_sent_on() {
     accepts(&table, &through(on(v4(STRANGER, 6, 25), "lan0")));
     policy.container_outbound = None;
     accepts(&in_force(&policy), &through(bridged));
+}
+
+#[test]
+fn containers_are_answered_by_whom_they_may_still_ask() {
+    let mut policy = everything();
+    let to = |protocol, key| answered(on(v4(STRANGER, protocol, key), "docker0"));
+    let table = in_force(&policy);
+    accepts(&table, &to(6, 443));
+    refuses(&table, &to(17, 443));
+    refuses(&table, &to(6, 25));
+    accepts(&table, &to(1, 0x0800));
+    let published = tracked(to(6, 25), |connection| connection.status = 32);
+    accepts(&table, &published);
+    let sibling = Facts { input: to(6, 25).output, ..to(6, 25) };
+    accepts(&table, &sibling);
+    accepts(&table, &Facts { output: to(6, 25).input, ..to(6, 25) });
+    policy.container_outbound = None;
+    accepts(&in_force(&policy), &to(17, 443));
+    assert!(!in_force(&policy).chains.contains_key("forward"), "nothing has to be asked");
+}
+
+#[test]
+fn containers_are_answered_by_names_they_may_still_ask() {
+    let mut policy = everything();
+    policy.domains.iter_mut().for_each(|rule| rule.containers = true);
+    let generation = InSlot { slot: Slot::A, canonical: &policy };
+    let mut table = table(&generation, None);
+    let of_port = |port| answered(on(v4(STRANGER, 6, port), "docker0"));
+    refuses(&table, &of_port(80));
+    let sets = elements::domain_sets(&generation);
+    let name = elements::domain(&sets["deb.example"], [203, 0, 113, 200].into(), Duration::from_secs(300));
+    put(&mut table, name);
+    accepts(&table, &of_port(80));
+    refuses(&table, &of_port(81));
+}
+
+#[test]
+fn a_flow_that_is_remembered_does_not_come_back_as_one_of_this_side() {
+    let peer = |port| SocketAddr::from(([203, 0, 113, 200], port));
+    let mut table = in_force(&Canonical { container_outbound: None, ..everything() });
+    let first = |port, name| ports(through(on(v4(STRANGER, 17, port), name)), 5000);
+    let own = |port, source| ports(outbound(v4(STRANGER, 17, port)), source);
+    let open = Canonical { outbound: None, ..everything() };
+    let mut own_table = in_force(&open);
+    for table in [&mut table, &mut own_table] {
+        put(table, elements::cut(Slot::A, peer(40_000), 17, 5000).expect("UDP has ports"));
+    }
+    for name in ["docker0", "lan0"] {
+        refuses(&table, &first(40_000, name));
+        accepts(&table, &first(40_001, name));
+    }
+    refuses(&own_table, &own(40_000, 5000));
+    accepts(&own_table, &own(40_000, 5001));
+    accepts(&own_table, &own(40_001, 5000));
+    accepts(&own_table, &ports(outbound(v4(STRANGER, 6, 40_000)), 5000));
+    for text in ["203.0.113.200:40000", "[2001:db8::9]:53"] {
+        let flow = (text.parse().expect("an address"), 17, 5000);
+        let live = elements::cut(Slot::A, flow.0, flow.1, flow.2).expect("UDP has ports");
+        assert_eq!(elements::cut_flow(&live.element), Some(flow));
+    }
+    assert_eq!(elements::cut(Slot::A, peer(0), 47, 0), None, "nothing tells such flows apart");
+    assert_eq!(elements::cut(Slot::A, peer(40_000), 6, 22), None);
 }
 
 #[test]

@@ -1,10 +1,9 @@
 //! What would pass through this host: from containers and, where it is a gateway, from its private side.
 //!
-//! What others answer containers is not asked about again: a flow of UDP that a new policy forbids may still bring its
-//! container packets until connection tracking forgets it, though the container can send none.
+//! What containers are answered is the business of `back`.
 
 use super::rule::{NEW, rule};
-use super::{InSlot, names, outbound, sets};
+use super::{InSlot, cut, names, outbound, sets};
 use crate::nft::{Rule, Table};
 
 /// Writes `X_through` and the set of inside interfaces.
@@ -13,7 +12,7 @@ pub(super) fn write(table: &mut Table, generation: &InSlot<'_>) {
     let refuse = names::of(slot, "refuse");
     // Connection tracking takes up a connection in its midst, as if the next packet opened it. So one that was forbidden
     // and that its client reset would come back as a connection of the container, with the client's packets as answers.
-    let mut rules = vec![rule().tcp_goes_on().state(NEW).goto(&refuse)];
+    let mut rules = vec![rule().tcp_goes_on().state(NEW).goto(&refuse), cut::asked(generation)];
     if !generation.canonical.containers.is_empty() {
         rules.extend(containers(table, generation));
     }
@@ -36,7 +35,8 @@ fn containers(table: &mut Table, generation: &InSlot<'_>) -> Vec<Rule> {
     // With br_netfilter, frames between containers of one bridge are seen here; a route would send them back to it.
     let bridged = |name: &model::plan::InterfaceName| rule().input_is(&name.0).routed_to(&name.0).accept();
     let chain = names::of(slot, "ct_out");
-    let mut rules: Vec<Rule> = outbound::to_names(table, generation, true).into_iter().collect();
+    let mut rules: Vec<Rule> =
+        outbound::to_names(table, generation, outbound::Asked::Containers).into_iter().collect();
     rules.push(rule().goto(&names::of(slot, "ct_to")));
     table.chain(&chain, rules);
     generation.canonical.containers.iter().map(bridged).chain([from.goto(&chain)]).collect()

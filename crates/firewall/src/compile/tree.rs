@@ -4,6 +4,7 @@
 //! that refuses.
 
 use super::guards::Guards;
+use super::mirror::Mirrored;
 use super::outbound::key_offset;
 use super::pairs::{self, At};
 use super::peers::{Counting, PeersKey};
@@ -51,10 +52,10 @@ impl<'t, 'a> Trees<'t, 'a> {
     }
 
     /// Writes every tree.
-    pub(super) fn write(&mut self, mirrored: &'a Matrix) {
+    pub(super) fn write(&mut self, mirrored: &'a Mirrored) {
         let canonical = self.canonical;
         self.directed("policy", Side::Input, &canonical.inbound, Position::Source);
-        self.matrix(&names::of(self.slot, "from"), mirrored, Position::Original);
+        self.matrix(&names::of(self.slot, "from"), &mirrored.inbound, Position::Original);
         if let Some(outbound) = &canonical.outbound {
             self.directed("to", Side::Output, outbound, Position::Destination);
         }
@@ -62,6 +63,9 @@ impl<'t, 'a> Trees<'t, 'a> {
             canonical.container_outbound.as_ref().filter(|_| !canonical.containers.is_empty())
         {
             self.directed("ct_to", Side::Input, containers, Position::Destination);
+        }
+        if let Some(containers) = &mirrored.containers {
+            self.directed("ct_from", Side::Output, containers, Position::OriginalDestination);
         }
     }
 
@@ -115,7 +119,7 @@ impl<'t, 'a> Trees<'t, 'a> {
     fn protocols(&mut self, chain: &str, protocols: &'a Protocols, family: Family, position: Position) {
         let mut elements: BTreeMap<u8, String> = BTreeMap::new();
         for (&protocol, cells) in &protocols.keyed {
-            let skipped = position == Position::Original && [ICMP, ICMP6].contains(&protocol);
+            let skipped = position.is_original() && [ICMP, ICMP6].contains(&protocol);
             if let Some(offset) = key_offset(protocol).filter(|_| !skipped) {
                 elements.insert(protocol, self.keyed(cells, family, position, (protocol, offset)));
             }
@@ -165,7 +169,7 @@ impl<'t, 'a> Trees<'t, 'a> {
         }
         let content = cells.iter().map(|cell| (cell.first, cell.last, cell.peers.as_slice())).collect();
         // A connection's ports are only compared once the protocol is known, so those chains are of one protocol.
-        let only = (position == Position::Original).then_some(protocol);
+        let only = (position.is_original()).then_some(protocol);
         let shared = (position, family, offset, only, content);
         if let Some(chain) = self.keys.get(&shared) {
             return chain.clone();

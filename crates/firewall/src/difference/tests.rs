@@ -6,7 +6,7 @@ use super::{Reach, ReachInterface, ReachProtocol, difference};
 use crate::addresses::AddressSet;
 use crate::canonical::Facts;
 use crate::compiled::Compiled;
-use crate::connections::{Connection, connections_cut};
+use crate::connections::{Connection, Opener, connections_cut};
 use crate::packet::{Packet, Reason, Refusal, Verdict, Way};
 use crate::rule::RuleView;
 use crate::testing::{addresses, any_packet, any_policy, compiled, id, interface, tcp, view};
@@ -81,14 +81,14 @@ fn connections_through_a_removed_rule_are_cut_with_its_name() {
         protocol: 6,
         local: ([192, 0, 2, 1], port).into(),
         peer: peer.parse().unwrap(),
-        opened_by_peer: true,
+        opened_by: Opener::Peer,
         interface: None,
     };
     let live = [
         connection(80, "203.0.113.9:4000"),
         connection(8000, "[::ffff:203.0.113.9]:4001"),
         connection(8000, "127.0.0.1:4002"),
-        Connection { opened_by_peer: false, ..connection(4003, "203.0.113.9:25") },
+        Connection { opened_by: Opener::ThisHost, ..connection(4003, "203.0.113.9:25") },
     ];
     let cut = connections_cut(Some(&old), &new, &live);
     assert_eq!(cut.len(), 1);
@@ -148,7 +148,7 @@ proptest! {
         for packet in packets.into_iter().filter(is_told) {
             let (before, after) = (a.judge(&packet).passes(), b.judge(&packet).passes());
             // An essential passes whatever the rules say.
-            let by_rules = |verdict: &Verdict| !matches!(verdict, Verdict::Accept(Reason::Essential(_)) | Verdict::Drop(Refusal::Denied | Refusal::ForgedLoopback | Refusal::ForgedContainer));
+            let by_rules = |verdict: &Verdict| !matches!(verdict, Verdict::Accept(Reason::Essential(_)) | Verdict::Drop(Refusal::Denied | Refusal::ForgedLoopback | Refusal::ForgedContainer | Refusal::OpensNothing));
             if !by_rules(&a.judge(&packet)) {
                 continue;
             }

@@ -14,6 +14,7 @@ mod written;
 mod tests;
 
 pub use finding::{Finding, FindingKind, Severity};
+pub use resolve::bridges;
 
 use crate::addresses::AddressSet;
 use crate::canonical::{Canonical, Facts};
@@ -69,7 +70,9 @@ impl Draft {
         findings.extend(limits::find(&rules, &facts.administration, &resolver.peer(&Peer::Internet)));
         let canonical = Canonical::of(&rules, facts);
         let domains = domains(&rules, observed);
-        Some(Self { compiled: Compiled { canonical, rules, host: host.cloned(), domains }, findings })
+        let bridges = bridges(&canonical.containers, &observed.interfaces);
+        let compiled = Compiled { canonical, rules, host: host.cloned(), domains, bridges };
+        Some(Self { compiled, findings })
     }
 
     /// The policy, to be looked at.

@@ -4,9 +4,9 @@ use super::containers;
 use crate::addresses::{AddressSet, internet};
 use crate::observed::{Interface, InterfaceKind, Observed};
 use ipnet::IpNet;
-use model::plan::{Handler, Host, Name, Network, Peer, Plan, Service, TargetAddress};
+use model::plan::{Handler, Host, InterfaceName, Name, Network, Peer, Plan, Service, TargetAddress};
 use std::cell::RefCell;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 /// Answers what names mean, and what runs on this host.
@@ -187,17 +187,34 @@ impl<'a> Resolver<'a> {
         let names = containers(self.plan.policy.firewall.as_ref(), self.observed);
         let (behind, others): (Vec<&Interface>, Vec<&Interface>) =
             self.observed.interfaces.iter().partition(|interface| names.contains(&interface.name));
-        let prefixes = |interfaces: &[&'a Interface]| -> Vec<&'a IpNet> {
-            let all = interfaces.iter().flat_map(|interface| &interface.addresses);
-            all.filter(|prefix| !is_link_local(prefix)).collect()
-        };
-        let others = prefixes(&others);
-        prefixes(&behind).into_iter().fold(AddressSet::empty(), |all, prefix| {
-            let narrower = others.iter().copied().filter(|other| prefix.contains(&other.trunc()));
-            let own = AddressSet::from_prefixes([prefix]).subtract(&AddressSet::from_prefixes(narrower));
-            all.union(&own)
-        })
+        behind.into_iter().fold(AddressSet::empty(), |all, one| all.union(&routed_to(one, &others)))
     }
+}
+
+/// What is behind each interface of containers, as the routing table has it.
+#[must_use]
+pub fn bridges(
+    containers: &BTreeSet<InterfaceName>,
+    interfaces: &[Interface],
+) -> BTreeMap<InterfaceName, AddressSet> {
+    let behind = |one: &Interface| {
+        let others: Vec<&Interface> = interfaces.iter().filter(|other| other.name != one.name).collect();
+        (one.name.clone(), routed_to(one, &others))
+    };
+    interfaces.iter().filter(|one| containers.contains(&one.name)).map(behind).collect()
+}
+
+/// The prefixes of an interface without what others have as narrow a prefix for.
+fn routed_to(interface: &Interface, others: &[&Interface]) -> AddressSet {
+    let prefixes = |one: &'_ Interface| -> Vec<IpNet> {
+        one.addresses.iter().filter(|prefix| !is_link_local(prefix)).copied().collect()
+    };
+    let others: Vec<IpNet> = others.iter().copied().flat_map(prefixes).collect();
+    prefixes(interface).iter().fold(AddressSet::empty(), |all, prefix| {
+        let narrower = others.iter().filter(|other| prefix.contains(&other.trunc()));
+        let own = AddressSet::from_prefixes([prefix]).subtract(&AddressSet::from_prefixes(narrower));
+        all.union(&own)
+    })
 }
 
 /// 169.254.0.0/16 (RFC 3927) and fe80::/10 (RFC 4291).

@@ -65,6 +65,7 @@ fn text(verdict: &Verdict) -> String {
         Verdict::Drop(Refusal::NoRule) => "no-rule".to_owned(),
         Verdict::Drop(Refusal::ForgedLoopback) => "forged".to_owned(),
         Verdict::Drop(Refusal::ForgedContainer) => "forged-container".to_owned(),
+        Verdict::Drop(Refusal::OpensNothing) => "opens-nothing".to_owned(),
         Verdict::Drop(Refusal::NotForwarded) => "not-forwarded".to_owned(),
         Verdict::Drop(Refusal::Denied) => "denied".to_owned(),
         Verdict::Reject(Refusal::NotTheGate(service)) => format!("not-the-gate {service}"),

@@ -92,7 +92,7 @@ impl<'a> Expected<'a> {
 
     fn attempts(&self, admissions: &[&Admission]) -> Vec<Attempt> {
         let mut attempts = match self.way {
-            Way::Answers => self.of_answers(admissions),
+            way if way.is_of_answers() => self.of_answers(admissions),
             _ => admissions.iter().flat_map(|admission| self.of_packets(admission)).collect(),
         };
         if attempts.last().is_none_or(|attempt| !attempt.conditions.is_empty()) {

@@ -146,7 +146,8 @@ impl<'a> Proof<'a> {
         }
         match &canonical.container_outbound {
             Some(containers) if !canonical.containers.is_empty() => {
-                self.directed("ct_to", Way::Containers, containers)
+                self.directed("ct_to", Way::Containers, containers)?;
+                self.directed("ct_from", Way::Answered, containers)
             }
             _ => Ok(()),
         }
@@ -162,7 +163,7 @@ impl<'a> Proof<'a> {
         for interface in interfaces {
             for family in Family::BOTH {
                 for &protocol in self.protocols.iter().chain([&self.other_protocol()]) {
-                    if way == Way::Answers && [1, 58].contains(&protocol) {
+                    if way.is_of_answers() && [1, 58].contains(&protocol) {
                         continue;
                     }
                     let atom = Atom { way, interface, family, protocol };
@@ -203,7 +204,7 @@ impl<'a> Proof<'a> {
         let low = u32::try_from(address & u128::from(u32::MAX)).unwrap_or_default();
         Counterexample {
             chain: chain.to_owned(),
-            to: matches!(atom.way, Way::Outbound | Way::Containers),
+            to: matches!(atom.way, Way::Outbound | Way::Containers | Way::Answered),
             interface: atom.interface.map(name),
             address: match atom.family {
                 Family::V4 => Ipv4Addr::from(low).into(),

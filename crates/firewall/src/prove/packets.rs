@@ -97,6 +97,20 @@ pub(crate) fn through(mut facts: Facts) -> Facts {
     facts
 }
 
+/// The answer to it, on its way to the container.
+pub(crate) fn answered(mut facts: Facts) -> Facts {
+    facts = through(facts);
+    (facts.hook, facts.output) = (Hook::Forward, facts.input.take());
+    facts.input = facts.route.clone();
+    if let Tracking::Known(connection) = &mut facts.tracking {
+        (connection.state, connection.reply) = (2, true);
+    }
+    let at = if facts.family == Family::V4 { 12 } else { 8 };
+    let half = (facts.network.len() - at) / 2;
+    facts.network[at..].rotate_left(half);
+    facts
+}
+
 fn matrices(policy: &Canonical) -> Vec<&Matrix> {
     let directed = [Some(&policy.inbound), policy.outbound.as_ref(), policy.container_outbound.as_ref()];
     let all = directed.into_iter().flatten();
@@ -147,9 +161,9 @@ fn openings(policy: &Canonical, most: usize) -> Vec<Facts> {
 /// Packets of every way.
 pub(crate) fn at_borders(policy: &Canonical) -> Vec<Facts> {
     let openings = openings(policy, 400);
-    let more = openings
-        .iter()
-        .flat_map(|facts| [answer(facts.clone()), outbound(facts.clone()), through(facts.clone())]);
+    let more = openings.iter().flat_map(|facts| {
+        [answer, outbound, through, answered].map(|of: fn(Facts) -> Facts| of(facts.clone()))
+    });
     let above = openings.iter().map(|facts| Facts { above_limits: true, ..facts.clone() });
     let mut all: Vec<Facts> = more.chain(above).collect();
     all.extend(openings);
@@ -178,7 +192,9 @@ pub(crate) fn expected(policy: &Canonical) -> Vec<(Facts, bool)> {
         all.push((outbound(facts.clone()), out));
         if interface == "docker0" {
             let out = policy.container_outbound.as_ref().is_none_or(|directed| inside(directed, &interface));
-            all.push((through(facts), out));
+            all.push((through(facts.clone()), out));
+            let directed = policy.container_outbound.as_ref();
+            all.push((answered(facts), directed.is_none_or(|directed| inside(directed, &interface))));
         }
     }
     all

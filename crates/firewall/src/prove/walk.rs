@@ -24,8 +24,17 @@ pub(crate) enum Way {
     Outbound,
     /// The destination of packets of containers.
     Containers,
-    /// The source of the first packet of a connection.
+    /// The source of the first packet of a connection, of what is answered to others.
     Answers,
+    /// The destination of the first packet of a connection, of what containers are answered.
+    Answered,
+}
+
+impl Way {
+    /// Whether answers are asked about, and so the first packet of their connection.
+    pub(super) const fn is_of_answers(self) -> bool {
+        matches!(self, Self::Answers | Self::Answered)
+    }
 }
 
 /// What a register holds.
@@ -285,7 +294,9 @@ impl<'a> Walk<'a> {
             {
                 (to, Value::Known(self.interface.clone()))
             }
-            Expression::Meta { key: MetaKey::OutputName, to } if self.atom.way == Way::Outbound => {
+            Expression::Meta { key: MetaKey::OutputName, to }
+                if matches!(self.atom.way, Way::Outbound | Way::Answered) =>
+            {
                 (to, Value::Known(self.interface.clone()))
             }
             Expression::Payload { base: PayloadBase::Network, offset, length, to } => {
@@ -297,7 +308,7 @@ impl<'a> Walk<'a> {
             }
             Expression::Payload { base: PayloadBase::Transport, offset, length, to } => {
                 match (self.atom.protocol, offset, length) {
-                    (6 | 17 | 33 | 132 | 136, 2, 2) | (1 | 58, 0, 2) if self.atom.way != Way::Answers => {
+                    (6 | 17 | 33 | 132 | 136, 2, 2) | (1 | 58, 0, 2) if !self.atom.way.is_of_answers() => {
                         (to, Value::Key)
                     }
                     (6, 13, 1) => (to, Value::TcpFlags),
@@ -306,11 +317,14 @@ impl<'a> Walk<'a> {
             }
             Expression::Ct { key: CtKey::State, direction: None, to } => (to, Value::State),
             Expression::Ct { key, direction: Some(CtDirection::Original), to }
-                if self.atom.way == Way::Answers =>
+                if self.atom.way.is_of_answers() =>
             {
-                match (key, self.atom.family) {
-                    (CtKey::SourceIp4, Family::V4) | (CtKey::SourceIp6, Family::V6) => (to, Value::Address),
-                    (CtKey::DestinationPort, _) => (to, Value::Key),
+                match (self.atom.way, key, self.atom.family) {
+                    (Way::Answers, CtKey::SourceIp4, Family::V4)
+                    | (Way::Answers, CtKey::SourceIp6, Family::V6)
+                    | (Way::Answered, CtKey::DestinationIp4, Family::V4)
+                    | (Way::Answered, CtKey::DestinationIp6, Family::V6) => (to, Value::Address),
+                    (_, CtKey::DestinationPort, _) => (to, Value::Key),
                     _ => return Err("another fact about the connection"),
                 }
             }

@@ -38,6 +38,23 @@ pub(crate) fn having(interfaces: &[Interface], address: IpAddr) -> Option<&Inter
     interfaces.iter().find(|interface| interface.addresses.iter().any(|own| own.addr() == address))
 }
 
+/// The interface whose network an address is in, by the longest prefix, as the routing table has it.
+pub(crate) fn reaching(interfaces: &[Interface], address: IpAddr) -> Option<&Interface> {
+    let prefix = |interface: &Interface| {
+        let prefixes = interface.addresses.iter().filter(|own| own.contains(&address));
+        prefixes.map(IpNet::prefix_len).max()
+    };
+    interfaces.iter().filter(|one| prefix(one).is_some()).max_by_key(|one| prefix(one))
+}
+
+/// The interface that packets of a peer to an address of this machine come in by, as far as that can be told: those of
+/// containers come by their own, wherever the address is.
+pub(crate) fn arriving(interfaces: &[Interface], peer: IpAddr, local: IpAddr) -> Option<&InterfaceName> {
+    let containers = reaching(interfaces, peer).filter(|one| one.kind == InterfaceKind::Containers);
+    let by_address = || having(interfaces, local).or_else(|| reaching(interfaces, peer));
+    containers.or_else(by_address).map(|one| &one.name)
+}
+
 /// Whether packets that this machine sends to an address stay within it.
 pub(crate) fn stays_within(interfaces: &[Interface], address: IpAddr) -> bool {
     address.is_loopback() || having(interfaces, address).is_some()

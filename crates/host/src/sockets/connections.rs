@@ -2,9 +2,9 @@
 
 use super::listeners::sockets as listening;
 use super::{Owners, Process, Socket, SocketHandle, SocketsError, States, TCP, UDP, list};
-use crate::interfaces::{having, stays_within};
+use crate::interfaces::{arriving, stays_within};
 use crate::netlink::{Exchange, Family, NetlinkError};
-use firewall::connections::Connection;
+use firewall::connections::{Connection, Opener};
 use firewall::observed::Interface;
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -54,8 +54,11 @@ fn established(socket: &Socket, doors: &Doors, owners: &Owners, interfaces: &[In
             protocol,
             local: socket.local,
             peer: socket.peer,
-            opened_by_peer: doors.lead_to(protocol, socket.local),
-            interface: having(interfaces, socket.local.ip()).map(|own| own.name.clone()),
+            opened_by: match doors.lead_to(protocol, socket.local) {
+                true => Opener::Peer,
+                false => Opener::ThisHost,
+            },
+            interface: arriving(interfaces, socket.peer.ip(), socket.local.ip()).cloned(),
         },
         socket: socket.handle,
         user: socket.user,

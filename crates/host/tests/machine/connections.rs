@@ -1,6 +1,7 @@
 //! Connections as they are judged, and cut.
 
 use crate::namespace::{HERE, THERE, at, here, in_namespace, tcp, tcp_to, two_ends, udp};
+use firewall::connections::Opener;
 use host::sockets::{Established, Outcome, connections, destroy};
 use model::plan::InterfaceName;
 use rustix::net::sockopt;
@@ -36,7 +37,7 @@ fn a_connection_to_a_listener_was_opened_by_its_peer() {
         assert_eq!(one.connection.local, server.local_addr().expect("an address"));
         assert_eq!(one.connection.peer, client.local_addr().expect("an address"));
         assert_eq!(one.connection.interface, Some(InterfaceName("eth0".to_owned())));
-        assert!(one.connection.opened_by_peer);
+        assert_eq!(one.connection.opened_by, Opener::Peer);
         assert_eq!(one.process.map(|process| process.id), Some(std::process::id()));
     });
 }
@@ -47,7 +48,7 @@ fn a_connection_from_a_port_where_nothing_listens_was_opened_here() {
         two_ends();
         let listener = TcpListener::bind(there()).expect("a listener there");
         let (_client, _server) = tcp(at(&format!("{HERE}:0")), &listener);
-        assert!(!only().connection.opened_by_peer);
+        assert_eq!(only().connection.opened_by, Opener::ThisHost);
     });
 }
 
@@ -62,7 +63,7 @@ fn ipv4_through_a_socket_for_both_families_is_told_as_ipv4_and_can_be_cut() {
             let client = tcp_to(there(), at(&format!("{HERE}:{port}")));
             let _server = listener.accept().expect("the connection");
             let one = only();
-            assert!(one.connection.opened_by_peer && one.connection.local.is_ipv4(), "{one:?}");
+            assert!(one.connection.opened_by == Opener::Peer && one.connection.local.is_ipv4(), "{one:?}");
             let outcomes = destroy(&[one.socket]).expect("the kernel");
             assert!(matches!(outcomes.as_slice(), [Outcome::Destroyed]), "{outcomes:?}");
             assert_reset(&client);
@@ -132,7 +133,7 @@ fn udp_with_a_peer_is_a_connection_and_can_be_cut() {
         two_ends();
         let open = udp(at(&format!("{HERE}:0")), at(&format!("{THERE}:9")));
         let one = only();
-        assert_eq!((one.connection.protocol, one.connection.opened_by_peer), (17, false));
+        assert_eq!((one.connection.protocol, one.connection.opened_by), (17, Opener::ThisHost));
         let outcomes = destroy(&[one.socket]).expect("the kernel");
         assert!(matches!(outcomes.as_slice(), [Outcome::Destroyed]), "{outcomes:?}");
         open.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");

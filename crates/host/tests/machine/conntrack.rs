@@ -1,6 +1,7 @@
 //! The table of connections, filled by rules of the test's own namespace.
 
 use crate::namespace::{HERE, THERE, at, here, in_namespace, run, two_ends, udp};
+use firewall::connections::Opener;
 use host::conntrack::{Flow, Load, Losses, flows};
 use std::net::UdpSocket;
 use std::path::Path;
@@ -40,7 +41,7 @@ fn a_redirected_flow_shows_both_its_ends() {
         assert!(only().answered);
         let connection = flow.connection(&here()).expect("one end is here");
         assert_eq!(connection.local, at(&format!("{HERE}:53")), "the port that the client used");
-        assert!(connection.opened_by_peer);
+        assert_eq!(connection.opened_by, Opener::Peer);
     });
 }
 

@@ -81,9 +81,9 @@ fn may_go_on(policy: &Compiled, packet: &Packet) -> bool {
     let ways = policy.canonical.inbound.interfaces.keys().cloned();
     let by = InterfaceName(seen::route(packet.source).to_owned());
     let mut bare = policy.clone();
-    // Lists and forged sources are asked about packets that come in.
+    // Lists and the places of containers are asked about packets that come in.
     bare.canonical.denied = firewall::canonical::Denied::default();
-    bare.canonical.container_sources = firewall::addresses::AddressSet::default();
+    bare.canonical.container_sources = firewall::addresses::AddressSet::empty();
     // Services for containers are for those that the answer goes to.
     bare.canonical.containers.retain(|name| *name == by);
     ways.chain([by, InterfaceName("eth9".to_owned())]).any(|interface| {

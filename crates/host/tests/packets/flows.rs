@@ -2,8 +2,11 @@
 
 use crate::kernel::Kernel;
 use crate::place::{LEGS, Place};
-use crate::text::inbound;
-use std::net::SocketAddr;
+use crate::text::{canonical, inbound, plan};
+use firewall::compile::elements;
+use host::conntrack::Tuple;
+use std::net::{IpAddr, SocketAddr};
+use std::process::Command;
 use testkit::lab::container::Bridge;
 use testkit::lab::{Flow, Host, Push, Reach, Service, Transport, wire};
 
@@ -69,6 +72,80 @@ fn removing_a_rule_cuts_connections_to_a_published_port() {
     lives_and_dies(&mut kernel, &kept, &removed);
     kernel.put(&inbound(&[]));
     assert_eq!(Flow::which_pass(&kept), [false; 8]);
+}
+
+#[test]
+fn a_flow_whose_rule_is_gone_stays_silent_when_connection_tracking_forgets_it() {
+    let (client, server) = (Host::new("client"), Host::new("server"));
+    let leg = &LEGS[0];
+    let (own, other) = (leg.own(), ["192.0.2.10/24", "2001:db8::10/64"]);
+    wire(client.end("eth0", &other), server.end("eth0", &[&own[0], &own[1]]));
+    let mut bridge = Bridge::new(&server);
+    let web = bridge.container("web");
+    publish_udp(&server, 7001, &web.four.to_string(), &web.six.to_string());
+    let mut kernel = Kernel::with(&server, &inbound(&[r#"{ allow = "7000-7001/udp" }"#]));
+    let kind = (Transport::Udp, Push::Server);
+    let at = |address: IpAddr, port| SocketAddr::new(address, port);
+    let behind = [IpAddr::V4(web.four), IpAddr::V6(web.six)];
+    let flows: Vec<Flow> = leg
+        .own_addresses()
+        .into_iter()
+        .zip(behind)
+        .flat_map(|(to, behind)| {
+            let own = Flow::open(kind, (&client, at(to, 7000)), (&server, at(to, 7000)));
+            let published = Flow::open(kind, (&client, at(to, 7001)), (&web.host, at(behind, 7001)));
+            [own, published]
+        })
+        .collect();
+    let known = server.run(|| host::conntrack::flows().expect("the table of connections"));
+    let opened = known.iter().filter(|flow| flow.protocol == 17 && flow.original.destination.port() >= 7000);
+    let opened: Vec<Tuple> = opened.map(|flow| flow.reply).collect();
+    assert_eq!(opened.len(), 4, "{known:?}");
+    kernel.put(&inbound(&[]));
+    let forget = || drop(server.finish(Command::new("conntrack").args(["-D", "-p", "udp"])));
+    forget();
+    assert_eq!(Flow::which_pass(&flows), [true; 4], "nothing else remembers them");
+    forget();
+    let remembered = opened.iter().map(|reply| {
+        let (peer, port) = (reply.destination, reply.source.port());
+        elements::cut(kernel.slot(), peer, 17, port).expect("UDP has ports")
+    });
+    let remembered: Vec<_> = remembered.collect();
+    kernel.add_all(&remembered);
+    forget();
+    assert_eq!(Flow::which_pass(&flows), [false; 4]);
+    assert!(kernel.count("frame_refused") > 0);
+    // The server may ask others from the same port, and the peer may ask it again where a rule says so.
+    let ask = |port| Flow::open((Transport::Udp, Push::Client), (&server, port), (&client, port));
+    assert!(ask(at(leg.client[0].parse().expect("an address"), 7003)).passes());
+    kernel.put(&inbound(&[r#"{ allow = "7000-7001/udp" }"#]));
+    assert_eq!(Flow::which_pass(&flows), [true; 4]);
+}
+
+#[test]
+fn a_container_is_not_answered_by_whom_it_may_not_ask_any_more() {
+    let (client, server) = (Host::new("client"), Host::new("server"));
+    let leg = &LEGS[0];
+    let (own, other) = (leg.own(), ["192.0.2.10/24", "2001:db8::10/64"]);
+    wire(client.end("eth0", &other), server.end("eth0", &[&own[0], &own[1]]));
+    let mut bridge = Bridge::new(&server);
+    let (web, db) = (bridge.container("web"), bridge.container("db"));
+    let to = |ports: &str| {
+        let text = format!("[firewall]\ncontainer_outbound = [{ports}]\n");
+        canonical(&plan(&text))
+    };
+    let mut kernel = Kernel::with(&server, &to(r#""7000-7003", "7100-7103""#));
+    let out = |port| flows(&web.host, &client, port, leg.client, leg.client);
+    let (kept, removed) = (out(7000), out(7100));
+    let siblings = {
+        let at = [db.four.to_string(), db.six.to_string()];
+        flows(&web.host, &db.host, 7200, [&at[0], &at[1]], [&at[0], &at[1]])
+    };
+    assert_eq!(Flow::which_pass(&removed), [true; 8], "while there is a rule");
+    kernel.put(&to(r#""7000-7003""#));
+    assert_eq!(Flow::which_pass(&removed), [false; 8], "whichever side sends");
+    assert_eq!(Flow::which_pass(&kept), [true; 8]);
+    assert_eq!(Flow::which_pass(&siblings), [true; 8], "a bridge is a switch");
 }
 
 fn publish_udp(server: &Host, port: u16, four: &str, six: &str) {

@@ -71,6 +71,11 @@ impl Kernel {
         self.proves(&old, None);
     }
 
+    /// The slot of the policy in force.
+    pub(crate) const fn slot(&self) -> Slot {
+        self.slot
+    }
+
     /// Adds an element of a live set.
     pub(crate) fn add(&mut self, live: &Live) {
         self.add_all(std::slice::from_ref(live));

@@ -63,7 +63,8 @@ fn a_full_set_of_sources_refuses() {
     let place = Place::new();
     let mut kernel = Kernel::with(&place.server, &inbound(&[RULE]));
     let _service = Service::on_ports(&place.server, &[7001]);
-    let is_full = |(name, set): &(&String, &Set)| set.dynamic && name.ends_with('4');
+    let is_full =
+        |(name, set): &(&String, &Set)| set.dynamic && name.starts_with("l_") && name.ends_with('4');
     let (set, full) = kernel.sent.sets.iter().find(is_full).expect("the limit has a set");
     let source = |low: u32| Live {
         set: set.clone(),

@@ -34,10 +34,9 @@ pub(super) fn apply(
         terminal::print(show::plan(&planned))?;
     }
     if !yes && (planned.packets_change || !planned.routes.is_empty()) {
-        let question = if planned.cut.iter().any(|cut| !cut.yours) {
-            "Apply this, and cut these connections once it is confirmed?"
-        } else {
-            "Apply this?"
+        let question = match planned.cut.named.as_slice() {
+            [] => "Apply this?",
+            _ => "Apply this, and cut these connections?",
         };
         if !terminal::ask(question, "--yes")? {
             return Err(Failure::no("nothing was applied"));

@@ -6,6 +6,7 @@ use super::caller::Who;
 use super::kernel::Features;
 use super::request::Granted;
 use super::state::{Entry, Number};
+use firewall::connections::Opener;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -34,7 +35,10 @@ pub(crate) struct Planned {
     /// Sites and services, where they change.
     pub(crate) routes: Vec<RouteChange>,
     /// Live connections that the new packets forbid.
-    pub(crate) cut: Vec<Cut>,
+    #[serde(flatten)]
+    pub(crate) cut: Cuts,
+    /// What listens and will not be reachable from everywhere, where no packets are in force yet.
+    pub(crate) closing: Vec<OpenListener>,
     /// What should be looked at.
     pub(crate) findings: Vec<Finding>,
     /// For how long the packets are on trial, in seconds.
@@ -101,18 +105,31 @@ pub(crate) struct RouteChange {
     pub(crate) name: String,
 }
 
+/// Live connections that new packets forbid: those of who asks first, and only so many by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Cuts {
+    /// Some of them.
+    #[serde(rename = "cut")]
+    pub(crate) named: Vec<Cut>,
+    /// How many more there are.
+    #[serde(rename = "cut_more")]
+    pub(crate) more: usize,
+}
+
 /// A live connection that new packets forbid.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Cut {
-    /// `tcp` or `udp`.
+    /// `tcp`, `udp`, another one's name or number.
     pub(crate) protocol: String,
-    /// This machine's end.
+    /// This machine's end: the port that was asked for, or the end of a container or a host behind this one.
     pub(crate) local: SocketAddr,
     /// The other end.
     pub(crate) peer: SocketAddr,
+    /// Who opened it: `peer`, `this-host`, or `behind` for a container or a host behind this one.
+    pub(crate) opened_by: Opener,
     /// The program that has it, where it could be found.
     pub(crate) program: Option<String>,
-    /// Whether it is a session of who asks, which is never cut.
+    /// Whether it is a session of who asks.
     pub(crate) yours: bool,
 }
 
@@ -140,6 +157,11 @@ pub(crate) struct Finding {
 }
 
 impl Finding {
+    /// Something worth knowing.
+    pub(crate) fn note(text: impl Into<String>) -> Self {
+        Self { weight: Weight::Note, text: text.into(), hint: None }
+    }
+
     /// Something that is probably not as it should be.
     pub(crate) fn warning(text: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { weight: Weight::Warning, text: text.into(), hint: Some(hint.into()) }
@@ -156,7 +178,8 @@ pub(crate) struct Applied {
     /// Whether a running gate serves the routes.
     pub(crate) routes: bool,
     /// What was cut, where it is final at once.
-    pub(crate) cut: Vec<Cut>,
+    #[serde(flatten)]
+    pub(crate) cut: Cuts,
 }
 
 /// What became of the packets of a snapshot.
@@ -181,8 +204,9 @@ pub(crate) enum Packets {
 pub(crate) struct Confirmed {
     /// The snapshot.
     pub(crate) snapshot: Number,
-    /// Connections that the new packets forbid; those of who asks are still there.
-    pub(crate) cut: Vec<Cut>,
+    /// Connections that the new packets forbid.
+    #[serde(flatten)]
+    pub(crate) cut: Cuts,
 }
 
 /// What the end of a trial led to.

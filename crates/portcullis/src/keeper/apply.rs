@@ -1,6 +1,6 @@
 //! Putting a configuration in force: prepared, checked, installed, and its routes with it.
 
-use super::answer::{Applied, Cut, Packets, Planned, Weight};
+use super::answer::{Applied, Cuts, Packets, Planned, Weight};
 use super::caller::Caller;
 use super::install::Installation;
 use super::plan::{Prepared, Served};
@@ -10,6 +10,7 @@ use super::state::{Entry, Fate, Number, Snapshot};
 use super::tables::{self, slot};
 use super::{Keeper, Serving, addresses};
 use crate::configuration::Origin;
+use firewall::connections::Opener;
 use firewall::draft::Draft;
 use model::plan::Plan;
 use std::net::SocketAddr;
@@ -37,10 +38,10 @@ impl Keeper {
         self.install(&installation)?;
         let routes = self.serve(&prepared, &installation, serving)?;
         let at_once = installation.trial_seconds.is_none();
-        let cut = at_once && drain(&prepared.read.plan) == 0;
-        let cut = if cut { self.cut(&prepared.forbidden, caller)? } else { Vec::new() };
         addresses::keep(&self.state, &prepared.proved)?;
         self.keep_ssh_ports(&prepared.observed);
+        let cut = at_once && drain(&prepared.read.plan) == 0;
+        let cut = if cut { self.cut(&prepared.forbidden, caller)? } else { Cuts::default() };
         Ok(applied(&installation, &prepared, routes, cut))
     }
 
@@ -110,7 +111,7 @@ impl Keeper {
         };
         routes.install(served(prepared))?;
         let snapshot = self.state.confirmed().unwrap_or(Number(0));
-        Ok(Applied { snapshot, packets: Packets::Unchanged, routes: true, cut: Vec::new() })
+        Ok(Applied { snapshot, packets: Packets::Unchanged, routes: true, cut: Cuts::default() })
     }
 
     fn installation(
@@ -193,7 +194,7 @@ fn served(prepared: &Prepared) -> Served {
 fn sessions(caller: &Caller, prepared: &Prepared, compiled: &Compiled) -> Vec<SocketAddr> {
     let ports = &compiled.canonical.administration;
     let logins = prepared.live.iter().map(|live| &live.connection);
-    let logins = logins.filter(|one| one.opened_by_peer && ports.contains(&one.local.port()));
+    let logins = logins.filter(|one| one.opened_by == Opener::Peer && ports.contains(&one.local.port()));
     // Applied at the console, nobody's connection has to be new.
     if caller.console {
         return Vec::new();
@@ -203,7 +204,7 @@ fn sessions(caller: &Caller, prepared: &Prepared, compiled: &Compiled) -> Vec<So
     theirs.chain(logins.map(|one| one.peer)).collect()
 }
 
-fn applied(installation: &Installation, prepared: &Prepared, routes: bool, cut: Vec<Cut>) -> Applied {
+fn applied(installation: &Installation, prepared: &Prepared, routes: bool, cut: Cuts) -> Applied {
     let packets = match installation.trial_seconds {
         Some(seconds) => Packets::Trial { seconds, first: installation.before.is_none() },
         None if prepared.planned.packets_change => Packets::InForce,

@@ -7,6 +7,7 @@ use super::caller::Caller;
 use super::policy::Compiled;
 use super::request::{Ban, Refused};
 use super::tables::filled;
+use firewall::connections::Opener;
 use ipnet::IpNet;
 use rustix::fs::{Mode, OFlags};
 use std::collections::BTreeSet;
@@ -109,8 +110,8 @@ impl Keeper {
             self.before().ok().flatten().map(|before| ports(&before.compiled)).unwrap_or_default();
         let live = self.machine.connections(&observed)?;
         let logged_in = live.iter().map(|live| &live.connection);
-        let logged_in =
-            logged_in.filter(|one| one.opened_by_peer && administration.contains(&one.local.port()));
+        let logged_in = logged_in
+            .filter(|one| one.opened_by == Opener::Peer && administration.contains(&one.local.port()));
         let operators =
             logged_in.map(|one| one.peer).chain(caller.sessions.iter().map(|session| session.peer));
         let operators: Vec<IpAddr> = operators.map(|peer| peer.ip().to_canonical()).collect();

@@ -1,14 +1,14 @@
 //! The end of a trial: kept by somebody who proved that a new connection gets in, or given up at once.
 
-use super::answer::{Confirmed, Cut, Ended};
+use super::answer::{Confirmed, Cuts, Ended};
 use super::apply::drain;
 use super::caller::Caller;
 use super::machine::Live;
-use super::plan::cut;
+use super::plan::cuts;
 use super::request::Refused;
 use super::state::{Entry, Fate, Snapshot, Standing};
 use super::tables::{self, Generation};
-use super::{Keeper, Serving, policy, texts};
+use super::{Keeper, Serving, texts};
 
 impl Keeper {
     /// Keeps what is on trial.
@@ -33,7 +33,7 @@ impl Keeper {
         let cut = match texts::of_snapshot(&snapshot).map_or(0, |read| drain(&read.plan)) {
             0 => self.cut_what_is_forbidden(before.as_ref(), &snapshot, caller)?,
             // They were let go on when the trial began, and the kernel ends that.
-            _ => Vec::new(),
+            _ => Cuts::default(),
         };
         Ok(Confirmed { snapshot: snapshot.number, cut })
     }
@@ -67,22 +67,24 @@ impl Keeper {
         before: Option<&Snapshot>,
         snapshot: &Snapshot,
         caller: &Caller,
-    ) -> Result<Vec<Cut>, Refused> {
+    ) -> Result<Cuts, Refused> {
         let observed = self.machine.observe(&[])?;
-        let live = self.machine.connections(&observed)?;
-        let forbidden = policy::forbidden(before.map(|before| &before.compiled), &snapshot.compiled, live);
-        self.cut(&forbidden, caller)
+        let before = before.map(|before| &before.compiled);
+        let known = self.known(&observed, before, &snapshot.compiled)?;
+        self.cut(&known.forbidden, caller)
     }
 
-    /// Ends connections, except those of who asks.
-    pub(super) fn cut(&mut self, forbidden: &[Live], caller: &Caller) -> Result<Vec<Cut>, Refused> {
-        let others = forbidden.iter().filter(|live| !caller.has_session_from(live.connection.peer)).cloned();
-        let others: Vec<Live> = others.collect();
-        for (live, reason) in self.machine.cut(&others)? {
+    /// Ends connections, those of who asks last: this may be the end of who runs it. They have said that their session
+    /// may end, and its packets are refused already; what stays would only hang.
+    pub(super) fn cut(&mut self, forbidden: &[Live], caller: &Caller) -> Result<Cuts, Refused> {
+        let sockets = forbidden.iter().filter(|live| live.socket.is_some()).cloned();
+        let mut sockets: Vec<Live> = sockets.collect();
+        sockets.sort_by_key(|live| caller.has_session_from(live.connection.peer));
+        for (live, reason) in self.machine.cut(&sockets)? {
             let (peer, local) = (live.connection.peer, live.connection.local);
             self.notices.push(format!("the connection from {peer} to {local} goes on: {reason}"));
         }
-        Ok(forbidden.iter().map(|live| cut(live, caller)).collect())
+        Ok(cuts(forbidden, caller))
     }
 }
 

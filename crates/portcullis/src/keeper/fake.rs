@@ -5,10 +5,11 @@ use super::kernel::{Features, Kernel, KernelError, Leftover};
 use super::machine::{Live, Machine};
 use super::request::Refused;
 use super::resolver::Resolved;
-use firewall::connections::Connection;
+use firewall::connections::{Connection, Opener};
 use firewall::foreign::ForeignTable;
 use firewall::nft::{Count, Element, Table};
 use firewall::observed::{Interface, InterfaceKind, Listener, Observed};
+use host::conntrack::Flow;
 use host::nft::{Flush, LiveChange};
 use model::plan::InterfaceName;
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,6 +38,8 @@ pub(super) struct Inner {
     pub(super) refuses: bool,
     pub(super) generation: u32,
     pub(super) connections: Vec<Live>,
+    /// What connection tracking knows; `None` where it may not be read.
+    pub(super) flows: Option<Vec<Flow>>,
     /// The peers whose connections were cut.
     pub(super) cut: Vec<SocketAddr>,
     pub(super) interfaces: Vec<Interface>,
@@ -52,6 +55,7 @@ impl World {
         let world = Self::default();
         world.get().now = 1_000_000;
         world.get().sshd = Some(22);
+        world.get().flows = Some(Vec::new());
         let eth0 = Interface {
             name: InterfaceName("eth0".to_owned()),
             addresses: vec!["192.0.2.1/24".parse().expect("an address")],
@@ -92,10 +96,11 @@ impl World {
             protocol: 6,
             local: SocketAddr::new([192, 0, 2, 1].into(), port),
             peer: peer.parse().expect("an address"),
-            opened_by_peer: true,
+            opened_by: Opener::Peer,
             interface: Some(InterfaceName("eth0".to_owned())),
         };
-        inner.connections.push(Live { id, connection, program: Some("sshd".to_owned()) });
+        let ends = (connection.local, connection.peer);
+        inner.connections.push(Live { socket: Some(id), connection, ends, program: Some("sshd".to_owned()) });
     }
 
     /// The keys of a set.
@@ -236,6 +241,12 @@ impl Kernel for World {
         Ok(())
     }
 
+    fn elements(&mut self, set: &str) -> Result<Vec<Element>, KernelError> {
+        let table = self.read()?;
+        let set = table.as_ref().and_then(|table| table.sets.get(set));
+        Ok(set.map(|set| set.elements.clone()).unwrap_or_default())
+    }
+
     fn count(&mut self, set: &str) -> Result<usize, KernelError> {
         Ok(self.keys(set).len())
     }
@@ -290,6 +301,11 @@ impl Machine for World {
 
     fn connections(&mut self, _: &Observed) -> Result<Vec<Live>, Refused> {
         Ok(self.get().connections.clone())
+    }
+
+    fn flows(&mut self) -> Result<Vec<Flow>, Refused> {
+        let inner = self.get();
+        inner.flows.clone().ok_or_else(|| Refused::no("operation not permitted"))
     }
 
     fn cut(&mut self, connections: &[Live]) -> Result<Vec<(Live, String)>, Refused> {

@@ -7,6 +7,7 @@ use super::state::{Entry, Fate, Number, Snapshot};
 use super::tables::{self, Generation};
 use super::{Keeper, Serving, names, policy, status, texts};
 use crate::report;
+use firewall::draft::bridges;
 use host::nft::Watch;
 use model::plan::InterfaceName;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -137,11 +138,13 @@ impl Keeper {
             return Ok(());
         }
         let Some(containers) = self.containers()? else { return Ok(()) };
-        let seen = policy::containers(&self.machine.interfaces(&containers.patterns)?);
+        let interfaces = self.machine.interfaces(&containers.patterns)?;
+        let seen = policy::containers(&interfaces);
         if seen.is_subset(&containers.known) {
             return Ok(());
         }
         let Some(mut snapshot) = self.state.confirmed_snapshot()? else { return Ok(()) };
+        snapshot.compiled.bridges.extend(bridges(&seen, &interfaces));
         snapshot.compiled.canonical.containers.extend(seen);
         self.state.amend(&snapshot)?;
         let generation = Generation::of(&snapshot);

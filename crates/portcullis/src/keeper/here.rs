@@ -6,9 +6,8 @@ use super::policy;
 use super::request::Refused;
 use super::resolver::{self, Resolved};
 use crate::failure::Failure;
-use firewall::connections::Connection;
 use firewall::observed::{Interface, Observed};
-use host::conntrack::Load;
+use host::conntrack::{self, Flow, Load};
 use host::rights;
 use host::sockets::{self, Outcome, SocketHandle};
 use model::plan::Plan;
@@ -42,22 +41,21 @@ impl Machine for Here {
         let found = sockets::connections(&observed.interfaces).map_err(|error| Refused::machine(&error))?;
         self.sockets = found.iter().map(|one| one.socket).collect();
         let live = |(id, one): (usize, sockets::Established)| Live {
-            id,
-            connection: Connection {
-                protocol: one.connection.protocol,
-                local: one.connection.local,
-                peer: one.connection.peer,
-                opened_by_peer: one.connection.opened_by_peer,
-                interface: one.connection.interface,
-            },
+            socket: Some(id),
+            ends: (one.connection.local, one.connection.peer),
+            connection: one.connection,
             program: one.process.map(|process| process.program),
         };
         Ok(found.into_iter().enumerate().map(live).collect())
     }
 
+    fn flows(&mut self) -> Result<Vec<Flow>, Refused> {
+        conntrack::flows().map_err(|error| Refused::machine(&error))
+    }
+
     fn cut(&mut self, connections: &[Live]) -> Result<Vec<(Live, String)>, Refused> {
         let handles: Vec<SocketHandle> =
-            connections.iter().filter_map(|live| self.sockets.get(live.id).copied()).collect();
+            connections.iter().filter_map(|live| self.sockets.get(live.socket?).copied()).collect();
         let outcomes = sockets::destroy(&handles).map_err(|error| Refused::machine(&error))?;
         let failed = connections.iter().zip(outcomes).filter_map(|(live, outcome)| {
             let reason = match outcome {

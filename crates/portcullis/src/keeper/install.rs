@@ -65,8 +65,11 @@ impl Keeper {
             }
             Step::Load => {
                 let (table, live) = self.wanted(installation, now);
+                let carried = self.remembered(installation.before.as_ref());
                 let loaded = self.load(&table, &live);
-                loaded.inspect_err(|refused| self.give_up(refused, now))
+                loaded.inspect_err(|refused| self.give_up(refused, now))?;
+                self.remember(&installation.new, &carried);
+                Ok(())
             }
             Step::Prove => {
                 let (table, _) = self.wanted(installation, now);
@@ -171,7 +174,9 @@ impl Keeper {
             Some(before) => {
                 let mut live = self.filling(Generation::of(before), self.machine.now());
                 live.push(tables::end());
-                self.load(&tables::alone(Generation::of(before)), &live)
+                self.load(&tables::alone(Generation::of(before)), &live)?;
+                self.remember(before, &[]);
+                Ok(())
             }
             None => Ok(self.kernel()?.remove()?),
         }

@@ -34,6 +34,9 @@ pub(crate) trait Kernel: Send {
     /// Changes the elements of live sets, all at once.
     fn refill(&mut self, changes: &[LiveChange]) -> Result<(), KernelError>;
 
+    /// The elements of a live set that every table of ours has, with the time that is left.
+    fn elements(&mut self, set: &str) -> Result<Vec<Element>, KernelError>;
+
     /// How many elements a live set has. They are listed, so this is for sets that are not large.
     fn count(&mut self, set: &str) -> Result<usize, KernelError>;
 

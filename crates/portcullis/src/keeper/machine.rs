@@ -6,7 +6,9 @@ use super::request::Refused;
 use super::resolver::Resolved;
 use firewall::connections::Connection;
 use firewall::observed::{Interface, Observed};
+use host::conntrack::Flow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 
 /// The machine.
 pub(crate) trait Machine: Send {
@@ -19,10 +21,13 @@ pub(crate) trait Machine: Send {
     /// Its interfaces alone, which can be told often.
     fn interfaces(&mut self, containers: &[String]) -> Result<Vec<Interface>, Refused>;
 
-    /// Its live connections.
+    /// Its live connections, as sockets tell them.
     fn connections(&mut self, observed: &Observed) -> Result<Vec<Live>, Refused>;
 
-    /// Ends connections of the last list; answers with those that could not be ended, and why.
+    /// What connection tracking knows; refused where it cannot be read.
+    fn flows(&mut self) -> Result<Vec<Flow>, Refused>;
+
+    /// Ends connections of the last list that have a socket; answers with those that could not be ended, and why.
     fn cut(&mut self, connections: &[Live]) -> Result<Vec<(Live, String)>, Refused>;
 
     /// How full the kernel's table of connections is; `None` where it is not loaded.
@@ -38,10 +43,12 @@ pub(crate) trait Machine: Send {
 /// A live connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Live {
-    /// Its place in the list.
-    pub(crate) id: usize,
+    /// The place of its socket in the list of sockets, where this machine has one for it alone.
+    pub(crate) socket: Option<usize>,
     /// What is judged.
     pub(crate) connection: Connection,
+    /// Its ends as they are behind any translation: of the side that the connection is told of, and the other one.
+    pub(crate) ends: (SocketAddr, SocketAddr),
     /// The program that has it, where it could be found.
     pub(crate) program: Option<String>,
 }

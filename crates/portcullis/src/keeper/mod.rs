@@ -14,6 +14,7 @@ mod banning;
 mod bans;
 mod caller;
 mod confirm;
+mod flows;
 mod granting;
 mod grants;
 mod guard;
@@ -22,6 +23,7 @@ mod install;
 mod kernel;
 mod lists;
 mod machine;
+mod memory;
 mod names;
 mod netlink;
 mod off;
@@ -43,13 +45,11 @@ mod tests;
 
 pub(crate) use answer::Source as ComparedWith;
 pub(crate) use answer::{
-    Adoption, Applied, BanList, Banned, Confirmed, Cut, Ended, Finding, GrantInForce, History, Openings,
-    Packets, Planned, Reach, Restored, RuleChange, Status, Weight,
+    Adoption, Applied, BanList, Banned, Confirmed, Cut, Cuts, Ended, Finding, GrantInForce, History,
+    OpenListener, Openings, Packets, Planned, Reach, Restored, RuleChange, Status, Weight,
 };
 #[cfg(test)]
-pub(crate) use answer::{
-    Change, ConnectionTable, OpenListener, Refusals, RouteChange, RuleCount, TrialStatus,
-};
+pub(crate) use answer::{Change, ConnectionTable, Refusals, RouteChange, RuleCount, TrialStatus};
 pub(crate) use bans::{Ban as BannedSource, shown as shown_source};
 pub(crate) use caller::Caller;
 #[cfg(test)]

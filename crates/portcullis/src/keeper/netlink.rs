@@ -4,6 +4,7 @@
 use super::kernel::{Features, Kernel, KernelError, Leftover};
 use super::request::{Blame, Refused};
 use super::tables::TRIAL;
+use firewall::compile::{InSlot, Slot};
 use firewall::foreign::ForeignTable;
 use firewall::nft::{Count, Element, Set, TABLE, Table};
 use host::nft::{self, LiveChange, Nft, NftError, Ownership, Replacement, SetOf};
@@ -121,10 +122,14 @@ impl Kernel for Netlink {
         self.transact(None, changes).map(drop)
     }
 
-    fn count(&mut self, set: &str) -> Result<usize, KernelError> {
+    fn elements(&mut self, set: &str) -> Result<Vec<Element>, KernelError> {
         let kind = kinds().remove(set).unwrap_or_default();
         let of = SetOf { table: TABLE, name: set, set: &kind };
-        Ok(self.nft.elements(of).map_err(unread)?.len())
+        self.nft.elements(of).map_err(unread)
+    }
+
+    fn count(&mut self, set: &str) -> Result<usize, KernelError> {
+        Ok(self.elements(set)?.len())
     }
 
     fn counters(&mut self) -> Result<BTreeMap<String, Count>, KernelError> {
@@ -143,8 +148,8 @@ impl Kernel for Netlink {
 /// The live sets that every table of ours has.
 fn kinds() -> BTreeMap<String, Set> {
     let canonical = firewall::canonical::Canonical::minimum([], []);
-    let slot = firewall::compile::Slot::A;
-    let table = firewall::compile::table(&firewall::compile::InSlot { slot, canonical: &canonical }, None);
+    let [a, b] = [Slot::A, Slot::B].map(|slot| InSlot { slot, canonical: &canonical });
+    let table = firewall::compile::table(&a, Some(&b));
     table.sets.into_iter().filter(|(_, set)| set.live).collect()
 }
 

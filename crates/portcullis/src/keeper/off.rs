@@ -5,6 +5,7 @@ use super::answer::{OpenListener, Openings};
 use super::caller::Caller;
 use super::request::Refused;
 use super::state::{Entry, Fate, Standing};
+use firewall::compiled::Compiled;
 use firewall::observed::{Listener, Observed};
 use firewall::packet::{Packet, Way};
 use model::plan::InterfaceName;
@@ -17,12 +18,7 @@ impl Keeper {
         let enforced = self.kernel()?.read()?.is_some();
         let observed = self.machine.observe(&[])?;
         let before = self.before()?;
-        let closed = |listener: &&Listener| {
-            let compiled = before.as_ref().map(|before| &before.compiled);
-            compiled.is_some_and(|compiled| !compiled.judge(&from_afar(listener)).passes())
-        };
-        let listeners = outward(&observed).filter(closed).map(describe).collect::<BTreeSet<_>>();
-        let listeners = listeners.into_iter().map(|(what, program)| OpenListener { what, program }).collect();
+        let listeners = before.map(|before| closed_by(&before.compiled, &observed)).unwrap_or_default();
         let bans = self.bans.list(self.machine.now()).count();
         Ok(Openings { enforced, listeners, bans })
     }
@@ -46,6 +42,13 @@ impl Keeper {
         }
         Ok(())
     }
+}
+
+/// What listens and cannot be reached from everywhere where a policy is in force.
+pub(super) fn closed_by(policy: &Compiled, observed: &Observed) -> Vec<OpenListener> {
+    let closed = |listener: &&Listener| !policy.judge(&from_afar(listener)).passes();
+    let listeners = outward(observed).filter(closed).map(describe).collect::<BTreeSet<_>>();
+    listeners.into_iter().map(|(what, program)| OpenListener { what, program }).collect()
 }
 
 /// Listeners that other machines can speak to.

@@ -1,21 +1,25 @@
 //! From a configuration to what would change on this machine. Nothing is changed here.
 
 use super::addresses::{self, Proved};
-use super::answer::{Change, Cut, Planned, RouteChange};
+use super::answer::{Change, Cut, Cuts, Finding, Planned, RouteChange};
 use super::caller::Caller;
+use super::flows::Known;
 use super::machine::Live;
 use super::policy::{self, Compiled};
 use super::request::{Refused, Wanted};
 use super::state::{Snapshot, digest};
 use super::texts::{self, Read};
-use super::{Keeper, Serving, names};
+use super::{Keeper, Serving, names, off};
 use crate::configuration::Origin;
 use crate::failure::Failure;
 use firewall::draft::Draft;
 use firewall::observed::Observed;
-use model::plan::{Place, Plan, Site};
+use model::plan::{Place, Plan, Site, Transport};
 use std::collections::BTreeMap;
 use std::time::Duration;
+
+/// Connections that are named; there may be as many as the kernel can track.
+const MOST_NAMED: usize = 1000;
 
 /// Where a gate's routes are served.
 pub(crate) trait Routes: Send + Sync {
@@ -60,7 +64,9 @@ impl Keeper {
         caller: &Caller,
         serving: Serving<'_>,
     ) -> Result<Planned, Refused> {
-        Ok(self.prepare(wanted, caller, serving)?.planned)
+        let mut planned = self.prepare(wanted, caller, serving)?.planned;
+        planned.findings.extend(self.differs()?);
+        Ok(planned)
     }
 
     /// Reads, composes and compares.
@@ -79,20 +85,39 @@ impl Keeper {
         let draft = policy::compose(&read.plan, host.as_ref(), &observed);
         read.plan = read.plan.of_host(host.as_ref());
         let before = if self.kernel.is_ok() { self.before()? } else { self.state.confirmed_snapshot()? };
-        let live = if draft.is_some() { self.machine.connections(&observed)? } else { Vec::new() };
-        let forbidden = draft.as_ref().map(|draft| {
-            policy::forbidden(before.as_ref().map(|before| &before.compiled), draft.compiled(), live.clone())
-        });
-        let forbidden = forbidden.unwrap_or_default();
+        let old = before.as_ref().map(|before| &before.compiled);
+        let new = draft.as_ref().map(Draft::compiled);
+        let Known { live, forbidden, unseen } = match new {
+            Some(new) => self.known(&observed, old, new)?,
+            None => Known::default(),
+        };
         let host = host.map(|host| host.to_string());
         let served = serving.map(Routes::served);
         let planned = compare(&read, host.clone(), before.as_ref(), draft.as_ref(), served.as_ref());
-        let cut = forbidden.iter().map(|live| cut(live, caller)).collect();
-        let mut planned = Planned { cut, ..planned };
+        let closing = new.filter(|_| before.is_none()).map(|new| off::closed_by(new, &observed));
+        let cut = cuts(&forbidden, caller);
+        let mut planned = Planned { cut, closing: closing.unwrap_or_default(), ..planned };
+        planned.findings.extend(unseen);
         if let (Some(draft), Ok(kernel)) = (&draft, &mut self.kernel) {
             planned.findings.extend(policy::defeated(draft.compiled(), &kernel.foreign()?, &observed));
         }
         Ok(Prepared { read, host, draft, before, observed, live, forbidden, proved, planned })
+    }
+
+    /// Whether the kernel has another table than it is to have.
+    fn differs(&mut self) -> Result<Option<Finding>, Refused> {
+        if self.kernel.is_err() || self.is_known() {
+            return Ok(None);
+        }
+        let Some(in_force) = self.in_force()? else { return Ok(None) };
+        let finding = |drift| {
+            let text = format!("the kernel's table differs from snapshot {}: {drift}", in_force.number);
+            Finding::warning(
+                text,
+                "an apply replaces it whole; `portcullis firewall restore` puts the snapshot back",
+            )
+        };
+        Ok(self.drift_from(&in_force)?.map(finding))
     }
 
     /// The machine at this moment, as a plan's patterns see it.
@@ -107,12 +132,23 @@ impl Keeper {
     }
 }
 
-/// A connection that is cut, as the caller sees it.
-pub(super) fn cut(live: &Live, caller: &Caller) -> Cut {
+/// Connections that are cut, as the caller sees them.
+pub(super) fn cuts(forbidden: &[Live], caller: &Caller) -> Cuts {
+    let mut named: Vec<Cut> = forbidden.iter().map(|live| cut(live, caller)).collect();
+    named.sort_by_cached_key(|cut| (!cut.yours, cut.clone()));
+    let more = named.len().saturating_sub(MOST_NAMED);
+    named.truncate(MOST_NAMED);
+    Cuts { named, more }
+}
+
+fn cut(live: &Live, caller: &Caller) -> Cut {
+    let number = live.connection.protocol;
+    let named = Transport::ALL.iter().find(|transport| transport.number() == number);
     Cut {
-        protocol: if live.connection.protocol == 6 { "tcp" } else { "udp" }.to_owned(),
+        protocol: named.map_or_else(|| format!("protocol {number}"), |named| named.name().to_owned()),
         local: live.connection.local,
         peer: live.connection.peer,
+        opened_by: live.connection.opened_by,
         program: live.program.clone(),
         yours: caller.has_session_from(live.connection.peer),
     }
@@ -140,7 +176,8 @@ fn compare(
         closes: changes.closes,
         other: changes.other,
         routes,
-        cut: Vec::new(),
+        cut: Cuts::default(),
+        closing: Vec::new(),
         findings: draft.map(policy::findings).unwrap_or_default(),
         confirm_seconds: confirm.as_secs(),
     }

@@ -7,20 +7,19 @@ use super::machine::Live;
 use super::request::{Refused, Risks};
 use super::tables::{self, Generation};
 use firewall::checked::{Access, Checked, Session, Way};
-use firewall::connections::connections_cut;
+use firewall::connections::{Connection, Opener, connections_cut};
 use firewall::difference::{Difference, LocalChange, difference};
 use firewall::draft::{Draft, Severity};
 use firewall::foreign::{Facts, ForeignTable, conflicts};
 use firewall::identity::this_host;
 use firewall::nft::Table;
 use firewall::observed::{Interface, InterfaceKind, Observed};
-use firewall::packet::{Packet, Way as PacketWay};
 use firewall::prove::equal;
 use firewall::rule::{Direction, RuleView};
 use ipnet::IpNet;
 use model::plan::{Essential, InterfaceName, Name, Peer, Plan};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 pub(crate) use firewall::compiled::Compiled;
@@ -106,17 +105,17 @@ pub(crate) fn check(
     let compiled = draft.compiled();
     // An address of ours is answered on every interface, so the one that has it says nothing about where packets come in.
     let doubtful = |session: &super::caller::Session| {
-        carriers(&observed.interfaces, session.peer.ip()).find(|name| !admitted(compiled, session, name))
+        carriers(&observed.interfaces, session.peer.ip())
+            .find(|name| !compiled.admits(&by(session, Some(name.clone()))))
     };
     let narrowed = caller.sessions.iter().filter(|session| doubtful(session).is_some()).find_map(|session| {
-        carriers(&observed.interfaces, session.peer.ip()).find(|name| admitted(compiled, session, name))
+        carriers(&observed.interfaces, session.peer.ip())
+            .find(|name| compiled.admits(&by(session, Some(name.clone()))))
     });
     // A person who works through a multiplexer may use any of the sessions, so each of them must stay.
-    let session = |session: &super::caller::Session| Session {
-        peer: session.peer,
-        local: session.local,
-        interface: doubtful(session).or_else(|| carriers(&observed.interfaces, session.peer.ip()).next()),
-        operators: true,
+    let session = |session: &super::caller::Session| {
+        let first = || carriers(&observed.interfaces, session.peer.ip()).next();
+        by(session, doubtful(session).or_else(first))
     };
     let access = Access {
         sessions: caller.sessions.iter().map(session).collect(),
@@ -153,28 +152,37 @@ fn carriers(interfaces: &[Interface], peer: IpAddr) -> impl Iterator<Item = Inte
     interfaces.iter().filter(carries).map(|one| one.name.clone())
 }
 
-/// Whether packets of a session pass that come in by an interface.
-fn admitted(compiled: &Compiled, session: &super::caller::Session, interface: &InterfaceName) -> bool {
-    let (source, destination) = (session.peer.ip().to_canonical(), session.local.ip().to_canonical());
-    let packet = Packet {
-        way: PacketWay::In,
-        interface: interface.clone(),
-        source,
-        destination,
-        protocol: 6,
-        key: session.local.port(),
-        source_port: session.peer.port(),
-        opens: false,
-        user: None,
-    };
-    source.is_loopback() || source == destination || compiled.judge(&packet).passes()
+/// A session whose packets come in by an interface.
+fn by(session: &super::caller::Session, interface: Option<InterfaceName>) -> Session {
+    Session { peer: session.peer, local: session.local, interface, operators: true }
 }
 
-/// Live connections that new packets forbid.
+/// Live connections that new packets forbid. A flow that the packets before forbid as well has no socket that could tell
+/// whether it goes on, and is over.
 pub(crate) fn forbidden(before: Option<&Compiled>, after: &Compiled, live: Vec<Live>) -> Vec<Live> {
-    let is_cut =
-        |live: &Live| !connections_cut(before, after, std::slice::from_ref(&live.connection)).is_empty();
-    live.into_iter().filter(is_cut).collect()
+    let is_cut = |by: &Compiled, live: &Live| {
+        !connections_cut(None, by, std::slice::from_ref(&live.connection)).is_empty()
+    };
+    let lives = |live: &Live| live.socket.is_some() || before.is_none_or(|before| !is_cut(before, live));
+    live.into_iter().filter(|live| is_cut(after, live) && lives(live)).collect()
+}
+
+/// Whether a policy admits what a peer sends to a port of this machine, by an interface that no rule names.
+pub(crate) fn admits(policy: &Compiled, (peer, protocol, port): (SocketAddr, u8, u16)) -> bool {
+    let unspecified = match peer.ip() {
+        IpAddr::V4(_) => IpAddr::from([0; 4]),
+        IpAddr::V6(_) => IpAddr::from([0; 16]),
+    };
+    let local = SocketAddr::new(unspecified, port);
+    let connection = Connection { protocol, local, peer, opened_by: Opener::Peer, interface: None };
+    connections_cut(None, policy, &[connection]).is_empty()
+}
+
+/// Interfaces as a policy knows them: those that its file names as containers' are.
+pub(crate) fn interfaces(seen: &[Interface], policy: &Compiled) -> Vec<Interface> {
+    let known = |one: &Interface| policy.canonical.containers.contains(&one.name);
+    let kind = |one: &Interface| if known(one) { InterfaceKind::Containers } else { one.kind };
+    seen.iter().map(|one| Interface { kind: kind(one), ..one.clone() }).collect()
 }
 
 /// Proves that the table that was read back is the one that was given, and that it means the policy.

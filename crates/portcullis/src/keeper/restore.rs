@@ -46,6 +46,7 @@ impl Keeper {
         let mut live = self.filling(generation, self.machine.now());
         live.push(tables::end());
         self.load_with_lists(&table, &live)?;
+        self.remember(snapshot, &[]);
         self.prove(&table, None, snapshot)
     }
 

@@ -4,6 +4,7 @@ use super::machine::Live;
 use super::policy::Compiled;
 use super::state::Snapshot;
 use firewall::compile::{InSlot, Slot, elements, table};
+use firewall::connections::Opener;
 use firewall::nft::{Chain, Element, Expression, Rule, Table, Verdict};
 use host::nft::{Flush, LiveChange};
 use std::collections::BTreeMap;
@@ -109,8 +110,9 @@ pub(super) fn begin(seconds: u64) -> LiveChange {
 /// What lets connections go on for so many seconds although a policy forbids them.
 pub(super) fn drain(connections: &[Live], seconds: u64) -> Vec<LiveChange> {
     let mut sets: BTreeMap<String, Vec<Element>> = BTreeMap::new();
-    for live in connections {
-        let one = &live.connection;
+    // What goes through this host is judged where no list of connections is asked.
+    let ours = connections.iter().map(|live| &live.connection);
+    for one in ours.filter(|one| one.opened_by != Opener::Behind) {
         let flow =
             elements::drain(one.peer, one.protocol, one.local.port()).lasting(Duration::from_secs(seconds));
         sets.entry(flow.set).or_default().push(flow.element);

@@ -1,8 +1,8 @@
 //! What an apply, a confirmation, the end of a trial, a restore did.
 
-use super::plan::{bounded, connections};
+use super::plan::{bounded, cut, listeners};
 use super::{counted, standing};
-use crate::keeper::{Applied, Confirmed, Cut, Ended, Openings, Packets, Restored};
+use crate::keeper::{Applied, Confirmed, Ended, Openings, Packets, Restored};
 use crate::span;
 
 /// What an apply did, and what to do next.
@@ -12,7 +12,7 @@ pub(crate) fn applied(applied: &Applied) -> String {
     match applied.packets {
         Packets::Unchanged => format!("snapshot {number}: {routes}packets stay as they are\n"),
         Packets::InForce => {
-            format!("snapshot {number}: {routes}its packets are in force\n{}", cut(&applied.cut))
+            format!("snapshot {number}: {routes}its packets are in force\n{}", cut(&applied.cut, "cut"))
         }
         Packets::Trial { seconds, first } => {
             let back = if first {
@@ -32,7 +32,7 @@ pub(crate) fn applied(applied: &Applied) -> String {
 
 /// What a confirmation did.
 pub(crate) fn confirmed(confirmed: &Confirmed) -> String {
-    format!("snapshot {} is confirmed and stays in force\n{}", confirmed.snapshot, cut(&confirmed.cut))
+    format!("snapshot {} is confirmed and stays in force\n{}", confirmed.snapshot, cut(&confirmed.cut, "cut"))
 }
 
 /// What the end of a trial led to.
@@ -64,21 +64,9 @@ pub(crate) fn openings(openings: &Openings) -> String {
         0 => "; nothing listens that is closed now\n",
         _ => ":\n",
     };
-    text += &bounded("reachable from anywhere afterwards", &openings.listeners, |list| {
-        super::rows(list.iter().map(|open| [open.what.clone(), open.program.clone().unwrap_or_default()]))
-    });
+    text += &bounded("reachable from anywhere afterwards", &openings.listeners, listeners);
     if openings.bans > 0 {
         text += &format!("{} end too\n", counted(openings.bans, "ban"));
-    }
-    text
-}
-
-fn cut(list: &[Cut]) -> String {
-    let (yours, others): (Vec<Cut>, Vec<Cut>) = list.iter().cloned().partition(|cut| cut.yours);
-    let mut text = bounded(&format!("{} cut", counted(others.len(), "connection")), &others, connections);
-    if !yours.is_empty() {
-        let noun = if yours.len() == 1 { "connection" } else { "connections" };
-        text += &bounded(&format!("not cut, because it is your own {noun}"), &yours, connections);
     }
     text
 }

@@ -1,7 +1,8 @@
 //! A plan: what is added (+), removed (-) and changed (~), what that opens and closes, and who is cut.
 
 use super::{counted, findings, rows, section, standing};
-use crate::keeper::{Cut, Planned, Reach, RuleChange};
+use crate::keeper::{Cut, Cuts, OpenListener, Planned, Reach, RuleChange};
+use firewall::connections::Opener;
 
 /// Lines of one section that are shown; a program reads all of them with `--json`.
 const MOST: usize = 200;
@@ -15,7 +16,8 @@ pub(crate) fn plan(planned: &Planned) -> String {
     text += &reach("no longer reachable", '-', &planned.closes);
     text += &bounded("besides", &planned.other, |shown| rows(shown.iter().map(|line| [line.clone()])));
     text += &routes(planned);
-    text += &cut(&planned.cut);
+    text += &cut(&planned.cut, "silenced at once, and cut once it is confirmed");
+    text += &closing(&planned.closing);
     if !planned.packets_change && planned.routes.is_empty() {
         text += "\nnothing changes\n";
     }
@@ -53,20 +55,36 @@ fn routes(planned: &Planned) -> String {
     })
 }
 
-fn cut(list: &[Cut]) -> String {
-    let others = list.iter().filter(|cut| !cut.yours).count();
-    let spared = list.len() - others;
-    let spared = if spared == 0 { String::new() } else { format!(", {spared} of yours spared") };
-    let title = format!("{} cut once it is confirmed{spared}", counted(others, "connection"));
-    bounded(&title, list, connections)
+fn closing(list: &[OpenListener]) -> String {
+    bounded("listens, and no longer reachable from everywhere", list, listeners)
 }
 
-/// Connections, one a line.
-pub(super) fn connections(list: &[Cut]) -> String {
+/// Listeners, one a line.
+pub(super) fn listeners(list: &[OpenListener]) -> String {
+    rows(list.iter().map(|one| [one.what.clone(), one.program.clone().unwrap_or_default()]))
+}
+
+/// Connections that are cut, one a line.
+pub(super) fn cut(cuts: &Cuts, when: &str) -> String {
+    let all = counted(cuts.named.len() + cuts.more, "connection");
+    let yours = match cuts.named.iter().filter(|cut| cut.yours).count() {
+        0 => String::new(),
+        yours => format!(", {yours} of them yours"),
+    };
+    let mut text = bounded(&format!("{all} {when}{yours}"), &cuts.named, connections);
+    if cuts.more > 0 {
+        text += &format!("  and {} that are not named\n", cuts.more);
+    }
+    text
+}
+
+fn connections(list: &[Cut]) -> String {
     rows(list.iter().map(|cut| {
         let program = cut.program.clone().unwrap_or_else(|| "-".to_owned());
-        let yours = if cut.yours { "yours, stays until it ends" } else { "" };
-        [cut.protocol.clone(), cut.peer.to_string(), format!("to {}", cut.local), program, yours.to_owned()]
+        let word = if cut.opened_by == Opener::Peer { "to" } else { "from" };
+        let yours = if cut.yours { "yours" } else { "" };
+        let ends = [cut.peer.to_string(), format!("{word} {}", cut.local)];
+        [vec![cut.protocol.clone()], ends.to_vec(), vec![program, yours.to_owned()]].concat()
     }))
 }
 

@@ -15,6 +15,7 @@ fn planned() -> Planned {
     let reach = |what: &str, peers: &str| Reach { what: what.into(), peers: peers.into() };
     let cut = |peer: &str, yours| Cut {
         protocol: "tcp".into(),
+        opened_by: firewall::connections::Opener::Peer,
         local: "192.0.2.1:22".parse().expect("an address"),
         peer: peer.parse().expect("an address"),
         program: Some("sshd".into()),
@@ -45,7 +46,8 @@ fn planned() -> Planned {
             kind: "site".into(),
             name: "shop.example.com".into(),
         }],
-        cut: vec![cut("203.0.113.9:40022", false), cut("198.51.100.7:50122", true)],
+        cut: Cuts { named: vec![cut("198.51.100.7:50122", true), cut("203.0.113.9:40022", false)], more: 0 },
+        closing: vec![OpenListener { what: "0.0.0.0:8000/tcp".into(), program: Some("node".into()) }],
         findings: vec![Finding::warning("`my-ip` in rule x is nobody at present", "write your address")],
         confirm_seconds: 60,
     }

@@ -16,6 +16,7 @@ mod commands;
 mod docker;
 mod faults;
 mod full_table;
+mod flows;
 mod gateway;
 mod hosts;
 mod kills;

@@ -118,7 +118,7 @@ fn applied_through_a_multiplexer_only_a_connection_that_came_later_confirms() {
 }
 
 #[test]
-fn what_the_policy_forbids_is_cut_when_it_is_confirmed_and_the_callers_own_is_spared() {
+fn what_the_policy_forbids_is_cut_when_it_is_confirmed_and_the_callers_own_last() {
     let bench = Bench::confirmed(OPEN);
     bench.world.connect("203.0.113.9:40000", 80);
     bench.world.connect("203.0.113.9:40001", 22);
@@ -126,12 +126,13 @@ fn what_the_policy_forbids_is_cut_when_it_is_confirmed_and_the_callers_own_is_sp
     let mut keeper = bench.keeper();
     bench.write(NARROW);
     let planned: Planned = ask(&mut keeper, Request::Plan(bench.wanted())).expect("a plan");
-    assert_eq!(planned.cut.len(), 2);
+    assert_eq!(planned.cut.named.len(), 2);
     ask::<Applied>(&mut keeper, bench.apply()).expect("an apply");
     assert!(bench.world.get().cut.is_empty(), "nothing is cut before it is confirmed");
     let mut caller = over("203.0.113.9:40001");
     caller.console = true;
     let confirmed: Confirmed = ask_as(&mut keeper, &caller, Request::Confirm).expect("a confirmation");
-    assert_eq!(bench.world.get().cut, ["203.0.113.9:40000".parse().expect("an address")]);
-    assert_eq!(confirmed.cut.iter().filter(|cut| cut.yours).count(), 1);
+    let ended = ["203.0.113.9:40000", "203.0.113.9:40001"].map(|peer| peer.parse().expect("an address"));
+    assert_eq!(bench.world.get().cut, ended);
+    assert_eq!(confirmed.cut.named.iter().filter(|cut| cut.yours).count(), 1);
 }
