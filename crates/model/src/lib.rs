@@ -18,7 +18,9 @@ pub mod source;
 
 mod compile;
 mod lower;
+mod places;
 mod raw;
 
 pub use compile::{Compiled, compile, compile_text, quick_start};
+pub use places::{Places, places};
 pub use raw::{KeyReference, SectionReference, reference, schema};

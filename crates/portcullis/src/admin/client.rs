@@ -80,11 +80,11 @@ impl Client {
         self.ask("GET", METRICS, b"")
     }
 
-    /// Has it take a changed configuration; the answer is a line for people.
-    pub(crate) fn reload(&self, file: Option<&Path>) -> Result<String, AskError> {
+    /// Has it take a changed configuration.
+    pub(crate) fn reload(&self, file: Option<&Path>) -> Result<Message, AskError> {
         let request = ReloadRequest { file: file.map(Path::to_owned) };
         let body = serde_json::to_vec(&request).map_err(|error| AskError::Answer(error.to_string()))?;
-        parse::<Message>(&self.ask("POST", RELOAD, &body)?).map(|answer| answer.message)
+        parse(&self.ask("POST", RELOAD, &body)?)
     }
 
     /// Asks its keeper about packets.

@@ -45,7 +45,13 @@ pub(crate) fn prepare(file: &Path) -> Result<(), FolderError> {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(failed(folder)(error)),
         _ => {}
     }
-    judge(above, is_steady)?;
+    judge_for(file)
+}
+
+/// Judges the folder of a file, and the one above it. Nothing is made.
+pub(crate) fn judge_for(file: &Path) -> Result<(), FolderError> {
+    let folder = folder_of(file);
+    judge(folder_of(folder), is_steady)?;
     judge(folder, is_private)
 }
 

@@ -11,7 +11,7 @@ use serde_json::json;
 pub(super) fn run(common: &Common, arguments: &Apply) -> Result<Exit, Failure> {
     let file = arguments.file.as_deref();
     let wanted = wanted(common, file, &arguments.host, arguments.risks)?;
-    let keeping = Keeping::of(common, file, arguments.risks.console)?;
+    let keeping = Keeping::of_file(common, file, arguments.risks.console)?;
     let trial = match arguments.confirm {
         _ if arguments.no_trial => Trial::None,
         Some(span) => Trial::Seconds(span.as_secs()),
@@ -45,6 +45,7 @@ pub(super) fn apply(
     }
     let shown = Some(planned.name);
     let answer = keeping.ask(Request::Apply(keeper::Apply { wanted, trial, shown }))?;
+    keeping.note();
     if json {
         terminal::print_json(&json!({ "plan": plan, "applied": answer }))?;
     } else {

@@ -24,7 +24,7 @@ pub(super) fn unban(common: &Common, arguments: &Unban) -> Result<Exit, Failure>
 }
 
 pub(super) fn bans(common: &Common, arguments: &Bans) -> Result<Exit, Failure> {
-    let answer = Keeping::of(common, None, false)?.ask(Request::Bans)?;
+    let answer = Keeping::of(common, false)?.ask(Request::Bans)?;
     if arguments.json {
         terminal::print_json(&answer)?;
     } else {
@@ -35,7 +35,7 @@ pub(super) fn bans(common: &Common, arguments: &Bans) -> Result<Exit, Failure> {
 }
 
 fn changed(common: &Common, request: Request, json: bool, what: &str) -> Result<Exit, Failure> {
-    let answer = Keeping::of(common, None, false)?.ask(request)?;
+    let answer = Keeping::of(common, false)?.ask(request)?;
     if json {
         terminal::print_json(&answer)?;
     } else {

@@ -36,7 +36,7 @@ pub(super) fn then(common: &Common, then: Then) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     let wanted = super::keeping::wanted(common, None, &Host::default(), Risks::default())?;
-    let keeping = super::keeping::Keeping::of(common, None, false)?;
+    let keeping = super::keeping::Keeping::of_file(common, None, false)?;
     super::apply::apply(&keeping, wanted, Trial::AsConfigured, then.yes, false)
 }
 

@@ -9,7 +9,7 @@ use crate::show;
 use crate::terminal;
 
 pub(super) fn run(common: &Common, arguments: &Rollback) -> Result<Exit, Failure> {
-    let keeping = Keeping::of(common, None, arguments.risks.console)?;
+    let keeping = Keeping::of(common, arguments.risks.console)?;
     let on_trial = keeping.ask_for::<Status>(Request::Status)?.trial.is_some();
     if on_trial && arguments.to.is_none() {
         return end(&keeping, arguments.json);

@@ -3,7 +3,7 @@
 //! The gate decides what there is to tell; this shows any such answer: plain values side by side, lists as tables.
 
 use super::keeping::{Keeping, read};
-use super::places;
+use super::locate;
 use crate::admin::{AskError, Client, GateLock};
 use crate::cli::{Common, Status};
 use crate::failure::{Exit, Failure};
@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 use std::fmt::Write;
 
 pub(super) fn run(common: &Common, arguments: &Status) -> Result<Exit, Failure> {
-    let places = places(common, None)?;
+    let places = locate::places(common, None)?;
     let client = Client::new(&places.admin_socket);
     if arguments.metrics {
         terminal::print_bytes(&client.metrics()?)?;

@@ -62,6 +62,7 @@ pub(crate) use plan::{Routes, Served};
 pub(crate) use request::{
     Adopt, Apply, Asked, Ban, Grant, Granted, Refused, Request, Risks, Source, Trial, Wanted,
 };
+pub(crate) use state::file as kept_file;
 pub(crate) use state::{Entry, Fate, Number};
 
 use bans::Bans;
@@ -193,6 +194,7 @@ impl Keeper {
             Request::Ungrant(granted) => value(&self.ungrant(granted)?),
             Request::Grants => value(&self.grants.list(self.machine.now()).collect::<Vec<_>>()),
             Request::Restore => value(&self.restore()?),
+            Request::CloseOpen => value(&self.close_open()?),
             Request::OffWouldOpen => value(&self.off_would_open()?),
             Request::Off => value(&self.off(caller)?),
             Request::Show => value(&self.show()?),

@@ -53,6 +53,8 @@ pub(crate) enum Request {
     Grants,
     /// Put the confirmed packets in force again.
     Restore,
+    /// Close a machine that has no table of ours to all but logins; answers whether it had none.
+    CloseOpen,
     /// What is open when the firewall is off.
     OffWouldOpen,
     /// Take the table out of the kernel.

@@ -12,6 +12,7 @@ mod sshd;
 
 mod adopt;
 mod boot;
+mod broken;
 mod commands;
 mod docker;
 mod faults;
