@@ -66,6 +66,7 @@ pub(crate) fn firewall(inbound: Vec<Rule>) -> Firewall {
         inbound,
         outbound: None,
         deny: Vec::new(),
+        deny_files: std::collections::BTreeMap::new(),
         containers: Vec::new(),
         container_outbound: None,
         without: Vec::new(),

@@ -75,7 +75,8 @@ impl<'a> Resolver<'a> {
                 AddressSet::from_addresses(named.flat_map(|service| self.service(service)))
             }
             Peer::File(path) => {
-                AddressSet::from_prefixes(self.observed.lists.get(path).into_iter().flatten())
+                let list = self.observed.lists.get(path).and_then(|list| list.as_ref().ok());
+                AddressSet::from_prefixes(list.into_iter().flatten())
             }
         }
     }

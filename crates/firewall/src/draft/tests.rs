@@ -229,6 +229,7 @@ fn findings_name_the_rule_and_what_to_do() {
     firewall.deny = vec![Peer::File("/etc/deny".into())];
     let mut observed = machine("box", "192.0.2.1/24");
     observed.forwarding = true;
+    observed.lists.insert("/etc/deny".into(), Err("line 3, `x`: no prefix".to_owned()));
     let draft = Draft::compose(&plan, None, &observed).unwrap();
     let text = |finding: &Finding| {
         let severity = match finding.severity() {
@@ -245,7 +246,7 @@ fn findings_name_the_rule_and_what_to_do() {
     note: rule on names the interface wg9, which is not there (check the spelling; the rule holds as soon as the interface is there)
     error: rule name does not hold for names: a name cannot have a condition (take `limit`, `expires` and `on` off the rule, or write addresses)
     warning: this host forwards packets, and traffic through it will be refused (write `[nat]` if this host is a gateway, else set net.ipv4.ip_forward to 0)
-    error: the deny list /etc/deny was not read (make it readable; until then it refuses nobody)
+    error: the deny list /etc/deny cannot be used: line 3, `x`: no prefix (repair the file, or take it out of `deny`)
     note: rule narrow adds nothing: rule open admits all of it (remove it, or narrow the other rule)
     warning: the condition of rule slow has no effect: rule open admits all of it without one (narrow or remove rule open)
     note: rule twin-2 adds nothing: rule twin-1 admits all of it (remove it, or narrow the other rule)

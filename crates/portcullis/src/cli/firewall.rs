@@ -4,6 +4,7 @@ use super::Host;
 use crate::span;
 use clap::{Args, Subcommand, ValueHint};
 use ipnet::IpNet;
+use model::plan::TRIAL_SECONDS;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -245,11 +246,11 @@ pub(crate) enum Firewall {
 
 fn trial(text: &str) -> Result<Duration, String> {
     let span = span::parse(text)?;
-    if (5..=86_400).contains(&span.as_secs()) {
-        Ok(span)
-    } else {
-        Err("a trial takes 5s to 1d; --no-trial does without".to_owned())
+    if TRIAL_SECONDS.contains(&span.as_secs()) {
+        return Ok(span);
     }
+    let [least, most] = [TRIAL_SECONDS.start(), TRIAL_SECONDS.end()].map(|seconds| span::text(*seconds));
+    Err(format!("must be {least} to {most}; --no-trial does without a trial"))
 }
 
 fn positive(text: &str) -> Result<Duration, String> {
@@ -291,7 +292,7 @@ mod tests {
     #[test]
     fn a_trial_is_neither_nothing_nor_for_ever() {
         assert_eq!(trial("60s"), Ok(Duration::from_secs(60)));
-        for text in ["0", "0s", "4s", "2d"] {
+        for text in ["0", "0s", "4s", "1h1s"] {
             assert!(trial(text).is_err(), "{text}");
         }
     }

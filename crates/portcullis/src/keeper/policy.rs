@@ -226,13 +226,14 @@ fn differing<T: PartialEq>(
 }
 
 /// What deny lists in files say; a file that cannot be read is a finding of the draft.
-pub(crate) fn lists(plan: &Plan) -> BTreeMap<PathBuf, Vec<IpNet>> {
+pub(crate) fn lists(plan: &Plan) -> BTreeMap<PathBuf, Result<Vec<IpNet>, String>> {
     let deny = plan.policy.firewall.iter().flat_map(|firewall| &firewall.deny);
     let files = deny.filter_map(|peer| match peer {
         Peer::File(path) => Some(path),
         _ => None,
     });
-    files.filter_map(|path| Some((path.clone(), super::banning::read_list(path).ok()?))).collect()
+    let read = |path: &PathBuf| super::banning::read_list(path).map_err(|error| error.to_string());
+    files.map(|path| (path.clone(), read(path))).collect()
 }
 
 /// What a new policy changes, for people and programs.
