@@ -155,9 +155,12 @@ pub(crate) struct Ban {
     /// Until it is taken back
     #[arg(long)]
     pub(crate) permanent: bool,
-    /// Why
+    /// Why; without it an earlier note stays
     #[arg(long, value_name = "TEXT", value_parser = note)]
     pub(crate) note: Option<String>,
+    /// Also where that ends an earlier ban of the same source sooner; without it the later end holds
+    #[arg(long)]
+    pub(crate) replace: bool,
     /// Answer for programs
     #[arg(long)]
     pub(crate) json: bool,

@@ -14,6 +14,7 @@ pub(super) fn ban(common: &Common, arguments: &Ban) -> Result<Exit, Failure> {
         file: arguments.file.as_deref().map(absolute).transpose()?,
         seconds: (!arguments.permanent).then_some(arguments.span.as_secs()),
         note: arguments.note.clone(),
+        replace: arguments.replace,
     });
     changed(common, request, arguments.json, "banned")
 }

@@ -132,8 +132,11 @@ pub(crate) struct Ban {
     pub(crate) file: Option<PathBuf>,
     /// For how many seconds; `None` until it is taken back.
     pub(crate) seconds: Option<u64>,
-    /// Why.
+    /// Why; where nothing is said, an earlier note stays.
     pub(crate) note: Option<String>,
+    /// Whether a source that is banned for longer is banned for less from now on.
+    #[serde(default)]
+    pub(crate) replace: bool,
 }
 
 /// Take over from another firewall.
