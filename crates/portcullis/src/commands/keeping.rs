@@ -137,7 +137,8 @@ pub(super) fn wanted(
 
 /// The risks that are taken, for the keeper.
 pub(super) const fn risks(risks: cli::Risks) -> Risks {
-    Risks { cut_my_session: risks.cut_my_session, close_last_way_in: risks.close_last_way_in }
+    let cli::Risks { console: _, cut_my_session, close_last_way_in, open_ssh } = risks;
+    Risks { cut_my_session, close_last_way_in, open_ssh }
 }
 
 /// The keeper may have another current folder.

@@ -60,6 +60,8 @@ impl Keeper {
             .with_hint("run it on the host, whose packets come first"));
         }
         refuse_what_would_not_be_enforced(&prepared.planned)?;
+        let before = prepared.before.as_ref().map(|before| &before.compiled);
+        policy::refuse_to_open_ssh(before, draft.compiled(), asked.wanted.risks)?;
         let compiled = policy::check(draft, caller, asked.wanted.risks, &prepared.observed)?;
         let trial_seconds = match asked.trial {
             _ if !prepared.planned.packets_change => None,

@@ -141,7 +141,7 @@ fn compare(
         other: changes.other,
         routes,
         cut: Vec::new(),
-        findings: draft.map(policy::findings).unwrap_or_default(),
+        findings: draft.map(|draft| policy::findings(draft, old)).unwrap_or_default(),
         confirm_seconds: confirm.as_secs(),
     }
 }

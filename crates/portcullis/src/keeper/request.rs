@@ -96,6 +96,9 @@ pub(crate) struct Risks {
     pub(crate) cut_my_session: bool,
     /// Nobody may be able to log in over the network afterwards.
     pub(crate) close_last_way_in: bool,
+    /// Everybody may reach ssh because no rule names its port any more.
+    #[serde(default)]
+    pub(crate) open_ssh: bool,
 }
 
 /// Put a configuration in force.

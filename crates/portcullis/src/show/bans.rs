@@ -12,7 +12,11 @@ pub(crate) fn banned(done: &Banned, what: &str) -> String {
         1 => "; 1 was banned for longer already and stays so (--replace shortens it)".to_owned(),
         more => format!("; {more} were banned for longer already and stay so (--replace shortens it)"),
     };
-    format!("{} {what}, {} in all{longer}{now}\n", counted(done.sources, "source"), counted(done.total, "ban"))
+    format!(
+        "{} {what}, {} in all{longer}{now}\n",
+        counted(done.sources, "source"),
+        counted(done.total, "ban")
+    )
 }
 
 /// The bans.

@@ -21,6 +21,8 @@ fn wrong_usage_ends_with_2_and_says_so_on_standard_error() {
         &["status", "--json", "--metrics"],
         &["apply", "--confirm", "1s"],
         &["apply", "--confirm", "60s", "--no-trial"],
+        &["allow", "80/tcp", "--console"],
+        &["revoke", "80/tcp", "--yes"],
         &["ban"],
         &["ban", "example.com"],
         &["ban", "192.0.2.1", "--for", "0s"],
