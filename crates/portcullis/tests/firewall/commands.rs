@@ -122,6 +122,22 @@ fn the_status_counts_what_was_admitted_and_what_was_refused() {
 }
 
 #[test]
+fn the_status_says_that_no_gate_runs_and_ends_as_the_manual_says() {
+    let (pair, _service) = story();
+    let shown = pair.server.ask(&["status"]);
+    assert_eq!((shown.code, shown.stderr.as_str()), (0, ""), "{shown:?}");
+    assert!(
+        shown.stdout.starts_with("gate  not running (start: `portcullis up`)\n\nfirewall\n"),
+        "{shown:?}"
+    );
+    assert_eq!(pair.server.json(&["status", "--json"])["gate"], "not running (start: `portcullis up`)");
+    pair.server.done(&["firewall", "off", "--yes"]);
+    let shown = pair.server.ask(&["status"]);
+    assert_eq!((shown.code, shown.stderr.as_str()), (1, ""), "{shown:?}");
+    assert!(shown.stdout.contains("NOT enforced"), "{shown:?}");
+}
+
+#[test]
 fn the_table_is_shown_as_it_is_and_as_it_would_be() {
     let (pair, _service) = story();
     let shown = pair.server.done(&["firewall", "show"]);
