@@ -34,7 +34,10 @@ impl Keeping {
     /// For a command about what the file says. Its problems are shown; one that is an error ends the command.
     pub(super) fn of_file(common: &Common, file: Option<&Path>, console: bool) -> Result<Self, Failure> {
         let origin = Origin::of_command(common, file)?;
-        let plan = require_plan(&origin, origin.compile()?)?;
+        let plan = require_plan(&origin, origin.compile()?).map_err(|failure| Failure {
+            reason: format!("{}, so nothing is changed", failure.reason),
+            ..failure
+        })?;
         let places = Places::of(&plan, common.state.clone());
         let noted = match (&origin, &plan.policy.firewall, &common.state) {
             // A folder that was named on the command line has to be named again.

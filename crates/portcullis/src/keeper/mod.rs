@@ -58,6 +58,7 @@ pub(crate) use guard::Guard;
 pub(crate) use here::{findings_here, of_this_host};
 #[cfg(test)]
 pub(crate) use kernel::Features;
+pub(crate) use netlink::is_table_there;
 pub(crate) use plan::{Routes, Served};
 pub(crate) use request::{
     Adopt, Apply, Asked, Ban, Grant, Granted, Refused, Request, Risks, Source, Trial, Wanted,
