@@ -9,10 +9,10 @@ use crate::identity::{IdentityError, this_host};
 use crate::observed::{Interface, InterfaceKind, Observed};
 use crate::rule::RuleView;
 use crate::testing::{
-    NOW, addresses, firewall, group, group_peer, host, id, interface, listener, machine, name, prefix, rule,
-    service, shop, site, tcp, web_1,
+    NOW, addresses, firewall, group, group_peer, host, id, interface, listener, machine, name, prefix,
+    route_to, rule, service, shop, site, tcp, web_1,
 };
-use model::plan::{Name, Peer, Plan, Rule, RuleLimit, Scheme, Traffic};
+use model::plan::{Name, Peer, Plan, Rule, RuleLimit, Scheme, Site, Traffic};
 use std::time::Duration;
 
 fn with(inbound: Vec<Rule>) -> Plan {
@@ -178,10 +178,17 @@ fn local_services_are_closed_to_all_but_the_gate() {
 }
 
 #[test]
-fn a_loopback_instance_of_another_host_closes_nothing_here() {
-    let plan = shop();
-    let draft = Draft::compose(&plan, Some(&name("pay-1")), &machine("pay-1", "172.31.36.0/20")).unwrap();
-    assert_eq!(closed(&draft), [8080]);
+fn an_instance_is_closed_to_all_but_the_gate_only_where_a_gate_leads_to_it() {
+    let mut plan = shop();
+    let closed_on_pay_1 = |plan: &Plan| {
+        let draft = Draft::compose(plan, Some(&name("pay-1")), &machine("pay-1", "172.31.36.0/20")).unwrap();
+        closed(&draft)
+    };
+    plan.sites[0].routes.push(route_to(1));
+    assert!(closed_on_pay_1(&plan).is_empty(), "the gate of another host leads to it");
+    plan.sites
+        .push(Site { routes: vec![route_to(1)], ..site("pay.example.com", Scheme::Https, Some("pay-1")) });
+    assert_eq!(closed_on_pay_1(&plan), [8080]);
 }
 
 #[test]
