@@ -11,6 +11,7 @@ pub mod host;
 pub mod path;
 pub mod pattern;
 pub mod plan;
+pub mod printable;
 pub mod problem;
 pub mod registry;
 pub mod routes;

@@ -97,7 +97,7 @@ pub(crate) fn require_plan(origin: &Origin, compiled: Compiled) -> Result<Plan, 
 
 /// Writes problems, where there are any, to standard error.
 pub(crate) fn show_problems(problems: &Problems) {
-    terminal::say(problems.render(true));
+    terminal::say_styled(problems.render(true));
 }
 
 fn find(places: &[&Path]) -> Result<PathBuf, Failure> {
