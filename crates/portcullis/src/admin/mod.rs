@@ -8,11 +8,13 @@ mod client;
 mod folder;
 mod lock;
 mod message;
+mod remedy;
 mod server;
 
 pub(crate) use client::{AskError, Client};
 pub(crate) use folder::{FolderError, judge_for as judge_folder, prepare as prepare_folder};
 pub(crate) use lock::GateLock;
+pub(crate) use remedy::remedy;
 pub(crate) use server::Server;
 
 use crate::keeper::{Asked, Refused};

@@ -43,7 +43,12 @@ pub(super) fn run(common: &Common, arguments: &Status) -> Result<Exit, Failure> 
     } else {
         terminal::print(render(&gate) + &firewall.as_ref().map(show::status).unwrap_or_default())?;
     }
-    Ok(if is_running || is_enforced { Exit::Done } else { Exit::No })
+    let is_unseen = firewall.as_ref().is_some_and(|packets| !packets.reachable);
+    Ok(match is_running || is_enforced {
+        true => Exit::Done,
+        false if is_unseen => Exit::Refused,
+        false => Exit::No,
+    })
 }
 
 /// The firewall's part; nothing where neither a gate runs nor a firewall was ever applied.

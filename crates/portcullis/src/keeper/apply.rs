@@ -81,9 +81,11 @@ impl Keeper {
     }
 
     /// A second policy on trial would have nothing certain to go back to.
-    fn refuse_during_trial(&self) -> Result<(), Refused> {
+    fn refuse_during_trial(&mut self) -> Result<(), Refused> {
         match self.state.last() {
-            Some(Entry { number, fate: Fate::Trial { .. }, .. }) => {
+            Some(&Entry { number, fate: Fate::Trial { .. }, .. }) => {
+                // Without the kernel it is not known whether it still is.
+                self.kernel()?;
                 Err(Refused::no(format!("snapshot {number} is on trial"))
                     .with_hint("`portcullis confirm` keeps it, `portcullis rollback` ends it"))
             }

@@ -52,7 +52,7 @@ impl Packets {
         }
         if let Err(failure) = self.try_to_begin(origin, yes) {
             let hint = failure.hint.map(|hint| format!(" (hint: {hint})")).unwrap_or_default();
-            let reason = failure.reason.trim_start_matches("not enforced: ");
+            let reason = failure.reason.trim_start_matches(keeper::UNSEEN);
             report::warning(format_args!("the firewall is not enforced: {reason}{hint}"));
         }
     }
@@ -94,7 +94,7 @@ impl Packets {
             return Ok(None);
         }
         if let Some(problem) = status.problems.first().filter(|_| !status.reachable) {
-            let reason = problem.text.trim_start_matches("not enforced: ");
+            let reason = problem.text.trim_start_matches(keeper::UNSEEN);
             return Err(Failure { hint: problem.hint.clone(), ..Failure::refused(reason) });
         }
         if status.snapshot.is_some() {

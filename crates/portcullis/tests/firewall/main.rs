@@ -22,6 +22,7 @@ mod kills;
 mod lists;
 mod proxy;
 mod refusals;
+mod rights;
 mod rules;
 mod trial;
 mod tutorial;

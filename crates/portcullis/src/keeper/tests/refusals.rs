@@ -115,7 +115,10 @@ fn without_rights_the_reason_is_said_and_nothing_is_done() {
     let mut keeper = Keeper::with(&bench.folder.join("state"), Err(none), machine).expect("a keeper");
     let status: Status = ask(&mut keeper, Request::Status).expect("a status");
     assert_eq!((status.enforced, status.reachable), (false, false));
-    assert_eq!(status.problems[0].text, "not enforced: no right to change packet rules");
+    assert_eq!(
+        status.problems[0].text,
+        "it cannot be told whether packets are enforced: no right to change packet rules"
+    );
     let refused = ask::<Applied>(&mut keeper, bench.apply()).expect_err("no rights");
     assert_eq!(refused.blame, Blame::Machine);
     for request in
