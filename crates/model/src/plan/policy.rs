@@ -47,8 +47,8 @@ impl fmt::Display for InterfaceName {
     }
 }
 
-/// How many seconds a trial may take, in the file and on the command line. Nobody confirms within less.
-pub const TRIAL_SECONDS: RangeInclusive<u64> = 5..=3600;
+/// How many seconds a trial may take, in the file and on the command line.
+pub const TRIAL_SECONDS: RangeInclusive<u64> = 1..=3600;
 
 /// `[firewall]`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -310,7 +310,7 @@ mod tests {
     #[test]
     fn a_trial_is_neither_nothing_nor_for_ever() {
         assert_eq!(trial("60s"), Ok(Duration::from_secs(60)));
-        for text in ["0", "0s", "4s", "1h1s"] {
+        for text in ["0", "0s", "1h1s"] {
             assert!(trial(text).is_err(), "{text}");
         }
     }

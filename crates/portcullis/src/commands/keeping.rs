@@ -2,7 +2,7 @@
 //! The answers are the same.
 
 use super::locate;
-use crate::admin::{AskError, Client};
+use crate::admin::{AskError, Client, GateLock};
 use crate::cli::{self, Common};
 use crate::configuration::{Origin, require_plan};
 use crate::failure::{Exit, Failure};
@@ -74,12 +74,24 @@ impl Keeping {
     /// Asks; problems of a file are written to standard error before the failure is given back.
     pub(super) fn ask(&self, request: Request) -> Result<Value, Failure> {
         let asked = Asked { caller: self.caller.clone(), request };
-        match Client::new(&self.places.admin_socket).firewall(&asked) {
+        self.ask_gate(&asked).unwrap_or_else(|| match self.ask_here(&asked) {
             Ok(value) => Ok(value),
+            // A gate that was starting has the packets, and may answer by now.
+            Err(refused) if GateLock::is_taken(&self.places.state) => {
+                self.ask_gate(&asked).unwrap_or_else(|| Err(explain(refused)))
+            }
+            Err(refused) => Err(explain(refused)),
+        })
+    }
+
+    /// Asks the running gate; `None` where none answers.
+    fn ask_gate(&self, asked: &Asked) -> Option<Result<Value, Failure>> {
+        Some(match Client::new(&self.places.admin_socket).firewall(asked) {
+            Ok(value) => Ok(value),
+            Err(AskError::NotRunning(_)) => return None,
             Err(AskError::FirewallRefused(refused)) => Err(explain(refused)),
-            Err(AskError::NotRunning(_)) => self.ask_here(&asked).map_err(explain),
             Err(error) => Err(error.into()),
-        }
+        })
     }
 
     /// Asks, and takes the answer as what it is.

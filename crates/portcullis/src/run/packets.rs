@@ -105,6 +105,14 @@ impl Packets {
 
     fn try_to_begin(&self, origin: &Origin, yes: bool) -> Result<(), Failure> {
         let status: Status = self.ask_for(Request::Status)?;
+        if let Some(trial) = &status.trial {
+            report::info(format_args!(
+                "snapshot {} is on trial for {} more; `portcullis confirm` keeps it",
+                trial.snapshot,
+                crate::span::text(trial.seconds_left)
+            ));
+            return self.keep(&status).map(drop);
+        }
         if let Some(number) = status.snapshot {
             return match self.ask_for(Request::Restore)? {
                 Restored::Minimum { reason } => {
