@@ -2,16 +2,18 @@
 //!
 //! Whatever changes packets asks for [`Checked`], and only [`Draft::check`] makes one of a policy that is new.
 
-use crate::addresses::{AddressSet, Family};
-use crate::canonical::{Admission, Directed, Matrix, PeerCell};
+mod way_in;
+
+pub use way_in::{ssh_opened, way_in_ends};
+
 use crate::compiled::Compiled;
 use crate::draft::Draft;
-use crate::judge::cells;
 use crate::packet::{Packet, Reason, Refusal, Verdict, Way as PacketWay};
 use model::plan::InterfaceName;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::net::SocketAddr;
+use way_in::reaching;
 
 /// A policy that may be applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,10 +99,17 @@ pub enum Lockout {
         /// Why packets of the session would be refused.
         refusal: Refusal,
     },
-    /// Nobody could reach a port of sshd, or only until some rule ends.
+    /// Nobody could reach a port of sshd.
     LastWayIn {
         /// The ports where sshd was seen.
         ports: BTreeSet<u16>,
+    },
+    /// Nobody could reach a port of sshd once the rules that name it have ended.
+    WayInEnds {
+        /// The ports where sshd was seen.
+        ports: BTreeSet<u16>,
+        /// When the last of them ends, in seconds since 1970-01-01 UTC.
+        end: u64,
     },
     /// It is not known how the operator is connected.
     UnknownOperator,
@@ -122,6 +131,12 @@ impl Lockout {
                 let port = ports.first().copied().unwrap_or(22);
                 format!(
                     "open one with `portcullis allow {port}/tcp --from ADDRESS`, or accept it: `--close-last-way-in` (`--console` says that you are on a console)"
+                )
+            }
+            Self::WayInEnds { ports, .. } => {
+                let port = ports.first().copied().unwrap_or(22);
+                format!(
+                    "add a rule without `expires`, `portcullis allow {port}/tcp --from ADDRESS`, or accept it: `--close-last-way-in`"
                 )
             }
             Self::UnknownOperator => {
@@ -149,8 +164,14 @@ impl fmt::Display for Lockout {
                 f.write_str("no way in would be left: sshd was not seen, and no session of yours stays open")
             }
             Self::LastWayIn { ports } => {
-                let ports: Vec<String> = ports.iter().map(ToString::to_string).collect();
-                write!(f, "no way in would be left: nobody may reach ssh on port {}", ports.join(" or "))
+                write!(f, "no way in would be left: nobody may reach ssh on port {}", or(ports))
+            }
+            Self::WayInEnds { ports, .. } => {
+                write!(
+                    f,
+                    "the last way in would close by itself: every rule for ssh on port {} ends",
+                    or(ports)
+                )
             }
             Self::UnknownOperator => f.write_str("it is not known how you are connected to this host"),
         }
@@ -158,6 +179,10 @@ impl fmt::Display for Lockout {
 }
 
 impl std::error::Error for Lockout {}
+
+fn or(ports: &BTreeSet<u16>) -> String {
+    ports.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
+}
 
 impl Draft {
     /// Proves that the operator stays connected and that a way in stays open, unless they accept otherwise.
@@ -203,7 +228,11 @@ fn check_way_in(compiled: &Compiled, access: &Access) -> Result<(), Lockout> {
     if is_open || access.accept.close_last_way_in || (ports.is_empty() && stays()) {
         return Ok(());
     }
-    Err(Lockout::LastWayIn { ports: ports.clone() })
+    let ports = ports.clone();
+    Err(match way_in_ends(compiled) {
+        Some(end) => Lockout::WayInEnds { ports, end },
+        None => Lockout::LastWayIn { ports },
+    })
 }
 
 /// Whether a packet passes, and will go on to: a rule that ends is no way in, because nobody is left to prolong it.
@@ -214,33 +243,6 @@ fn lasts(compiled: &Compiled, verdict: &Verdict) -> bool {
         }
         verdict => verdict.passes(),
     }
-}
-
-/// Whether a cell admits by some rule that does not end.
-fn is_lasting(cell: &PeerCell) -> bool {
-    match &cell.admission {
-        Admission::Open(_) => true,
-        Admission::Guarded(guards) => guards.iter().any(|guard| guard.expires.is_none()),
-    }
-}
-
-/// Everybody who may reach a TCP port of this host through some interface, and not just until some rule ends.
-fn reaching(compiled: &Compiled, port: u16) -> AddressSet {
-    let Directed { elsewhere, interfaces } = &compiled.canonical.inbound;
-    let denied = &compiled.canonical.denied;
-    let denied = AddressSet { v4: denied.v4.clone().into(), v6: denied.v6.clone().into() };
-    let of = |matrix: &Matrix| {
-        AddressSet::from_intervals(Family::BOTH.into_iter().flat_map(|family| {
-            let interval = move |cell: &PeerCell| (family, cell.first, cell.last);
-            cells(matrix, family, 6, port)
-                .iter()
-                .filter(|cell| is_lasting(cell))
-                .map(interval)
-                .collect::<Vec<_>>()
-        }))
-    };
-    let all = interfaces.values().map(of).fold(of(elsewhere), |all, more| all.union(&more));
-    all.subtract(&denied)
 }
 
 impl Compiled {

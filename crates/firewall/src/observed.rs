@@ -25,8 +25,8 @@ pub struct Observed {
     pub my_ip: Vec<IpAddr>,
     /// Addresses of DNS names that rules use.
     pub domains: BTreeMap<String, Vec<IpAddr>>,
-    /// Prefixes of files that deny lists name, by path.
-    pub lists: BTreeMap<std::path::PathBuf, Vec<IpNet>>,
+    /// Prefixes of files that deny lists name, by path, or why a file could not be read.
+    pub lists: BTreeMap<std::path::PathBuf, Result<Vec<IpNet>, String>>,
     /// Seconds since 1970-01-01 UTC.
     pub now: u64,
 }

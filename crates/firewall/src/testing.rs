@@ -8,10 +8,11 @@ use crate::compiled::Compiled;
 use crate::observed::{Interface, InterfaceKind, Listener, Observed};
 use crate::packet::{Packet, Way};
 use crate::rule::{Direction, Owner, RuleView};
+use model::pattern::RoutePattern;
 use model::plan::{
-    Essential, Firewall, Group, Host, InterfaceName, Name, Network, Peer, Place, Plan, Rule, RuleId,
-    RuleLimit, Scheme, Service, Site, SiteAddress, Stream, StreamListen, StreamTls, Target, TargetAddress,
-    Traffic, Transport,
+    Compression, Essential, Firewall, Group, Handler, Host, InterfaceName, Name, Network, Peer, Place, Plan,
+    Route, Rule, RuleId, RuleLimit, Scheme, Service, ServiceHandler, ServiceIndex, Site, SiteAddress, Stream,
+    StreamListen, StreamTls, Target, TargetAddress, Traffic, Transport,
 };
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -67,6 +68,7 @@ pub(crate) fn firewall(inbound: Vec<Rule>) -> Firewall {
         inbound,
         outbound: None,
         deny: Vec::new(),
+        deny_files: BTreeMap::new(),
         containers: Vec::new(),
         container_outbound: None,
         without: Vec::new(),
@@ -104,6 +106,26 @@ pub(crate) fn site(label: &str, scheme: Scheme, on: Option<&str>) -> Site {
     }
 }
 
+/// A route for everything that leads to a service, by its place in the plan.
+pub(crate) fn route_to(service: usize) -> Route {
+    let service = ServiceIndex(service);
+    Route {
+        pattern: RoutePattern::parse("/").unwrap(),
+        methods: Vec::new(),
+        headers: Vec::new(),
+        handler: Handler::Service(ServiceHandler {
+            service,
+            strip_prefix: None,
+            compression: Compression::Off,
+        }),
+        encoded_slashes: false,
+        body: None,
+        request_headers: Vec::new(),
+        response_headers: Vec::new(),
+        place: Place::default(),
+    }
+}
+
 pub(crate) fn service(service_name: &str, host: &str, port: u16) -> Service {
     let target =
         Target { address: TargetAddress::Tcp { host: host.to_owned(), port }, tls: false, http2: false };
@@ -134,7 +156,8 @@ pub(crate) fn stream(name: &str, listen: StreamListen, from: &[Peer]) -> Stream 
 /// The shop on two hosts: one public door, products beside it, payments on their own machine.
 pub(crate) fn shop() -> Plan {
     let mut plan = Plan::default();
-    plan.sites.push(site("shop.example.com", Scheme::Https, Some("web-1")));
+    let routes = vec![route_to(0)];
+    plan.sites.push(Site { routes, ..site("shop.example.com", Scheme::Https, Some("web-1")) });
     let mut products = service("products", "127.0.0.1", 3000);
     products.on = Some(name("web-1"));
     plan.services = vec![products, service("payment", "pay-1", 8080)];

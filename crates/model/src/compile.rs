@@ -24,22 +24,8 @@ pub struct Compiled {
 /// Relative paths in a file start from its folder, so a plan's paths are absolute where `file` is.
 #[must_use]
 pub fn compile(file: &Path, surroundings: &dyn Surroundings) -> Compiled {
-    let mut reading =
-        Reading { surroundings, sources: Sources::default(), problems: Vec::new(), complete: true };
-    let mut configs = Vec::new();
-    match reading.read(file) {
-        Ok(main) => {
-            let included = main.include.clone().map(|include| include.value).unwrap_or_default();
-            configs.push(main);
-            let mut seen = BTreeSet::from([file.to_owned()]);
-            for pattern in &included {
-                reading.include(&pattern.value, &mut seen, &mut configs);
-            }
-        }
-        Err(reason) => {
-            reading.problems.push(Problem::placeless(format!("cannot read {}: {reason}", file.display())));
-        }
-    }
+    let mut reading = Reading::new(surroundings);
+    let configs = reading.read_with_includes(file);
     reading.finish(configs)
 }
 
@@ -94,14 +80,55 @@ pub fn quick_start<S: AsRef<str>>(arguments: &[S]) -> Compiled {
 }
 
 /// Files on their way in.
-struct Reading<'a> {
+pub(crate) struct Reading<'a> {
     surroundings: &'a dyn Surroundings,
     sources: Sources,
     problems: Vec<Problem>,
     complete: bool,
+    every_file: bool,
 }
 
-impl Reading<'_> {
+impl<'a> Reading<'a> {
+    pub(crate) fn new(surroundings: &'a dyn Surroundings) -> Self {
+        Self {
+            surroundings,
+            sources: Sources::default(),
+            problems: Vec::new(),
+            complete: true,
+            every_file: true,
+        }
+    }
+
+    /// Whether every file could be read, whatever is wrong in it.
+    pub(crate) const fn has_every_file(&self) -> bool {
+        self.every_file
+    }
+
+    /// The texts, and what is wrong in them.
+    pub(crate) fn into_parts(self) -> (Sources, Vec<Problem>) {
+        (self.sources, self.problems)
+    }
+
+    /// Reads a file and what it includes, as far as they can be read.
+    pub(crate) fn read_with_includes(&mut self, file: &Path) -> Vec<RawConfig> {
+        let mut configs = Vec::new();
+        match self.read(file) {
+            Ok(main) => {
+                let included = main.include.clone().map(|include| include.value).unwrap_or_default();
+                configs.push(main);
+                let mut seen = BTreeSet::from([file.to_owned()]);
+                for pattern in &included {
+                    self.include(&pattern.value, &mut seen, &mut configs);
+                }
+            }
+            Err(reason) => {
+                self.every_file = false;
+                self.problems.push(Problem::placeless(format!("cannot read {}: {reason}", file.display())));
+            }
+        }
+        configs
+    }
+
     /// Reads and decodes one file.
     fn read(&mut self, file: &Path) -> Result<RawConfig, String> {
         let bytes = self.surroundings.read(file).map_err(|error| error.to_string())?;
@@ -157,7 +184,7 @@ impl Reading<'_> {
     }
 
     fn refuse(&mut self, pattern: &Text, title: String) {
-        self.complete = false;
+        (self.complete, self.every_file) = (false, false);
         self.problems.push(Problem::error(pattern.at, title).label("included here"));
     }
 

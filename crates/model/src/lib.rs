@@ -11,6 +11,7 @@ pub mod host;
 pub mod path;
 pub mod pattern;
 pub mod plan;
+pub mod printable;
 pub mod problem;
 pub mod registry;
 pub mod routes;
@@ -18,7 +19,9 @@ pub mod source;
 
 mod compile;
 mod lower;
+mod places;
 mod raw;
 
 pub use compile::{Compiled, compile, compile_text, quick_start};
+pub use places::{Places, places};
 pub use raw::{KeyReference, SectionReference, reference, schema};

@@ -14,7 +14,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 const IN_THIS_FOLDER: &str = "portcullis.toml";
-const OF_THE_MACHINE: &str = "/etc/portcullis/portcullis.toml";
+pub(crate) const OF_THE_MACHINE: &str = "/etc/portcullis/portcullis.toml";
 /// A configuration is written by people; something larger is another file.
 const MAX_BYTES: u64 = 4 << 20;
 
@@ -61,14 +61,21 @@ impl Origin {
         match self {
             Self::QuickStart(sites) => Ok(quick_start(sites)),
             Self::File(path) => {
-                let opened = open(path).map_err(|error| match error {
-                    ReadError::Untrusted(failure) => failure,
-                    ReadError::Io(error) => {
-                        Failure::refused(format!("cannot read {}: {error}", path.display()))
-                    }
-                })?;
-                drop(opened);
+                try_to_open(path)?;
                 Ok(compile(path, &Machine))
+            }
+        }
+    }
+
+    /// Reads where state is kept, also of a file with errors; `None` where they leave that in doubt.
+    ///
+    /// A file that cannot be read at all, or that root must not obey, is a failure.
+    pub(crate) fn places(&self) -> Result<Option<model::Places>, Failure> {
+        match self {
+            Self::QuickStart(_) => Ok(Some(model::Places::default())),
+            Self::File(path) => {
+                try_to_open(path)?;
+                Ok(model::places(path, &Machine))
             }
         }
     }
@@ -90,7 +97,7 @@ pub(crate) fn require_plan(origin: &Origin, compiled: Compiled) -> Result<Plan, 
 
 /// Writes problems, where there are any, to standard error.
 pub(crate) fn show_problems(problems: &Problems) {
-    terminal::say(problems.render(true));
+    terminal::say_styled(problems.render(true));
 }
 
 fn find(places: &[&Path]) -> Result<PathBuf, Failure> {
@@ -101,6 +108,14 @@ fn find(places: &[&Path]) -> Result<PathBuf, Failure> {
             "there is no configuration: neither {IN_THIS_FOLDER} here nor {OF_THE_MACHINE}"
         ))
         .with_hint("--config names one; `portcullis up example.com=localhost:3000` needs none")
+    })
+}
+
+/// Whether a file can be read and may be obeyed.
+fn try_to_open(path: &Path) -> Result<(), Failure> {
+    open(path).map(drop).map_err(|error| match error {
+        ReadError::Untrusted(failure) => failure,
+        ReadError::Io(error) => Failure::refused(format!("cannot read {}: {error}", path.display())),
     })
 }
 

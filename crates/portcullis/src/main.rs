@@ -9,6 +9,7 @@ mod day;
 mod failure;
 mod hello;
 mod keeper;
+mod known;
 mod ownership;
 mod place;
 mod report;

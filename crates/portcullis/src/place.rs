@@ -17,14 +17,24 @@ pub(crate) struct Places {
 impl Places {
     /// The places for a plan; the command line's `--state` wins over the file.
     pub(crate) fn of(plan: &Plan, flag: Option<PathBuf>) -> Self {
-        let socket = plan.admin.socket.clone();
-        let state = flag.or_else(|| plan.state.folder.clone()).unwrap_or_else(default_state);
-        let admin_socket = socket.unwrap_or_else(|| state.join("admin/socket"));
+        Self::named(flag.or_else(|| plan.state.folder.clone()), plan.admin.socket.clone())
+    }
+
+    /// The places with these names, and the usual ones where there is none.
+    pub(crate) fn named(state: Option<PathBuf>, admin_socket: Option<PathBuf>) -> Self {
+        let state = state.unwrap_or_else(default_state);
+        let admin_socket = admin_socket.unwrap_or_else(|| state.join("admin/socket"));
         Self { state, admin_socket }
+    }
+
+    /// Whether anything of a gate or a firewall is in the state folder. What cannot be looked at is taken for used.
+    pub(crate) fn are_used(&self) -> bool {
+        ["firewall", "admin"].iter().any(|name| self.state.join(name).try_exists().unwrap_or(true))
     }
 }
 
-fn default_state() -> PathBuf {
+/// The state folder where none is named.
+pub(crate) fn default_state() -> PathBuf {
     default_state_for(
         rustix::process::geteuid().is_root(),
         env::var_os("XDG_STATE_HOME"),

@@ -3,7 +3,8 @@
 //! Lines carry facts that the operator already has (names, addresses, paths, reasons) and never a secret. Control
 //! characters are escaped, so what a client or an instance sent cannot forge a line.
 
-use crate::terminal::{ERROR, WARNING, say};
+use crate::terminal::{ERROR, WARNING, say_styled as say};
+use model::printable::one_line;
 use std::fmt::{self, Display, Write};
 
 /// How much an event matters.
@@ -43,24 +44,8 @@ impl<T: Display> Display for Line<T> {
             Level::Warning => write!(f, "{WARNING}warning{WARNING:#}: ")?,
             Level::Error => write!(f, "{ERROR}error{ERROR:#}: ")?,
         }
-        write!(OneLine(f), "{}", self.1)?;
+        f.write_str(&one_line(&self.1.to_string()))?;
         f.write_char('\n')
-    }
-}
-
-/// Escapes whatever could end the line or speak to the terminal.
-struct OneLine<'a, 'b>(&'a mut fmt::Formatter<'b>);
-
-impl Write for OneLine<'_, '_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        for character in text.chars() {
-            if character.is_control() {
-                write!(self.0, "{}", character.escape_default())?;
-            } else {
-                self.0.write_char(character)?;
-            }
-        }
-        Ok(())
     }
 }
 

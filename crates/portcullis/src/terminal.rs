@@ -5,6 +5,7 @@
 
 use crate::failure::{Exit, Failure};
 use anstyle::{AnsiColor, Style};
+use model::printable;
 use std::fmt::Display;
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 
@@ -18,10 +19,15 @@ pub(crate) const HINT: Style = AnsiColor::Cyan.on_default().bold();
 /// An answer is a word.
 const LONGEST_ANSWER: u64 = 100;
 
-/// Writes data, as it is, to standard output.
+/// Writes text for people to standard output. What a terminal would obey is escaped, whoever it comes from.
 ///
 /// A reader who left early (`portcullis schema | head -1`) has what they wanted: a broken pipe is no error.
 pub(crate) fn print(text: impl Display) -> Result<(), Failure> {
+    print_styled(printable::lines(&text.to_string()))
+}
+
+/// Writes text with colours of ours, in which nothing else speaks to the terminal, to standard output.
+pub(crate) fn print_styled(text: impl Display) -> Result<(), Failure> {
     forgive_broken_pipe(write!(anstream::stdout().lock(), "{text}"), "standard output")
 }
 
@@ -33,11 +39,33 @@ pub(crate) fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
 
 /// Writes a JSON value and a line feed to standard output.
 pub(crate) fn print_json(value: &serde_json::Value) -> Result<(), Failure> {
-    print_bytes(format!("{value:#}\n").as_bytes())
+    // JSON leaves characters beyond ASCII as they are, and of those a terminal obeys some.
+    let text = value_text(value);
+    print_bytes(text.as_bytes())
 }
 
-/// Writes what is not data, as it is, to standard error. There is nobody left to tell when that fails.
+fn value_text(value: &serde_json::Value) -> String {
+    let mut text = String::new();
+    for character in format!("{value:#}\n").chars() {
+        if character == '\n'
+            || printable::one_line(character.encode_utf8(&mut [0; 4])) == character.to_string()
+        {
+            text.push(character);
+        } else {
+            text.push_str(&format!("\\u{:04x}", u32::from(character)));
+        }
+    }
+    text
+}
+
+/// Writes what is not data to standard error, with what a terminal would obey escaped.
 pub(crate) fn say(text: impl Display) {
+    say_styled(printable::lines(&text.to_string()));
+}
+
+/// Writes text with colours of ours, in which nothing else speaks to the terminal, to standard error. There is nobody
+/// left to tell when that fails.
+pub(crate) fn say_styled(text: impl Display) {
     // Made first and written at once, so that lines of several processes do not mix either.
     let text = text.to_string();
     let _ = anstream::stderr().lock().write_all(text.as_bytes());
@@ -45,15 +73,18 @@ pub(crate) fn say(text: impl Display) {
 
 /// Writes a warning to standard error.
 pub(crate) fn warn(text: impl Display) {
-    say(format_args!("{WARNING}warning{WARNING:#}: {text}\n"));
+    let text = printable::lines(&text.to_string());
+    say_styled(format_args!("{WARNING}warning{WARNING:#}: {text}\n"));
 }
 
 /// Writes `error: …` and, where there is one, `hint: …` to standard error.
 pub(crate) fn print_failure(failure: &Failure) {
-    let reason = &failure.reason;
-    match &failure.hint {
-        Some(hint) => say(format_args!("{ERROR}error{ERROR:#}: {reason}\n{HINT}hint{HINT:#}: {hint}\n")),
-        None => say(format_args!("{ERROR}error{ERROR:#}: {reason}\n")),
+    let reason = printable::lines(&failure.reason);
+    match failure.hint.as_deref().map(printable::lines) {
+        Some(hint) => {
+            say_styled(format_args!("{ERROR}error{ERROR:#}: {reason}\n{HINT}hint{HINT:#}: {hint}\n"));
+        }
+        None => say_styled(format_args!("{ERROR}error{ERROR:#}: {reason}\n")),
     }
 }
 
@@ -85,6 +116,14 @@ fn forgive_broken_pipe(written: io::Result<()>, stream: &str) -> Result<(), Fail
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_stays_what_it_is_and_speaks_to_no_terminal() {
+        let value = serde_json::json!({ "note": "a\u{1b}b\u{9b}2J \u{202e} grün\n" });
+        let text = value_text(&value);
+        assert!(!text.contains(['\u{9b}', '\u{202e}', '\u{1b}']), "{text}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).expect("JSON"), value);
+    }
 
     #[test]
     fn a_reader_who_left_is_no_error_and_a_full_disk_is_one() {

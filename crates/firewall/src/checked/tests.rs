@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what cannot be read or found fails the test")]
 
-use super::{Access, Lockout, Risks, Session, Way};
+use super::{Access, Lockout, Risks, Session, Way, ssh_opened, way_in_ends};
 use crate::draft::Draft;
 use crate::packet::Refusal;
 use crate::testing::{NOW, firewall, listener, machine, name, prefix, rule, shop, tcp, web_1};
@@ -132,4 +132,54 @@ fn where_sshd_is_not_seen_the_operators_session_is_the_way_in() {
     assert!(draft().check(&over(vec![session("192.0.2.1:5000", 2022, true)])).is_ok());
     let accept = Risks { cut_my_session: true, ..Risks::default() };
     assert!(draft().check(&Access { accept, ..over(Vec::new()) }).is_err());
+}
+
+#[test]
+fn the_end_of_the_last_way_in_is_named() {
+    let ending = |seconds: u64| Rule {
+        expires: Some(NOW + seconds),
+        ..rule(&format!("until-{seconds}"), tcp(22, 22), &[Peer::Anywhere])
+    };
+    let of = |rules: Vec<Rule>| {
+        let mut plan = Plan::default();
+        plan.policy.firewall = Some(firewall(rules));
+        Draft::compose(&plan, None, &web_1()).unwrap()
+    };
+    let both = || of(vec![ending(60), ending(3600)]);
+    assert_eq!(way_in_ends(both().compiled()), Some(NOW + 3600));
+    let accept = Risks { cut_my_session: true, ..Risks::default() };
+    let lockout = both().check(&Access { accept, ..over(Vec::new()) }).unwrap_err();
+    assert_eq!(lockout, Lockout::WayInEnds { ports: BTreeSet::from([22]), end: NOW + 3600 });
+    assert!(lockout.hint().contains("`--close-last-way-in`"), "{}", lockout.hint());
+    let accept = Risks { close_last_way_in: true, ..accept };
+    assert!(both().check(&Access { accept, ..over(Vec::new()) }).is_ok());
+    assert_eq!(
+        way_in_ends(of(vec![ending(60), rule("ssh", tcp(22, 22), &[Peer::Anywhere])]).compiled()),
+        None
+    );
+}
+
+#[test]
+fn ssh_is_opened_where_the_derived_rule_admits_more_than_the_written_one_did() {
+    let of = |rules: Vec<Rule>, ports: &[u16]| {
+        let mut plan = Plan::default();
+        plan.policy.firewall = Some(firewall(rules));
+        let mut observed = machine("box", "172.31.44.18/20");
+        observed.listeners = ports.iter().map(|port| listener(&format!("0.0.0.0:{port}"), "sshd")).collect();
+        Draft::compose(&plan, None, &observed).unwrap().compiled().clone()
+    };
+    let from = |port: u16, peer: Peer| rule("ssh", tcp(port, port), &[peer]);
+    let office = || prefix("198.51.100.0/24");
+    let narrow = of(vec![from(22, office())], &[22]);
+    for (before, after, opened) in [
+        (None, of(vec![], &[22]), &[][..]),
+        (Some(&narrow), of(vec![], &[22]), &[22]),
+        (Some(&narrow), of(vec![from(22, Peer::Anywhere)], &[22]), &[]),
+        (Some(&narrow), of(vec![from(22, office())], &[22, 2222]), &[2222]),
+        (Some(&of(vec![from(22, Peer::Anywhere)], &[22])), of(vec![], &[22]), &[]),
+        (Some(&of(vec![], &[22])), of(vec![], &[22, 2222]), &[]),
+        (Some(&of(vec![from(22, office())], &[22, 2222])), of(vec![], &[22, 2222]), &[22]),
+    ] {
+        assert_eq!(ssh_opened(before, &after), opened.iter().copied().collect(), "{opened:?}");
+    }
 }

@@ -74,6 +74,8 @@ pub enum FindingKind {
     ListNotRead {
         /// The file.
         path: PathBuf,
+        /// Why not, with the line where one is wrong; empty where that is not known.
+        reason: String,
     },
     /// A rule to a DNS name with a limit, an end or an interface, which holds for its addresses alone.
     ConditionOnName {
@@ -131,7 +133,7 @@ impl Finding {
             FindingKind::ForwardingRefused => {
                 "write `[nat]` if this host is a gateway, else set net.ipv4.ip_forward to 0".to_owned()
             }
-            FindingKind::ListNotRead { .. } => "make it readable; until then it refuses nobody".to_owned(),
+            FindingKind::ListNotRead { .. } => "repair the file, or take it out of `deny`".to_owned(),
             FindingKind::ConditionOnName { .. } => {
                 "take `limit`, `expires` and `on` off the rule, or write addresses".to_owned()
             }
@@ -168,7 +170,12 @@ impl fmt::Display for Finding {
             FindingKind::ForwardingRefused => {
                 f.write_str("this host forwards packets, and traffic through it will be refused")
             }
-            FindingKind::ListNotRead { path } => write!(f, "the deny list {} was not read", path.display()),
+            FindingKind::ListNotRead { path, reason } if reason.is_empty() => {
+                write!(f, "the deny list {} was not read", path.display())
+            }
+            FindingKind::ListNotRead { path, reason } => {
+                write!(f, "the deny list {} cannot be used: {reason}", path.display())
+            }
             FindingKind::ConditionOnName { rule } => {
                 write!(f, "rule {rule} does not hold for names: a name cannot have a condition")
             }

@@ -137,9 +137,12 @@ fn denied(resolver: &Resolver<'_>, firewall: &Firewall, findings: &mut Vec<Findi
     let mut denied = AddressSet::empty();
     for peer in &firewall.deny {
         match peer {
-            Peer::File(path) if !resolver.observed.lists.contains_key(path) => {
-                let kind = FindingKind::ListNotRead { path: path.clone() };
-                findings.push(Finding { kind, place: firewall.place.clone() });
+            Peer::File(path) if !matches!(resolver.observed.lists.get(path), Some(Ok(_))) => {
+                let reason = resolver.observed.lists.get(path).and_then(|list| list.as_ref().err());
+                let reason = reason.cloned().unwrap_or_default();
+                let kind = FindingKind::ListNotRead { path: path.clone(), reason };
+                let place = firewall.deny_files.get(path).unwrap_or(&firewall.place).clone();
+                findings.push(Finding { kind, place });
             }
             peer => denied = denied.union(&resolver.peer(peer)),
         }

@@ -75,7 +75,8 @@ impl<'a> Resolver<'a> {
                 AddressSet::from_addresses(named.flat_map(|service| self.service(service)))
             }
             Peer::File(path) => {
-                AddressSet::from_prefixes(self.observed.lists.get(path).into_iter().flatten())
+                let list = self.observed.lists.get(path).and_then(|list| list.as_ref().ok());
+                AddressSet::from_prefixes(list.into_iter().flatten())
             }
         }
     }
@@ -159,12 +160,17 @@ impl<'a> Resolver<'a> {
         if is_loopback(address, &addresses) {
             return match &service.on {
                 Some(on) => self.host.is_some_and(|host| host.name == *on),
-                None => self.plan.policy.hosts.is_empty() || self.is_used_here(service),
+                None => self.is_led_to(service),
             };
         }
         let declared = self.host_of(address, &addresses).map(|host| &host.name);
         let here = self.host.map(|host| &host.name);
         (declared.is_some() && declared == here) || addresses.iter().any(|a| self.local.contains(a))
+    }
+
+    /// Whether the gate of this host leads to a service; one host alone has every service of the file.
+    pub(super) fn is_led_to(&self, service: &Service) -> bool {
+        self.plan.policy.hosts.is_empty() || self.is_used_here(service)
     }
 
     fn is_used_here(&self, service: &Service) -> bool {

@@ -9,10 +9,10 @@ use crate::identity::{IdentityError, this_host};
 use crate::observed::{Interface, InterfaceKind, Observed};
 use crate::rule::RuleView;
 use crate::testing::{
-    NOW, addresses, firewall, group, group_peer, host, id, interface, listener, machine, name, prefix, rule,
-    service, shop, site, stream, tcp, web_1,
+    NOW, addresses, firewall, group, group_peer, host, id, interface, listener, machine, name, prefix,
+    route_to, rule, service, shop, site, stream, tcp, web_1,
 };
-use model::plan::{Name, Peer, Plan, Rule, RuleLimit, Scheme, StreamListen, Traffic, Transport};
+use model::plan::{Name, Peer, Plan, Rule, RuleLimit, Scheme, Site, StreamListen, Traffic, Transport};
 use std::time::Duration;
 
 fn with(inbound: Vec<Rule>) -> Plan {
@@ -204,10 +204,17 @@ fn local_services_are_closed_to_all_but_the_gate() {
 }
 
 #[test]
-fn a_loopback_instance_of_another_host_closes_nothing_here() {
-    let plan = shop();
-    let draft = Draft::compose(&plan, Some(&name("pay-1")), &machine("pay-1", "172.31.36.0/20")).unwrap();
-    assert_eq!(closed(&draft), [8080]);
+fn an_instance_is_closed_to_all_but_the_gate_only_where_a_gate_leads_to_it() {
+    let mut plan = shop();
+    let closed_on_pay_1 = |plan: &Plan| {
+        let draft = Draft::compose(plan, Some(&name("pay-1")), &machine("pay-1", "172.31.36.0/20")).unwrap();
+        closed(&draft)
+    };
+    plan.sites[0].routes.push(route_to(1));
+    assert!(closed_on_pay_1(&plan).is_empty(), "the gate of another host leads to it");
+    plan.sites
+        .push(Site { routes: vec![route_to(1)], ..site("pay.example.com", Scheme::Https, Some("pay-1")) });
+    assert_eq!(closed_on_pay_1(&plan), [8080]);
 }
 
 #[test]
@@ -255,6 +262,7 @@ fn findings_name_the_rule_and_what_to_do() {
     firewall.deny = vec![Peer::File("/etc/deny".into())];
     let mut observed = machine("box", "192.0.2.1/24");
     observed.forwarding = true;
+    observed.lists.insert("/etc/deny".into(), Err("line 3, `x`: no prefix".to_owned()));
     let draft = Draft::compose(&plan, None, &observed).unwrap();
     let text = |finding: &Finding| {
         let severity = match finding.severity() {
@@ -271,7 +279,7 @@ fn findings_name_the_rule_and_what_to_do() {
     note: rule on names the interface wg9, which is not there (check the spelling; the rule holds as soon as the interface is there)
     error: rule name does not hold for names: a name cannot have a condition (take `limit`, `expires` and `on` off the rule, or write addresses)
     warning: this host forwards packets, and traffic through it will be refused (write `[nat]` if this host is a gateway, else set net.ipv4.ip_forward to 0)
-    error: the deny list /etc/deny was not read (make it readable; until then it refuses nobody)
+    error: the deny list /etc/deny cannot be used: line 3, `x`: no prefix (repair the file, or take it out of `deny`)
     note: rule narrow adds nothing: rule open admits all of it (remove it, or narrow the other rule)
     warning: the condition of rule slow has no effect: rule open admits all of it without one (narrow or remove rule open)
     note: rule twin-2 adds nothing: rule twin-1 admits all of it (remove it, or narrow the other rule)

@@ -57,6 +57,18 @@ pub(crate) fn lower(merged: &Merged, sources: &Sources, problems: &mut Vec<Probl
     plan
 }
 
+/// The folder of the state and the admin socket alone.
+pub(crate) fn places(
+    merged: &Merged,
+    sources: &Sources,
+    problems: &mut Vec<Problem>,
+) -> (Option<PathBuf>, Option<PathBuf>) {
+    let mut lowering = Lowering { sources, problems };
+    let state = settings::state(merged.state.as_ref(), &mut lowering);
+    let admin = settings::admin(merged.admin.as_ref(), &mut lowering);
+    (state.folder, admin.socket)
+}
+
 /// What every part needs: the texts, and where problems go.
 pub(super) struct Lowering<'a> {
     sources: &'a Sources,

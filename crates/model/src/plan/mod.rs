@@ -19,7 +19,7 @@ pub use handler::{Compression, FilesHandler, Handler, RedirectHandler, RespondHa
 pub use limits::Limits;
 pub use policy::{
     Essential, Firewall, Forward, Group, Host, InterfaceName, Name, Nat, Network, Peer, Policy, Rule, RuleId,
-    RuleLimit, Traffic, Transport,
+    RuleLimit, TRIAL_SECONDS, Traffic, Transport,
 };
 pub use service::{
     Balance, InstanceHost, InstanceTls, ProxyProtocol, Service, ServiceIndex, Target, TargetAddress,

@@ -5,8 +5,10 @@
 use super::site::Place;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -45,6 +47,9 @@ impl fmt::Display for InterfaceName {
     }
 }
 
+/// How many seconds a trial may take, in the file and on the command line.
+pub const TRIAL_SECONDS: RangeInclusive<u64> = 1..=3600;
+
 /// `[firewall]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Firewall {
@@ -56,6 +61,8 @@ pub struct Firewall {
     pub outbound: Option<Vec<Rule>>,
     /// Sources that are refused before any rule is asked.
     pub deny: Vec<Peer>,
+    /// Where the files among them are named.
+    pub deny_files: BTreeMap<PathBuf, Place>,
     /// Interfaces of containers, where they are not recognised by their names; a `*` at the end stands for any rest.
     pub containers: Vec<String>,
     /// What containers may reach; `None` is everything.

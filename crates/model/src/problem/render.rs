@@ -1,6 +1,7 @@
 //! Problems as text in the style of rustc, and as JSON.
 
 use super::{Problem, Problems, Severity};
+use crate::printable::{lines, one_line};
 use crate::source::{Location, Origin, Source, SourceId};
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
 use serde_json::{Value, json};
@@ -39,14 +40,14 @@ impl Problems {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
         };
-        let mut group = Group::with_title(level.primary_title(problem.title.as_str()));
+        let mut group = Group::with_title(level.primary_title(lines(&problem.title)));
         for (id, places) in places_by_source(problem) {
             if let Some(source) = self.sources.get(id) {
                 group = group.element(snippet(source, &places));
             }
         }
-        group = group.elements(problem.notes.iter().map(|note| Level::NOTE.message(note.as_str())));
-        group.elements(problem.hints.iter().map(|hint| Level::HELP.message(hint.as_str())))
+        group = group.elements(problem.notes.iter().map(|note| Level::NOTE.message(lines(note))));
+        group.elements(problem.hints.iter().map(|hint| Level::HELP.message(lines(hint))))
     }
 
     /// All problems for programs.
@@ -107,15 +108,27 @@ fn snippet<'a>(source: &'a Source, places: &[Marked<'a>]) -> Snippet<'a, Annotat
     let to = source.text[window.end..].find('\n').map_or(source.text.len(), |newline| window.end + newline);
     let text = &source.text[from..to];
     let long = text.lines().any(|line| line.len() > LONGEST_LINE);
-    let shown = if long { "" } else { text };
-    let snippet = Snippet::source(shown).path(source.name()).line_start(source.position(from).0);
+    let shown = if long { String::new() } else { in_place(text) };
+    let snippet = Snippet::source(shown).path(one_line(&source.name())).line_start(source.position(from).0);
     let snippet = snippet.line_numbering(matches!(source.origin, Origin::File(_)));
     snippet.annotations(places.iter().map(|(at, label, kind)| {
         let range = source.clamp(at.start..first_line_end(source, *at));
         let range = if long { 0..0 } else { range.start - from..range.end - from };
-        let label = (!label.is_empty()).then_some(*label);
+        let label = (!label.is_empty()).then(|| one_line(label));
         kind.span(range).label(label)
     }))
+}
+
+/// The text with harmless characters of the same length in the place of those that a terminal obeys, so that carets
+/// stand where they should. Those of ASCII are left to the renderer.
+fn in_place(text: &str) -> String {
+    let harmless = |character: char| match character.len_utf8() {
+        1 => character,
+        _ if lines(character.encode_utf8(&mut [0; 4])).starts_with(character) => character,
+        2 => '·',
+        _ => '\u{fffd}',
+    };
+    text.chars().map(harmless).collect()
 }
 
 /// Where a place ends, or where its first line does: a caret under a whole table helps nobody.
@@ -124,5 +137,29 @@ fn first_line_end(source: &Source, at: Location) -> usize {
     match text.find('\n') {
         Some(0) | None => at.end,
         Some(newline) => source.clamp(at.range()).start + newline,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::problem::{Problem, Problems};
+    use crate::source::Location;
+    use crate::source::{Origin, Source, Sources};
+
+    #[test]
+    fn nothing_of_a_file_speaks_to_the_terminal() {
+        const EVIL: &str = "a\u{1b}[2Jb\u{9b}2J\u{7f}c\u{202e}d";
+        let mut sources = Sources::default();
+        let source = sources.add(Source::new(Origin::File(EVIL.into()), format!("{EVIL} = 1\n")));
+        let at = Location { source, start: 0, end: 1 };
+        let problem = Problem::error(at, EVIL).label(EVIL).hint(EVIL).note(EVIL).related(at, EVIL);
+        let text = Problems::new(vec![problem], sources).render(false);
+        let speaks =
+            |character: &char| crate::printable::lines(&character.to_string()) != character.to_string();
+        assert_eq!(
+            text.chars().filter(speaks).collect::<String>().escape_default().to_string(),
+            "",
+            "{text}"
+        );
     }
 }

@@ -5,6 +5,7 @@ use super::decode::{Decode, Decoder, List, OneOrMany, Text};
 use super::section::section;
 use super::tree::{Node, Value};
 use super::units::{SECOND, Time};
+use crate::plan::TRIAL_SECONDS;
 use serde_json::{Value as Json, json};
 
 /// An hour in milliseconds.
@@ -39,7 +40,7 @@ section! {
     /// The packet filter of this machine; where it is written, what no rule allows is refused.
     pub(crate) struct Firewall = "`[firewall]`", later [];
     /// How long a new policy is on trial before the kernel goes back to the one before by itself.
-    confirm: Time<SECOND, HOUR> = "\"60s\"",
+    confirm: Time<{ *TRIAL_SECONDS.start() * SECOND }, { *TRIAL_SECONDS.end() * SECOND }> = "\"60s\"",
     /// Rules for the machine that reads the file, whatever groups it carries.
     inbound: List<RuleEntry> = "[]",
     /// What this machine may reach; everything, unless a group that it carries has `outbound`.

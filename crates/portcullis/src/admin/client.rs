@@ -1,5 +1,6 @@
 //! The asking half of the admin socket, for commands. It blocks, with deadlines.
 
+use super::remedy::remedy;
 use super::{FIREWALL, METRICS, Message, RELOAD, ReloadRefused, ReloadRequest, STATUS, STOP};
 use crate::failure::Failure;
 use crate::keeper::{Asked, Refused};
@@ -27,6 +28,8 @@ pub(crate) enum AskError {
     NotRunning(PathBuf),
     /// The gate is somebody else's.
     NotAllowed(PathBuf),
+    /// The socket cannot be reached without rights; whether a gate is there is not known.
+    NoRights(PathBuf, io::Error),
     /// The gate kept its old configuration.
     ReloadRefused(ReloadRefused),
     /// The keeper did not do it.
@@ -42,6 +45,7 @@ impl fmt::Display for AskError {
         match self {
             Self::NotRunning(path) => write!(f, "no gate answers at {}", path.display()),
             Self::NotAllowed(path) => write!(f, "the gate at {} is another user's", path.display()),
+            Self::NoRights(path, _) => write!(f, "no right to ask a gate at {}", path.display()),
             Self::ReloadRefused(refused) => f.write_str(&refused.reason),
             Self::FirewallRefused(refused) => refused.fmt(f),
             Self::Io(path, error) => write!(f, "cannot ask the gate at {}: {error}", path.display()),
@@ -56,6 +60,7 @@ impl From<AskError> for Failure {
         match error {
             AskError::NotRunning(_) => Self::no(reason)
                 .with_hint("`portcullis up` starts one; --config or --state says which is meant; one that is stopping answers no more"),
+            AskError::NoRights(path, error) => Self::refused(reason).with_hint(remedy(&path, &error)),
             AskError::NotAllowed(_) => Self::refused(reason).with_hint("ask as that user, or as root"),
             AskError::ReloadRefused(refused) => Self { hint: refused.hint, ..Self::no(reason) },
             AskError::FirewallRefused(refused) => refused.into(),
@@ -80,11 +85,11 @@ impl Client {
         self.ask("GET", METRICS, b"")
     }
 
-    /// Has it take a changed configuration; the answer is a line for people.
-    pub(crate) fn reload(&self, file: Option<&Path>) -> Result<String, AskError> {
+    /// Has it take a changed configuration.
+    pub(crate) fn reload(&self, file: Option<&Path>) -> Result<Message, AskError> {
         let request = ReloadRequest { file: file.map(Path::to_owned) };
         let body = serde_json::to_vec(&request).map_err(|error| AskError::Answer(error.to_string()))?;
-        parse::<Message>(&self.ask("POST", RELOAD, &body)?).map(|answer| answer.message)
+        parse(&self.ask("POST", RELOAD, &body)?)
     }
 
     /// Asks its keeper about packets.
@@ -119,10 +124,10 @@ impl Client {
 
     fn exchange_with(&self, method: &str, path: &str, body: &[u8]) -> Result<(u16, Vec<u8>), AskError> {
         let failed = |error: io::Error| match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused | io::ErrorKind::NotADirectory => {
                 AskError::NotRunning(self.socket.clone())
             }
-            io::ErrorKind::PermissionDenied => AskError::NotAllowed(self.socket.clone()),
+            io::ErrorKind::PermissionDenied => AskError::NoRights(self.socket.clone(), error),
             _ => AskError::Io(self.socket.clone(), error),
         };
         let bytes = self.exchange(&request(method, path, body)).map_err(failed)?;

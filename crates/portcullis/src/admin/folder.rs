@@ -1,5 +1,6 @@
 //! The folder of the admin socket, of the lock, of the firewall's state: nobody but its owner may put a file into it.
 
+use super::remedy::remedy;
 use std::fmt;
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -9,8 +10,12 @@ use std::path::{Path, PathBuf};
 /// Why a folder is not good enough.
 #[derive(Debug)]
 pub(crate) enum FolderError {
-    /// It belongs to somebody else, or others may write it.
-    Untrusted(PathBuf),
+    /// It belongs to somebody else than who asks, who could replace what is in it.
+    Owned(PathBuf, u32),
+    /// Others than its owner may write it: its mode.
+    Writable(PathBuf, u32),
+    /// It is something else.
+    NoFolder(PathBuf),
     /// The machine refused.
     Io(PathBuf, io::Error),
 }
@@ -18,7 +23,14 @@ pub(crate) enum FolderError {
 impl fmt::Display for FolderError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Untrusted(path) => write!(f, "others can put files into {}", path.display()),
+            Self::Owned(path, owner) => {
+                let path = path.display();
+                write!(f, "{path} belongs to the user with id {owner}, who could replace what is in it")
+            }
+            Self::Writable(path, mode) => {
+                write!(f, "others can put files into {} (mode {mode:04o})", path.display())
+            }
+            Self::NoFolder(path) => write!(f, "{} is no folder", path.display()),
             Self::Io(path, error) => write!(f, "cannot use {}: {error}", path.display()),
         }
     }
@@ -28,10 +40,16 @@ impl FolderError {
     /// What to do about it.
     pub(crate) fn hint(&self) -> String {
         match self {
-            Self::Untrusted(path) => {
-                format!("make it yours alone, chown and chmod 0700 {}, or run as its owner", path.display())
+            Self::Owned(path, owner) => {
+                let caller = rustix::process::geteuid().as_raw();
+                format!(
+                    "run this as that user (`sudo -u '#{owner}'`), or, where it is to be yours, `chown {caller} {}`",
+                    path.display()
+                )
             }
-            Self::Io(..) => "--state names another folder for certificates and the admin socket".to_owned(),
+            Self::Writable(path, _) => format!("`chmod go-w {}`", path.display()),
+            Self::NoFolder(_) => "--state names another folder".to_owned(),
+            Self::Io(path, error) => remedy(path, error),
         }
     }
 }
@@ -40,12 +58,23 @@ impl FolderError {
 pub(crate) fn prepare(file: &Path) -> Result<(), FolderError> {
     let folder = folder_of(file);
     let above = folder_of(folder);
-    DirBuilder::new().recursive(true).mode(0o755).create(above).map_err(failed(above))?;
+    match DirBuilder::new().recursive(true).mode(0o755).create(above) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            return Err(FolderError::NoFolder(above.to_owned()));
+        }
+        made => made.map_err(failed(above))?,
+    }
     match DirBuilder::new().mode(0o700).create(folder) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(failed(folder)(error)),
         _ => {}
     }
-    judge(above, is_steady)?;
+    judge_for(file)
+}
+
+/// Judges the folder of a file, and the one above it. Nothing is made.
+pub(crate) fn judge_for(file: &Path) -> Result<(), FolderError> {
+    let folder = folder_of(file);
+    judge(folder_of(folder), is_steady)?;
     judge(folder, is_private)
 }
 
@@ -61,10 +90,12 @@ fn failed(path: &Path) -> impl FnOnce(io::Error) -> FolderError {
 fn judge(folder: &Path, is_good: fn(u32, u32, u32) -> bool) -> Result<(), FolderError> {
     let facts = fs::metadata(folder).map_err(failed(folder))?;
     let caller = rustix::process::geteuid().as_raw();
-    if facts.is_dir() && is_good(caller, facts.uid(), facts.mode()) {
-        Ok(())
-    } else {
-        Err(FolderError::Untrusted(folder.to_owned()))
+    let path = folder.to_owned();
+    match facts.uid() {
+        _ if !facts.is_dir() => Err(FolderError::NoFolder(path)),
+        owner if is_good(caller, owner, facts.mode()) => Ok(()),
+        owner if owner != caller && owner != 0 => Err(FolderError::Owned(path, owner)),
+        _ => Err(FolderError::Writable(path, facts.mode() & 0o7777)),
     }
 }
 

@@ -48,9 +48,7 @@ impl From<LockError> for crate::failure::Failure {
                     .to_owned()
             }
             LockError::Folder(error) => error.hint(),
-            LockError::Io(..) => {
-                "--state names another folder for certificates and the admin socket".to_owned()
-            }
+            LockError::Io(path, error) => super::remedy(path, error),
         };
         Self::refused(error.to_string()).with_hint(hint)
     }

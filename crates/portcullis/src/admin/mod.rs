@@ -8,11 +8,13 @@ mod client;
 mod folder;
 mod lock;
 mod message;
+mod remedy;
 mod server;
 
 pub(crate) use client::{AskError, Client};
-pub(crate) use folder::{FolderError, prepare as prepare_folder};
+pub(crate) use folder::{FolderError, judge_for as judge_folder, prepare as prepare_folder};
 pub(crate) use lock::GateLock;
+pub(crate) use remedy::remedy;
 pub(crate) use server::Server;
 
 use crate::keeper::{Asked, Refused};
@@ -24,8 +26,8 @@ pub(crate) trait Control: Send + Sync + 'static {
     /// What the gate does at the moment.
     fn status(&self) -> serde_json::Value;
 
-    /// Takes the configuration from this file, or from where it came from before. Answers with one line for people.
-    fn reload(&self, file: Option<&Path>) -> Result<String, ReloadRefused>;
+    /// Takes the configuration from this file, or from where it came from before.
+    fn reload(&self, file: Option<&Path>) -> Result<Message, ReloadRefused>;
 
     /// Begins to end the gate, and returns at once.
     fn stop(&self);
@@ -56,10 +58,21 @@ struct ReloadRequest {
     file: Option<PathBuf>,
 }
 
-/// The answer to what has no data: one line for people.
+/// The answer to what has no data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Message {
-    message: String,
+pub(crate) struct Message {
+    /// One line for people.
+    pub(crate) message: String,
+    /// Warnings of the file, rendered without colours, or nothing.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) problems: String,
+}
+
+impl Message {
+    /// A line without warnings.
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), problems: String::new() }
+    }
 }
 
 const STATUS: &str = "/status";

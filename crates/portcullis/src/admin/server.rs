@@ -183,7 +183,7 @@ pub(super) fn decide(asked: &Asked, control: &dyn Control) -> Answer {
         ("POST", FIREWALL) => firewall(&asked.body, control),
         ("POST", STOP) => {
             control.stop();
-            Answer::json(202, &Message { message: "the gate finishes its requests and ends".to_owned() })
+            Answer::json(202, &Message::new("the gate finishes its requests and ends"))
         }
         (_, STATUS | METRICS | RELOAD | STOP | FIREWALL) => Answer::text(405, "this wants another method"),
         _ => Answer::text(404, "there are /status, /metrics, /reload, /firewall and /stop"),
@@ -205,7 +205,7 @@ fn reload(body: &[u8], control: &dyn Control) -> Answer {
     match request {
         Err(error) => Answer::text(400, &format!("the body is not understood: {error}")),
         Ok(ReloadRequest { file }) => match control.reload(file.as_deref()) {
-            Ok(message) => Answer::json(200, &Message { message }),
+            Ok(message) => Answer::json(200, &message),
             Err(refused) => Answer::json(422, &refused),
         },
     }

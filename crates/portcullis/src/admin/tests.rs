@@ -27,10 +27,10 @@ impl Control for Recorder {
         serde_json::json!({ "process": 7 })
     }
 
-    fn reload(&self, file: Option<&Path>) -> Result<String, ReloadRefused> {
+    fn reload(&self, file: Option<&Path>) -> Result<Message, ReloadRefused> {
         self.note(format!("reload {file:?}"));
         match file {
-            None => Ok("2 sites changed".to_owned()),
+            None => Ok(Message::new("2 sites changed")),
             Some(_) => Err(ReloadRefused {
                 reason: "the old configuration stays".to_owned(),
                 problems: "error: bad\n".to_owned(),
@@ -142,7 +142,7 @@ fn a_client_gets_what_the_control_says() {
     let client = Client::new(&socket);
     assert_eq!(client.status().expect("a status"), serde_json::json!({ "process": 7 }));
     assert_eq!(client.metrics().expect("metrics"), b"# EOF\n");
-    assert_eq!(client.reload(None).expect("a reload"), "2 sites changed");
+    assert_eq!(client.reload(None).expect("a reload").message, "2 sites changed");
     match client.reload(Some(Path::new("/bad.toml"))) {
         Err(AskError::ReloadRefused(refused)) => assert_eq!(refused.problems, "error: bad\n"),
         other => assert!(other.is_err(), "a refused reload: {other:?}"),

@@ -4,6 +4,7 @@ use super::Host;
 use crate::span;
 use clap::{Args, Subcommand, ValueHint};
 use ipnet::IpNet;
+use model::plan::TRIAL_SECONDS;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -29,6 +30,16 @@ pub(crate) struct Apply {
     pub(crate) file: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) host: Host,
+    #[command(flatten)]
+    pub(crate) how: How,
+    /// Answer for programs
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// How packets are put in force, the same for every command that does so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Args)]
+pub(crate) struct How {
     /// How long the kernel waits for `portcullis confirm` before it goes back, in place of the file's `confirm`
     #[arg(long, value_name = "SPAN", value_parser = trial, conflicts_with = "no_trial")]
     pub(crate) confirm: Option<Duration>,
@@ -40,13 +51,10 @@ pub(crate) struct Apply {
     /// Do not ask
     #[arg(short, long)]
     pub(crate) yes: bool,
-    /// Answer for programs
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 /// Risks that are taken only by name.
-#[derive(Clone, Copy, Debug, Default, Args)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Args)]
 pub(crate) struct Risks {
     /// You sit at the machine: no connection of yours has to stay open
     #[arg(long)]
@@ -57,6 +65,9 @@ pub(crate) struct Risks {
     /// Go on although nobody can log in over the network afterwards
     #[arg(long)]
     pub(crate) close_last_way_in: bool,
+    /// Go on although everybody can reach ssh afterwards, because no rule names its port any more
+    #[arg(long)]
+    pub(crate) open_ssh: bool,
 }
 
 /// `portcullis confirm`.
@@ -77,10 +88,7 @@ pub(crate) struct Rollback {
     #[arg(value_name = "NUMBER")]
     pub(crate) to: Option<u64>,
     #[command(flatten)]
-    pub(crate) risks: Risks,
-    /// Do not ask
-    #[arg(short, long)]
-    pub(crate) yes: bool,
+    pub(crate) how: How,
     /// Answer for programs
     #[arg(long)]
     pub(crate) json: bool,
@@ -128,14 +136,22 @@ pub(crate) struct Revoke {
 }
 
 /// What follows an edit.
-#[derive(Clone, Copy, Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Then {
     /// Go on with `portcullis apply`
     #[arg(long)]
     pub(crate) apply: bool,
-    /// Do not ask before it is applied
-    #[arg(short, long, requires = "apply")]
-    pub(crate) yes: bool,
+    #[command(flatten, next_help_heading = "With --apply")]
+    pub(crate) host: Host,
+    #[command(flatten, next_help_heading = "With --apply")]
+    pub(crate) how: How,
+}
+
+impl Then {
+    /// Whether options say how to apply, and nothing is to be applied.
+    pub(crate) fn contradicts_itself(&self) -> bool {
+        !self.apply && (self.host.name.is_some() || self.how != How::default())
+    }
 }
 
 /// `portcullis ban`.
@@ -154,9 +170,12 @@ pub(crate) struct Ban {
     /// Until it is taken back
     #[arg(long)]
     pub(crate) permanent: bool,
-    /// Why
+    /// Why; without it an earlier note stays
     #[arg(long, value_name = "TEXT", value_parser = note)]
     pub(crate) note: Option<String>,
+    /// Also where that ends an earlier ban of the same source sooner; without it the later end holds
+    #[arg(long)]
+    pub(crate) replace: bool,
     /// Answer for programs
     #[arg(long)]
     pub(crate) json: bool,
@@ -245,11 +264,11 @@ pub(crate) enum Firewall {
 
 fn trial(text: &str) -> Result<Duration, String> {
     let span = span::parse(text)?;
-    if (5..=86_400).contains(&span.as_secs()) {
-        Ok(span)
-    } else {
-        Err("a trial takes 5s to 1d; --no-trial does without".to_owned())
+    if TRIAL_SECONDS.contains(&span.as_secs()) {
+        return Ok(span);
     }
+    let [least, most] = [TRIAL_SECONDS.start(), TRIAL_SECONDS.end()].map(|seconds| span::text(*seconds));
+    Err(format!("must be {least} to {most}; --no-trial does without a trial"))
 }
 
 fn positive(text: &str) -> Result<Duration, String> {
@@ -291,7 +310,7 @@ mod tests {
     #[test]
     fn a_trial_is_neither_nothing_nor_for_ever() {
         assert_eq!(trial("60s"), Ok(Duration::from_secs(60)));
-        for text in ["0", "0s", "4s", "2d"] {
+        for text in ["0", "0s", "1h1s"] {
             assert!(trial(text).is_err(), "{text}");
         }
     }

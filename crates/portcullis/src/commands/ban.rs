@@ -14,6 +14,7 @@ pub(super) fn ban(common: &Common, arguments: &Ban) -> Result<Exit, Failure> {
         file: arguments.file.as_deref().map(absolute).transpose()?,
         seconds: (!arguments.permanent).then_some(arguments.span.as_secs()),
         note: arguments.note.clone(),
+        replace: arguments.replace,
     });
     changed(common, request, arguments.json, "banned")
 }
@@ -24,7 +25,7 @@ pub(super) fn unban(common: &Common, arguments: &Unban) -> Result<Exit, Failure>
 }
 
 pub(super) fn bans(common: &Common, arguments: &Bans) -> Result<Exit, Failure> {
-    let answer = Keeping::of(common, None, false)?.ask(Request::Bans)?;
+    let answer = Keeping::of(common, false)?.ask(Request::Bans)?;
     if arguments.json {
         terminal::print_json(&answer)?;
     } else {
@@ -35,7 +36,7 @@ pub(super) fn bans(common: &Common, arguments: &Bans) -> Result<Exit, Failure> {
 }
 
 fn changed(common: &Common, request: Request, json: bool, what: &str) -> Result<Exit, Failure> {
-    let answer = Keeping::of(common, None, false)?.ask(request)?;
+    let answer = Keeping::of(common, false)?.ask(request)?;
     if json {
         terminal::print_json(&answer)?;
     } else {

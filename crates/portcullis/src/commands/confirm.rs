@@ -8,7 +8,7 @@ use crate::show;
 use crate::terminal;
 
 pub(super) fn run(common: &Common, arguments: &Confirm) -> Result<Exit, Failure> {
-    let answer = Keeping::of(common, None, arguments.console)?.ask(Request::Confirm)?;
+    let answer = Keeping::of(common, arguments.console)?.ask(Request::Confirm)?;
     if arguments.json {
         terminal::print_json(&answer)?;
     } else {

@@ -1,10 +1,9 @@
 //! Changing the file: read, edited as text, judged as a whole, written in one piece with the same owner and mode. A change
 //! after which the file has a problem is not written.
 
-use crate::cli::{Common, Host, Risks, Then};
+use crate::cli::{Common, Then};
 use crate::configuration::Origin;
 use crate::failure::{Exit, Failure};
-use crate::keeper::Trial;
 use crate::terminal;
 use model::edit::EditError;
 use model::source::Surroundings;
@@ -30,14 +29,24 @@ pub(super) fn change(
 }
 
 /// What follows an edit.
-pub(super) fn then(common: &Common, then: Then) -> Result<Exit, Failure> {
+pub(super) fn then(common: &Common, then: &Then) -> Result<Exit, Failure> {
     if !then.apply {
         terminal::say("saving the file changes nothing yet: `portcullis apply` puts it in force\n");
         return Ok(Exit::Done);
     }
-    let wanted = super::keeping::wanted(common, None, &Host::default(), Risks::default())?;
-    let keeping = super::keeping::Keeping::of(common, None, false)?;
-    super::apply::apply(&keeping, wanted, Trial::AsConfigured, then.yes, false)
+    let wanted = super::keeping::wanted(common, None, &then.host, then.how.risks)?;
+    let keeping = super::keeping::Keeping::of_file(common, None, then.how.risks.console)?;
+    let applied = super::apply::apply(&keeping, wanted, then.how, false);
+    applied.inspect_err(|_| terminal::say("the file keeps the change, and nothing of it is in force\n"))
+}
+
+/// Refuses options that say how to apply where nothing is to be applied.
+pub(super) fn judge_options(then: &Then) -> Result<(), Failure> {
+    if then.contradicts_itself() {
+        return Err(Failure::usage("there is nothing to apply, and an option says how")
+            .with_hint("add --apply, or leave the option to `portcullis apply`"));
+    }
+    Ok(())
 }
 
 fn file(common: &Common) -> Result<PathBuf, Failure> {

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 pub(super) fn run(common: &Common, arguments: &Grant) -> Result<Exit, Failure> {
-    let keeping = Keeping::of(common, None, false)?;
+    let keeping = Keeping::of(common, false)?;
     let Some(port) = &arguments.port else { return list(&keeping, arguments.json) };
     let (port, protocol) = parse(port)?;
     let address = address(arguments.from, keeping.caller())?;

@@ -8,7 +8,7 @@ use crate::show;
 use crate::terminal;
 
 pub(super) fn run(common: &Common, arguments: &History) -> Result<Exit, Failure> {
-    let answer = Keeping::of(common, None, false)?.ask(Request::History)?;
+    let answer = Keeping::of(common, false)?.ask(Request::History)?;
     if arguments.json {
         terminal::print_json(&answer)?;
     } else {

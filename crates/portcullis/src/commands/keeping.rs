@@ -1,41 +1,69 @@
 //! How commands reach whoever keeps the packets of this machine: the running gate, or else a keeper in this very process.
 //! The answers are the same.
 
-use crate::admin::{AskError, Client};
+use super::locate;
+use crate::admin::{AskError, Client, GateLock};
 use crate::cli::{self, Common};
-use crate::configuration::Origin;
+use crate::configuration::{Origin, require_plan};
 use crate::failure::{Exit, Failure};
-use crate::keeper::{Asked, Caller, Keeper, Refused, Request, Risks, Source, Wanted};
+use crate::keeper::{Asked, Caller, Keeper, Refused, Request, Restored, Risks, Source, Wanted};
+use crate::known;
 use crate::place::Places;
 use crate::terminal;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
+/// What stands in for a state folder that cannot be used when the machine starts; it is gone at the next start.
+const INSTEAD_OF_STATE: &str = "/run/portcullis";
+
 /// Whoever keeps the packets, and who asks.
 pub(super) struct Keeping {
     places: Places,
+    /// The file whose place is noted once its packets are in force.
+    noted: Option<PathBuf>,
     caller: Caller,
 }
 
 impl Keeping {
-    /// For a command that may name a file.
-    pub(super) fn of(common: &Common, file: Option<&Path>, console: bool) -> Result<Self, Failure> {
-        Ok(Self::at(super::places(common, file)?, console))
+    /// For a command that needs no more of the file than where things are kept.
+    pub(super) fn of(common: &Common, console: bool) -> Result<Self, Failure> {
+        Ok(Self::at(locate::places(common, None)?, console))
     }
 
-    /// For the start of the machine, and for emergencies: no file is needed.
-    pub(super) fn without_file(common: &Common) -> Self {
-        let usual = || Places::of(&model::plan::Plan::default(), common.state.clone());
-        let places = match Origin::of_command(common, None).and_then(|origin| origin.compile()) {
-            Ok(compiled) => compiled.plan.map(|plan| Places::of(&plan, common.state.clone())),
-            Err(_) => None,
+    /// For a command about what the file says. Its problems are shown; one that is an error ends the command.
+    pub(super) fn of_file(common: &Common, file: Option<&Path>, console: bool) -> Result<Self, Failure> {
+        let origin = Origin::of_command(common, file)?;
+        let plan = require_plan(&origin, origin.compile()?).map_err(|failure| Failure {
+            reason: format!("{}, so nothing is changed", failure.reason),
+            ..failure
+        })?;
+        let places = Places::of(&plan, common.state.clone());
+        let noted = match (&origin, &plan.policy.firewall, &common.state) {
+            // A folder that was named on the command line has to be named again.
+            (Origin::File(file), Some(_), None) => Some(file.clone()),
+            _ => None,
         };
-        Self::at(places.unwrap_or_else(usual), false)
+        Ok(Self { noted, ..Self::at(places, console) })
+    }
+
+    /// Notes where the state of the file is kept, once packets of it were put in force.
+    pub(super) fn note(&self) {
+        let noted = self.noted.as_deref().map_or(Ok(()), |file| known::note(file, &self.places));
+        if let Err(reason) = noted {
+            terminal::warn(format_args!(
+                "it cannot be noted where the state is kept ({reason}); --state names it where the file has an error"
+            ));
+        }
+    }
+
+    /// For the start of the machine.
+    pub(super) fn at_boot(common: &Common) -> Self {
+        Self::at(locate::places_at_boot(common), false)
     }
 
     pub(super) fn at(places: Places, console: bool) -> Self {
-        Self { places, caller: Caller::find(console) }
+        Self { places, noted: None, caller: Caller::find(console) }
     }
 
     /// Who asks.
@@ -46,17 +74,47 @@ impl Keeping {
     /// Asks; problems of a file are written to standard error before the failure is given back.
     pub(super) fn ask(&self, request: Request) -> Result<Value, Failure> {
         let asked = Asked { caller: self.caller.clone(), request };
-        match Client::new(&self.places.admin_socket).firewall(&asked) {
+        self.ask_gate(&asked).unwrap_or_else(|| match self.ask_here(&asked) {
             Ok(value) => Ok(value),
+            // A gate that was starting has the packets, and may answer by now.
+            Err(refused) if GateLock::is_taken(&self.places.state) => {
+                self.ask_gate(&asked).unwrap_or_else(|| Err(explain(refused)))
+            }
+            Err(refused) => Err(explain(refused)),
+        })
+    }
+
+    /// Asks the running gate; `None` where none answers.
+    fn ask_gate(&self, asked: &Asked) -> Option<Result<Value, Failure>> {
+        Some(match Client::new(&self.places.admin_socket).firewall(asked) {
+            Ok(value) => Ok(value),
+            Err(AskError::NotRunning(_)) => return None,
             Err(AskError::FirewallRefused(refused)) => Err(explain(refused)),
-            Err(AskError::NotRunning(_)) => self.ask_here(&asked).map_err(explain),
             Err(error) => Err(error.into()),
-        }
+        })
     }
 
     /// Asks, and takes the answer as what it is.
     pub(super) fn ask_for<T: DeserializeOwned>(&self, request: Request) -> Result<T, Failure> {
         read(&self.ask(request)?)
+    }
+
+    /// Puts the confirmed packets in force. Where the state cannot be used at all, nothing but ssh is reachable until it
+    /// can: a disk that is missing never leaves the machine open.
+    pub(super) fn restore(&self) -> Result<Restored, Failure> {
+        let failure = match self.ask_for(Request::Restore) {
+            Err(failure) if failure.exit == Exit::Refused => failure,
+            other => return other,
+        };
+        let mut instead = Keeper::open(Path::new(INSTEAD_OF_STATE)).map_err(|_| failure.clone())?;
+        let asked = Asked { caller: self.caller.clone(), request: Request::CloseOpen };
+        match instead.ask(&asked, None) {
+            Ok(Value::Bool(true)) => Err(Failure {
+                reason: format!("{}; nothing but ssh is reachable meanwhile", failure.reason),
+                ..failure
+            }),
+            _ => Err(failure),
+        }
     }
 
     fn ask_here(&self, asked: &Asked) -> Result<Value, Refused> {
@@ -94,7 +152,8 @@ pub(super) fn wanted(
 
 /// The risks that are taken, for the keeper.
 pub(super) const fn risks(risks: cli::Risks) -> Risks {
-    Risks { cut_my_session: risks.cut_my_session, close_last_way_in: risks.close_last_way_in }
+    let cli::Risks { console: _, cut_my_session, close_last_way_in, open_ssh } = risks;
+    Risks { cut_my_session, close_last_way_in, open_ssh }
 }
 
 /// The keeper may have another current folder.

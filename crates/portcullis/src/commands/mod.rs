@@ -12,6 +12,7 @@ mod firewall;
 mod grant;
 mod history;
 mod keeping;
+mod locate;
 mod man;
 mod plan;
 mod reload;
@@ -27,7 +28,6 @@ use crate::cli::{Arguments, Command, Common};
 use crate::configuration::{Origin, require_plan};
 use crate::failure::{Exit, Failure};
 use crate::hello;
-use crate::place::Places;
 use model::plan::Plan;
 use std::path::Path;
 
@@ -66,27 +66,7 @@ fn planned(common: &Common) -> Result<Plan, Failure> {
     require_plan(&origin, origin.compile()?)
 }
 
-/// Where the running gate keeps its things.
-///
-/// A gate that was started without a file keeps them in the usual place, so there need not be a file. One that is
-/// there and cannot be used is a failure: guessing could reach another gate. `--state` does without the file.
-fn places(common: &Common, file: Option<&Path>) -> Result<Places, Failure> {
-    let named = file.is_some() || common.config.is_some();
-    let plan = match Origin::of_command(common, file) {
-        _ if common.state.is_some() && !named => Plan::default(),
-        Err(_) if !named => Plan::default(),
-        origin => {
-            let origin = origin?;
-            origin.compile().and_then(|compiled| require_plan(&origin, compiled)).map_err(|failure| {
-                let hint = "the running gate goes on unchanged; --state FOLDER reaches it without the file";
-                if failure.hint.is_none() { failure.with_hint(hint) } else { failure }
-            })?
-        }
-    };
-    Ok(Places::of(&plan, common.state.clone()))
-}
-
 /// A client of the running gate.
 fn client(common: &Common, file: Option<&Path>) -> Result<Client, Failure> {
-    Ok(Client::new(&places(common, file)?.admin_socket))
+    Ok(Client::new(&locate::places(common, file)?.admin_socket))
 }

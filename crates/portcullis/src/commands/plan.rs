@@ -10,7 +10,7 @@ use crate::terminal;
 pub(super) fn run(common: &Common, arguments: &Plan) -> Result<Exit, Failure> {
     let file = arguments.file.as_deref();
     let wanted = wanted(common, file, &arguments.host, Risks::default())?;
-    let answer = Keeping::of(common, file, false)?.ask(Request::Plan(wanted))?;
+    let answer = Keeping::of_file(common, file, false)?.ask(Request::Plan(wanted))?;
     if arguments.json {
         terminal::print_json(&answer)?;
     } else {

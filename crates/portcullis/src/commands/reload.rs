@@ -10,7 +10,7 @@ use std::path::Path;
 pub(super) fn run(common: &Common, arguments: &Reload) -> Result<Exit, Failure> {
     let file = arguments.file.as_deref().map(absolute).transpose()?;
     match client(common, file.as_deref())?.reload(file.as_deref()) {
-        Ok(message) => terminal::say(format_args!("{message}\n")),
+        Ok(done) => terminal::say(format_args!("{}{}\n", done.problems, done.message)),
         Err(AskError::ReloadRefused(refused)) => {
             terminal::say(&refused.problems);
             return Err(AskError::ReloadRefused(refused).into());

@@ -6,6 +6,7 @@ use crate::failure::{Exit, Failure};
 use model::edit::{EditError, Which, remove_rule};
 
 pub(super) fn run(common: &Common, arguments: &Revoke) -> Result<Exit, Failure> {
+    edit::judge_options(&arguments.then)?;
     let from = (!arguments.from.is_empty()).then_some(arguments.from.as_slice());
     let by_words = Which::Allow { allow: &arguments.rule, from };
     edit::change(common, |text| {
@@ -16,5 +17,5 @@ pub(super) fn run(common: &Common, arguments: &Revoke) -> Result<Exit, Failure> 
         };
         removed.map(|(text, rule)| (text, format!("line {} is gone: {}", rule.line, rule.written)))
     })?;
-    edit::then(common, arguments.then)
+    edit::then(common, &arguments.then)
 }

@@ -4,19 +4,19 @@ use super::apply::apply;
 use super::keeping::{Keeping, read, risks};
 use crate::cli::{Common, Rollback};
 use crate::failure::{Exit, Failure};
-use crate::keeper::{Ended, Request, Source, Status, Trial, Wanted};
+use crate::keeper::{Ended, Request, Source, Status, Wanted};
 use crate::show;
 use crate::terminal;
 
 pub(super) fn run(common: &Common, arguments: &Rollback) -> Result<Exit, Failure> {
-    let keeping = Keeping::of(common, None, arguments.risks.console)?;
+    let keeping = Keeping::of(common, arguments.how.risks.console)?;
     let on_trial = keeping.ask_for::<Status>(Request::Status)?.trial.is_some();
     if on_trial && arguments.to.is_none() {
         return end(&keeping, arguments.json);
     }
     let source = Source::Snapshot(arguments.to);
-    let wanted = Wanted { source, host: None, risks: risks(arguments.risks) };
-    apply(&keeping, wanted, Trial::AsConfigured, arguments.yes, arguments.json)
+    let wanted = Wanted { source, host: None, risks: risks(arguments.how.risks) };
+    apply(&keeping, wanted, arguments.how, arguments.json)
 }
 
 /// Going back to what was in force a moment ago needs no question.

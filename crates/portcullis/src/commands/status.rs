@@ -3,7 +3,7 @@
 //! The gate decides what there is to tell; this shows any such answer: plain values side by side, lists as tables.
 
 use super::keeping::{Keeping, read};
-use super::places;
+use super::locate;
 use crate::admin::{AskError, Client, GateLock};
 use crate::cli::{Common, Status};
 use crate::failure::{Exit, Failure};
@@ -15,8 +15,11 @@ use crate::terminal;
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
 
+/// What stands in the place of a gate's facts where none runs.
+const NOT_RUNNING: &str = "not running (start: `portcullis up`)";
+
 pub(super) fn run(common: &Common, arguments: &Status) -> Result<Exit, Failure> {
-    let places = places(common, None)?;
+    let places = locate::places(common, None)?;
     let client = Client::new(&places.admin_socket);
     if arguments.metrics {
         terminal::print_bytes(&client.metrics()?)?;
@@ -25,23 +28,27 @@ pub(super) fn run(common: &Common, arguments: &Status) -> Result<Exit, Failure> 
     let gate = client.status();
     let packets = packets(&places)?;
     let firewall = packets.as_ref().map(read::<Packets>).transpose()?;
+    let is_running = gate.is_ok();
+    let gate = match (gate, &firewall) {
+        (Ok(gate), _) => gate,
+        // A machine may have packets of ours and no gate.
+        (Err(AskError::NotRunning(_)), Some(_)) => json!({ "gate": NOT_RUNNING }),
+        (Err(error), _) => return Err(error.into()),
+    };
+    let is_enforced = firewall.as_ref().is_some_and(|packets| packets.enforced);
     if arguments.json {
-        let mut answer = gate.as_ref().ok().cloned().unwrap_or_else(|| json!({}));
+        let mut answer = gate;
         answer["firewall"] = packets.unwrap_or(Value::Null);
         terminal::print_json(&answer)?;
     } else {
-        let gate = gate.as_ref().map(render).unwrap_or_default();
-        terminal::print(gate + &firewall.as_ref().map(show::status).unwrap_or_default())?;
+        terminal::print(render(&gate) + &firewall.as_ref().map(show::status).unwrap_or_default())?;
     }
-    match (gate, firewall) {
-        (Ok(_), _) => Ok(Exit::Done),
-        // A machine may have packets of ours and no gate.
-        (Err(error @ AskError::NotRunning(_)), Some(packets)) if packets.enforced => {
-            terminal::say(format_args!("{error}\n"));
-            Ok(Exit::Done)
-        }
-        (Err(error), _) => Err(error.into()),
-    }
+    let is_unseen = firewall.as_ref().is_some_and(|packets| !packets.reachable);
+    Ok(match is_running || is_enforced {
+        true => Exit::Done,
+        false if is_unseen => Exit::Refused,
+        false => Exit::No,
+    })
 }
 
 /// The firewall's part; nothing where neither a gate runs nor a firewall was ever applied.

@@ -1,6 +1,6 @@
 //! `portcullis stop`: asks the running gate to end, and waits until it has.
 
-use super::places;
+use super::locate;
 use crate::admin::{Client, GateLock};
 use crate::cli::{Common, Stop};
 use crate::failure::{Exit, Failure};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 
 pub(super) fn run(common: &Common, arguments: &Stop) -> Result<Exit, Failure> {
-    let places = places(common, None)?;
+    let places = locate::places(common, None)?;
     let message = Client::new(&places.admin_socket).stop()?;
     if arguments.wait == 0 {
         terminal::say(format_args!("{message}\n"));

@@ -10,7 +10,11 @@ pub(super) fn run(common: &Common, arguments: &Up) -> Result<Exit, Failure> {
     let origin = Origin::of_up(common, arguments)?;
     let plan = require_plan(&origin, origin.compile()?)?;
     let places = Places::of(&plan, common.state.clone());
-    let start =
-        run::Start { threads: arguments.threads, host: arguments.host.name.clone(), yes: arguments.yes };
+    let start = run::Start {
+        threads: arguments.threads,
+        host: arguments.host.name.clone(),
+        yes: arguments.yes,
+        state_is_named: common.state.is_some(),
+    };
     run::run(origin, plan, &places, start)
 }

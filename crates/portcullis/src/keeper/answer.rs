@@ -232,6 +232,9 @@ pub(crate) struct History {
 pub(crate) struct Banned {
     /// How many sources.
     pub(crate) sources: usize,
+    /// How many of them were banned for longer already, and stay so.
+    #[serde(default)]
+    pub(crate) longer: usize,
     /// How many bans there are.
     pub(crate) total: usize,
     /// Whether the kernel refuses them now; otherwise they wait for a policy.

@@ -61,6 +61,8 @@ impl Keeper {
             .with_hint("run it on the host, whose packets come first"));
         }
         refuse_what_would_not_be_enforced(&prepared.planned)?;
+        let before = prepared.before.as_ref().map(|before| &before.compiled);
+        policy::refuse_to_open_ssh(before, draft.compiled(), asked.wanted.risks)?;
         let compiled = policy::check(draft, caller, asked.wanted.risks, &prepared.observed)?;
         let trial_seconds = match asked.trial {
             _ if !prepared.planned.packets_change => None,
@@ -80,9 +82,11 @@ impl Keeper {
     }
 
     /// A second policy on trial would have nothing certain to go back to.
-    fn refuse_during_trial(&self) -> Result<(), Refused> {
+    fn refuse_during_trial(&mut self) -> Result<(), Refused> {
         match self.state.last() {
-            Some(Entry { number, fate: Fate::Trial { .. }, .. }) => {
+            Some(&Entry { number, fate: Fate::Trial { .. }, .. }) => {
+                // Without the kernel it is not known whether it still is.
+                self.kernel()?;
                 Err(Refused::no(format!("snapshot {number} is on trial"))
                     .with_hint("`portcullis confirm` keeps it, `portcullis rollback` ends it"))
             }

@@ -35,14 +35,19 @@ impl Keeper {
         }
         let now = self.machine.now();
         let until = asked.seconds.map(|seconds| now.saturating_add(seconds));
-        let ban = |source: &IpNet| bans::Ban { source: *source, since: now, until, note: asked.note.clone() };
-        let bans: Vec<bans::Ban> = sources.iter().map(ban).collect();
+        let new = |source: &IpNet| bans::Ban { source: *source, since: now, until, note: asked.note.clone() };
+        let joined = |source: &IpNet| match self.bans.get(source, now) {
+            Some(old) => new(source).over(old, asked.replace),
+            None => new(source),
+        };
+        let bans: Vec<bans::Ban> = sources.iter().map(joined).collect();
+        let longer = bans.iter().filter(|ban| ban.until != until).count();
         let enforced = self.enforce_bans(&bans)?;
         self.bans.add(&self.state, bans)?;
         if enforced && sources.iter().any(|source| !is_exact(source)) {
             self.refill_prefixes()?;
         }
-        Ok(Banned { sources: sources.len(), total: self.bans.list(now).count(), enforced })
+        Ok(Banned { sources: sources.len(), longer, total: self.bans.list(now).count(), enforced })
     }
 
     /// Takes bans back; none named stands for all.
@@ -72,7 +77,7 @@ impl Keeper {
                 self.refill_prefixes()?;
             }
         }
-        Ok(Banned { sources: sources.len(), total: self.bans.list(now).count(), enforced })
+        Ok(Banned { sources: sources.len(), longer: 0, total: self.bans.list(now).count(), enforced })
     }
 
     /// Gives the kernel bans of exact addresses; answers whether there is a table that refuses them.

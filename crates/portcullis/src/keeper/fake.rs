@@ -103,6 +103,13 @@ impl World {
         inner.connections.push(Live { socket: Some(id), connection, ends, program: Some("sshd".to_owned()) });
     }
 
+    /// When the elements of a set end, in milliseconds since 1970.
+    pub(super) fn ends(&self, set: &str) -> Vec<Option<u64>> {
+        let keys = self.keys(set);
+        let inner = self.get();
+        keys.into_iter().map(|key| inner.ends.get(&(set.to_owned(), key)).copied()).collect()
+    }
+
     /// The keys of a set.
     pub(super) fn keys(&self, set: &str) -> Vec<Vec<u8>> {
         let inner = self.get();

@@ -44,9 +44,14 @@ impl Guard {
         answer
     }
 
+    /// Whether something may have been applied with this state folder.
+    pub(crate) fn has_state(&self) -> bool {
+        self.state.join("firewall").try_exists().unwrap_or(true)
+    }
+
     /// The status of a machine on which nothing was ever applied, for which nothing has to be opened.
     pub(crate) fn dormant(&self) -> Option<serde_json::Value> {
-        let dormant = self.kept().is_none() && !self.state.join("firewall").exists();
+        let dormant = self.kept().is_none() && !self.has_state();
         let status = Status { problems: vec![status::nothing_applied()], ..Status::default() };
         dormant.then(|| super::value(&status).ok()).flatten()
     }

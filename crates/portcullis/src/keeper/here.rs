@@ -108,5 +108,5 @@ pub(crate) fn findings_here(plan: &Plan, wanted: Option<&str>) -> Result<Vec<Fin
     observed.lists = policy::lists(plan);
     let host = policy::host(plan, &observed, wanted)?;
     let draft = policy::compose(plan, host.as_ref(), &observed);
-    Ok(draft.as_ref().map(policy::findings).unwrap_or_default())
+    Ok(draft.as_ref().map(|draft| policy::findings(draft, None)).unwrap_or_default())
 }

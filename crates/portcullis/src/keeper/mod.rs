@@ -58,11 +58,14 @@ pub(crate) use guard::Guard;
 pub(crate) use here::{findings_here, of_this_host};
 #[cfg(test)]
 pub(crate) use kernel::Features;
+pub(crate) use netlink::is_table_there;
 pub(crate) use plan::{Routes, Served};
 pub(crate) use request::{
     Adopt, Apply, Asked, Ban, Grant, Granted, Refused, Request, Risks, Source, Trial, Wanted,
 };
+pub(crate) use state::file as kept_file;
 pub(crate) use state::{Entry, Fate, Number};
+pub(crate) use status::UNSEEN;
 
 use bans::Bans;
 use grants::Grants;
@@ -117,12 +120,9 @@ impl Keeper {
         machine: Box<dyn Machine>,
     ) -> Result<Self, Refused> {
         let folder = State::prepare(state)?;
-        let lock = WriterLock::take(&folder).map_err(|error| {
-            Refused::machine(&error).with_hint(
-                "a gate that runs with another admin socket may be the one; --config names its file",
-            )
-        })?;
-        let failed = |error: StateError| Refused::machine(&error);
+        let lock =
+            WriterLock::take(&folder).map_err(|error| Refused::machine(&error).with_hint(error.hint()))?;
+        let failed = Refused::from;
         let mut state = State::open(folder).map_err(failed)?;
         let now = machine.now();
         let bans = Bans::open(&mut state, now).map_err(failed)?;
@@ -193,6 +193,7 @@ impl Keeper {
             Request::Ungrant(granted) => value(&self.ungrant(granted)?),
             Request::Grants => value(&self.grants.list(self.machine.now()).collect::<Vec<_>>()),
             Request::Restore => value(&self.restore()?),
+            Request::CloseOpen => value(&self.close_open()?),
             Request::OffWouldOpen => value(&self.off_would_open()?),
             Request::Off => value(&self.off(caller)?),
             Request::Show => value(&self.show()?),
@@ -242,8 +243,7 @@ fn value(answer: &impl Serialize) -> Result<Value, Refused> {
 
 impl From<StateError> for Refused {
     fn from(error: StateError) -> Self {
-        Self::machine(&error)
-            .with_hint("--state names another folder; it must be writable for the user who runs this")
+        Self::machine(&error).with_hint(error.hint())
     }
 }
 

@@ -35,6 +35,11 @@ pub(super) fn on(mut nft: Nft) -> Result<Box<dyn Kernel>, Refused> {
     Ok(Box::new(Netlink { nft, features }))
 }
 
+/// Whether a table of ours is in the kernel, whoever keeps it; where that cannot be seen, none is.
+pub(crate) fn is_table_there() -> bool {
+    open().is_ok_and(|mut kernel| kernel.read().is_ok_and(|table| table.is_some()))
+}
+
 fn unavailable(error: &dyn std::error::Error, hint: Option<&str>) -> Refused {
     Refused { hint: hint.map(str::to_owned), ..Refused::machine(error) }
 }

@@ -178,7 +178,7 @@ fn compare(
         routes,
         cut: Cuts::default(),
         closing: Vec::new(),
-        findings: draft.map(policy::findings).unwrap_or_default(),
+        findings: draft.map(|draft| policy::findings(draft, old)).unwrap_or_default(),
         confirm_seconds: confirm.as_secs(),
     }
 }

@@ -6,10 +6,10 @@ use super::caller::Caller;
 use super::machine::Live;
 use super::request::{Refused, Risks};
 use super::tables::{self, Generation};
-use firewall::checked::{Access, Checked, Session, Way};
+use firewall::checked::{Access, Checked, Lockout, Session, Way, ssh_opened, way_in_ends};
 use firewall::connections::{Connection, Opener, connections_cut};
 use firewall::difference::{Difference, LocalChange, difference};
-use firewall::draft::{Draft, Severity};
+use firewall::draft::{Draft, FindingKind, Severity};
 use firewall::foreign::{Facts, ForeignTable, conflicts};
 use firewall::identity::this_host;
 use firewall::nft::Table;
@@ -38,8 +38,14 @@ pub(crate) fn compose(plan: &Plan, host: Option<&Name>, observed: &Observed) -> 
 }
 
 /// What should be looked at, what matters most first.
-pub(crate) fn findings(draft: &Draft) -> Vec<Finding> {
+pub(crate) fn findings(draft: &Draft, before: Option<&Compiled>) -> Vec<Finding> {
+    let opened = ssh_opened(before, draft.compiled());
     let finding = |finding: &firewall::draft::Finding| {
+        if let FindingKind::SshOpen { port } = finding.kind
+            && opened.contains(&port)
+        {
+            return Finding::warning(opens_ssh(port), OPENS_SSH);
+        }
         let weight = match finding.severity() {
             Severity::Note => Weight::Note,
             Severity::Warning => Weight::Warning,
@@ -48,8 +54,38 @@ pub(crate) fn findings(draft: &Draft) -> Vec<Finding> {
         Finding { weight, text: placed(finding), hint: Some(finding.hint()) }
     };
     let mut findings: Vec<Finding> = draft.findings().iter().map(finding).collect();
+    if let Some(end) = way_in_ends(draft.compiled()) {
+        let text = format!("nobody can log in over ssh after {}: every rule for it ends then", moment(end));
+        findings.push(Finding::warning(text, "keep a rule without `expires`"));
+    }
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.weight));
     findings
+}
+
+/// Refuses what opens ssh to everybody because the last rule that named its port goes.
+pub(crate) fn refuse_to_open_ssh(
+    before: Option<&Compiled>,
+    after: &Compiled,
+    risks: Risks,
+) -> Result<(), Refused> {
+    match ssh_opened(before, after).first() {
+        Some(port) if !risks.open_ssh => {
+            Err(Refused::no(format!("nothing is changed: {}", opens_ssh(*port))).with_hint(OPENS_SSH))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn opens_ssh(port: u16) -> String {
+    format!(
+        "ssh on port {port} would be open to anywhere: no rule names it any more, so the derived rule admits everybody"
+    )
+}
+
+const OPENS_SSH: &str = "keep a rule that names it, or accept it: `--open-ssh`";
+
+fn moment(seconds: u64) -> String {
+    crate::day::format(std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds))
 }
 
 /// A finding and where it is in the file.
@@ -137,7 +173,11 @@ pub(crate) fn check(
             ),
             None => lockout.hint(),
         };
-        Refused::no(format!("nothing is changed: {lockout}")).with_hint(hint)
+        let end = match &lockout {
+            Lockout::WayInEnds { end, .. } => format!(", the last one on {}", moment(*end)),
+            _ => String::new(),
+        };
+        Refused::no(format!("nothing is changed: {lockout}{end}")).with_hint(hint)
     })?;
     Ok(checked.compiled().clone())
 }
@@ -234,13 +274,14 @@ fn differing<T: PartialEq>(
 }
 
 /// What deny lists in files say; a file that cannot be read is a finding of the draft.
-pub(crate) fn lists(plan: &Plan) -> BTreeMap<PathBuf, Vec<IpNet>> {
+pub(crate) fn lists(plan: &Plan) -> BTreeMap<PathBuf, Result<Vec<IpNet>, String>> {
     let deny = plan.policy.firewall.iter().flat_map(|firewall| &firewall.deny);
     let files = deny.filter_map(|peer| match peer {
         Peer::File(path) => Some(path),
         _ => None,
     });
-    files.filter_map(|path| Some((path.clone(), super::banning::read_list(path).ok()?))).collect()
+    let read = |path: &PathBuf| super::banning::read_list(path).map_err(|error| error.to_string());
+    files.map(|path| (path.clone(), read(path))).collect()
 }
 
 /// What a new policy changes, for people and programs.
@@ -353,8 +394,7 @@ pub(crate) fn text(rule: &RuleView) -> String {
         text += &format!(", at most {} in {}", limit.count, crate::span::text(limit.period.as_secs()));
     }
     if let Some(end) = rule.expires {
-        let end = std::time::UNIX_EPOCH + std::time::Duration::from_secs(end);
-        text += &format!(", until {}", crate::day::format(end));
+        text += &format!(", until {}", moment(end));
     }
     text
 }

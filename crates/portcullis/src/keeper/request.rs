@@ -53,6 +53,8 @@ pub(crate) enum Request {
     Grants,
     /// Put the confirmed packets in force again.
     Restore,
+    /// Close a machine that has no table of ours to all but logins; answers whether it had none.
+    CloseOpen,
     /// What is open when the firewall is off.
     OffWouldOpen,
     /// Take the table out of the kernel.
@@ -94,6 +96,9 @@ pub(crate) struct Risks {
     pub(crate) cut_my_session: bool,
     /// Nobody may be able to log in over the network afterwards.
     pub(crate) close_last_way_in: bool,
+    /// Everybody may reach ssh because no rule names its port any more.
+    #[serde(default)]
+    pub(crate) open_ssh: bool,
 }
 
 /// Put a configuration in force.
@@ -130,8 +135,11 @@ pub(crate) struct Ban {
     pub(crate) file: Option<PathBuf>,
     /// For how many seconds; `None` until it is taken back.
     pub(crate) seconds: Option<u64>,
-    /// Why.
+    /// Why; where nothing is said, an earlier note stays.
     pub(crate) note: Option<String>,
+    /// Whether a source that is banned for longer is banned for less from now on.
+    #[serde(default)]
+    pub(crate) replace: bool,
 }
 
 /// Take over from another firewall.

@@ -28,6 +28,15 @@ impl Keeper {
         }
     }
 
+    /// Puts the minimum in force where the kernel has no table of ours; answers whether it had none.
+    pub(super) fn close_open(&mut self) -> Result<bool, Refused> {
+        if self.kernel()?.read()?.is_some() {
+            return Ok(false);
+        }
+        self.restore_minimum("the state cannot be used".to_owned())?;
+        Ok(true)
+    }
+
     fn restore_snapshot(&mut self, snapshot: &Snapshot) -> Result<Restored, Refused> {
         let on_trial = matches!(self.state.last(), Some(Entry { fate: Fate::Trial { .. }, .. }));
         if on_trial || self.drifted(snapshot)?.is_none() {

@@ -13,6 +13,9 @@ use std::collections::BTreeMap;
 /// From here on a table of connections is worth a warning, in percent.
 const NEARLY_FULL: u64 = 80;
 
+/// What begins the problem of a status that could not look at the kernel.
+pub(crate) const UNSEEN: &str = "it cannot be told whether packets are enforced: ";
+
 /// The counters of the frame, and what they count.
 const REASONS: [(&str, &str); 6] = [
     ("frame_refused", "no rule admits it"),
@@ -39,10 +42,7 @@ impl Keeper {
         if let Err(refused) = self.kernel() {
             status.problems.insert(
                 0,
-                Finding {
-                    hint: refused.hint,
-                    ..Finding::warning(format!("not enforced: {}", refused.reason), "")
-                },
+                Finding { hint: refused.hint, ..Finding::warning(format!("{UNSEEN}{}", refused.reason), "") },
             );
             return Ok(status);
         }

@@ -74,7 +74,7 @@ fn wanted(number: Option<u64>, state: &mut State) -> Result<Snapshot, Refused> {
                 .with_hint("`portcullis history` lists what there is")
         })?,
     };
-    let found = state.snapshot(number).map_err(|error| Refused::machine(&error))?;
+    let found = state.snapshot(number)?;
     found.ok_or_else(|| {
         Refused::no(format!("there is no snapshot {number}"))
             .with_hint("`portcullis history` lists those that are kept")

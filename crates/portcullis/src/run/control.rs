@@ -4,7 +4,7 @@ use super::bind::Listeners;
 use super::content::Content;
 use super::packets::Packets;
 use super::signals::Signal;
-use crate::admin::{Control, ReloadRefused};
+use crate::admin::{Control, Message, ReloadRefused};
 use crate::configuration::Origin;
 use crate::failure::{Failure, with_causes};
 use crate::keeper::{Asked, Refused, Routes, Served};
@@ -90,7 +90,10 @@ impl Running {
     /// A reload that nobody waits for.
     pub(super) fn reload_and_report(&self) {
         match self.reload(None) {
-            Ok(done) => report::info(done),
+            Ok(done) => {
+                crate::terminal::say(&done.problems);
+                report::info(done.message);
+            }
             Err(refused) => {
                 crate::terminal::say(&refused.problems);
                 report::error(format_args!("{}; the old configuration stays", refused.reason));
@@ -141,7 +144,7 @@ impl Control for Running {
         })
     }
 
-    fn reload(&self, file: Option<&Path>) -> Result<String, ReloadRefused> {
+    fn reload(&self, file: Option<&Path>) -> Result<Message, ReloadRefused> {
         let (origin, before) = {
             let current = self.current();
             let origin = file.map_or_else(|| current.origin.clone(), |file| Origin::File(file.to_owned()));
@@ -160,9 +163,10 @@ impl Control for Running {
         let mut current = self.current();
         if plan == current.plan && !has_pages(&plan) {
             current.origin = origin;
-            return Ok("nothing changed".to_owned());
+            return Ok(Message { message: "nothing changed".to_owned(), problems });
         }
-        let broken = self.install(&mut current, plan).map_err(|failure| refused(failure, problems))?;
+        let broken =
+            self.install(&mut current, plan).map_err(|failure| refused(failure, problems.clone()))?;
         current.origin = origin;
         let sites = current.plan.sites.len();
         let noun = if sites == 1 { "site" } else { "sites" };
@@ -171,7 +175,8 @@ impl Control for Running {
             1 => "; one certificate cannot be served, see the gate's log".to_owned(),
             several => format!("; {several} certificates cannot be served, see the gate's log"),
         };
-        Ok(format!("{} is served: {sites} {noun}{certificates}", current.origin.name()))
+        let message = format!("{} is served: {sites} {noun}{certificates}", current.origin.name());
+        Ok(Message { message, problems })
     }
 
     fn stop(&self) {

@@ -13,6 +13,7 @@ pub(crate) use signals::Signal;
 use crate::admin::{GateLock, Server};
 use crate::configuration::Origin;
 use crate::failure::{Exit, Failure, with_causes};
+use crate::known;
 use crate::place::Places;
 use crate::report;
 use bind::Listeners;
@@ -40,6 +41,8 @@ pub(crate) struct Start {
     pub(crate) host: Option<String>,
     /// Whether the first packets are put in force without a question.
     pub(crate) yes: bool,
+    /// Whether the state folder was named on the command line.
+    pub(crate) state_is_named: bool,
 }
 
 /// How often certificates are looked after.
@@ -48,6 +51,13 @@ const CERTIFICATES: Duration = Duration::from_secs(5);
 /// Runs the gate until it is told to stop.
 pub(crate) fn run(origin: Origin, plan: Plan, places: &Places, start: Start) -> Result<Exit, Failure> {
     let _lock = GateLock::take(&places.state)?;
+    if let (Origin::File(file), Some(_), false) = (&origin, &plan.policy.firewall, start.state_is_named)
+        && let Err(reason) = known::note(file, places)
+    {
+        report::warning(format_args!(
+            "it cannot be noted where the state is kept ({reason}); --state names it where the file has an error"
+        ));
+    }
     let packets = Packets::new(&places.state, start.host);
     let whole = plan;
     let plan = packets.of_this_host(&whole)?;

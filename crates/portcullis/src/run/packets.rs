@@ -5,8 +5,8 @@ use super::control::Running;
 use crate::configuration::Origin;
 use crate::failure::Failure;
 use crate::keeper::{
-    self, Applied, Asked, Caller, Guard, Planned, Refused, Request, Restored, Risks, Routes, Source, Status,
-    Trial, Wanted,
+    self, Applied, Asked, Caller, Guard, Number, Planned, Refused, Request, Restored, Risks, Routes, Source,
+    Status, Trial, Wanted,
 };
 use crate::report;
 use crate::show;
@@ -48,17 +48,71 @@ impl Packets {
     /// Puts in force what was confirmed before. Where that is nothing, the person at the terminal is asked.
     pub(super) fn begin(&self, origin: &Origin, plan: &Plan, yes: bool) {
         if plan.policy.firewall.is_none() {
-            return;
+            return self.look_after_others(origin);
         }
         if let Err(failure) = self.try_to_begin(origin, yes) {
             let hint = failure.hint.map(|hint| format!(" (hint: {hint})")).unwrap_or_default();
-            let reason = failure.reason.trim_start_matches("not enforced: ");
+            let reason = failure.reason.trim_start_matches(keeper::UNSEEN);
             report::warning(format_args!("the firewall is not enforced: {reason}{hint}"));
         }
     }
 
+    /// A file without `[firewall]` says nothing about packets, and those that were applied before stay in force. Whoever
+    /// starts the gate reads who looks after them.
+    fn look_after_others(&self, origin: &Origin) {
+        if !self.guard.has_state() {
+            if keeper::is_table_there() {
+                report::warning(
+                    "packets are in force whose state is in another folder, and this gate does not look after them \
+                     (hint: [state] folder or --state names theirs)",
+                );
+            }
+            return;
+        }
+        let kept = self.ask_for::<Status>(Request::Status).and_then(|status| self.keep(&status));
+        match kept {
+            Ok(None) => {}
+            Ok(Some(number)) => report::info(format_args!(
+                "the packets of snapshot {number} are in force and looked after, although {} has no [firewall]; \
+                 `portcullis firewall off` takes them away",
+                origin.name()
+            )),
+            Err(failure) => {
+                let hint = failure.hint.map(|hint| format!(" (hint: {hint})")).unwrap_or_default();
+                report::warning(format_args!(
+                    "packets were applied before, and this gate does not look after them: {}{hint}",
+                    failure.reason
+                ));
+            }
+        }
+    }
+
+    /// Puts in force what is to be in force; answers which snapshot that is.
+    fn keep(&self, status: &Status) -> Result<Option<Number>, Failure> {
+        let trial = status.trial.as_ref().map(|trial| trial.snapshot);
+        if status.snapshot.is_none() && trial.is_none() {
+            return Ok(None);
+        }
+        if let Some(problem) = status.problems.first().filter(|_| !status.reachable) {
+            let reason = problem.text.trim_start_matches(keeper::UNSEEN);
+            return Err(Failure { hint: problem.hint.clone(), ..Failure::refused(reason) });
+        }
+        if status.snapshot.is_some() {
+            self.ask_for::<Restored>(Request::Restore)?;
+        }
+        Ok(trial.or(status.snapshot))
+    }
+
     fn try_to_begin(&self, origin: &Origin, yes: bool) -> Result<(), Failure> {
         let status: Status = self.ask_for(Request::Status)?;
+        if let Some(trial) = &status.trial {
+            report::info(format_args!(
+                "snapshot {} is on trial for {} more; `portcullis confirm` keeps it",
+                trial.snapshot,
+                crate::span::text(trial.seconds_left)
+            ));
+            return self.keep(&status).map(drop);
+        }
         if let Some(number) = status.snapshot {
             return match self.ask_for(Request::Restore)? {
                 Restored::Minimum { reason } => {

@@ -7,7 +7,16 @@ use crate::span;
 /// What a ban or its end did.
 pub(crate) fn banned(done: &Banned, what: &str) -> String {
     let now = if done.enforced { "" } else { "; nothing is refused before the firewall is enforced" };
-    format!("{} {what}, {} in all{now}\n", counted(done.sources, "source"), counted(done.total, "ban"))
+    let longer = match done.longer {
+        0 => String::new(),
+        1 => "; 1 was banned for longer already and stays so (--replace shortens it)".to_owned(),
+        more => format!("; {more} were banned for longer already and stay so (--replace shortens it)"),
+    };
+    format!(
+        "{} {what}, {} in all{longer}{now}\n",
+        counted(done.sources, "source"),
+        counted(done.total, "ban")
+    )
 }
 
 /// The bans.

@@ -15,6 +15,7 @@ pub(crate) use plan::plan;
 pub(crate) use status::status;
 
 use crate::keeper::{Finding, Number, Weight};
+use model::printable::one_line;
 
 /// `1 rule`, `2 rules`.
 fn counted(number: usize, noun: &str) -> String {
@@ -49,9 +50,9 @@ fn findings(list: &[Finding]) -> String {
             Weight::Warning => "warning",
             Weight::Error => "error",
         };
-        text.push_str(&format!("{word}: {}\n", printable(&finding.text)));
+        text.push_str(&format!("{word}: {}\n", one_line(&finding.text)));
         if let Some(hint) = &finding.hint {
-            text.push_str(&format!("hint: {hint}\n"));
+            text.push_str(&format!("hint: {}\n", one_line(hint)));
         }
         text
     })
@@ -62,6 +63,11 @@ fn section(title: &str, table: &str) -> String {
     table.lines().fold(format!("\n{title}\n"), |text, line| text + "  " + line + "\n")
 }
 
+/// Texts, one a line.
+fn lines_of(list: &[String]) -> String {
+    list.iter().map(|text| one_line(text)).collect::<Vec<_>>().join("\n")
+}
+
 /// Rows of a table without a header.
 fn rows<Row: IntoIterator<Item = String>>(rows: impl IntoIterator<Item = Row>) -> String {
     table(&[], rows).trim_start_matches('\n').to_owned()
@@ -69,20 +75,8 @@ fn rows<Row: IntoIterator<Item = String>>(rows: impl IntoIterator<Item = Row>) -
 
 /// A table whose cells cannot speak to the terminal: whoever starts a process chooses its name.
 fn table<Row: IntoIterator<Item = String>>(header: &[String], rows: impl IntoIterator<Item = Row>) -> String {
-    let rows = rows.into_iter().map(|row| row.into_iter().map(|cell| printable(&cell)));
+    let rows = rows.into_iter().map(|row| row.into_iter().map(|cell| one_line(&cell)));
     crate::table::aligned(header, rows)
-}
-
-/// Text on one line, its control characters escaped.
-fn printable(text: &str) -> String {
-    text.chars().fold(String::with_capacity(text.len()), |mut printable, character| {
-        if character.is_control() {
-            printable.extend(character.escape_default());
-        } else {
-            printable.push(character);
-        }
-        printable
-    })
 }
 
 #[cfg(test)]

@@ -45,9 +45,9 @@ pub(crate) fn restored(restored: &Restored) -> String {
     match restored {
         Restored::Snapshot(number) => format!("snapshot {number} is in force\n"),
         Restored::Already(number) => format!("snapshot {number} was in force already\n"),
-        Restored::Minimum { reason } => format!(
-            "{reason}, so nothing but ssh is reachable on this machine; `portcullis apply` changes that\n"
-        ),
+        Restored::Minimum { reason } => {
+            format!("{reason}, so nothing but ssh is reachable; `portcullis apply` changes that\n")
+        }
         Restored::Off => {
             "the firewall was switched off, so it stays off; `portcullis apply` switches it on\n".to_owned()
         }
@@ -66,7 +66,8 @@ pub(crate) fn openings(openings: &Openings) -> String {
     };
     text += &bounded("reachable from anywhere afterwards", &openings.listeners, listeners);
     if openings.bans > 0 {
-        text += &format!("{} end too\n", counted(openings.bans, "ban"));
+        let verb = if openings.bans == 1 { "ends" } else { "end" };
+        text += &format!("{} {verb} too\n", counted(openings.bans, "ban"));
     }
     text
 }

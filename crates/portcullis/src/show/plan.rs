@@ -3,6 +3,7 @@
 use super::{counted, findings, rows, section, standing};
 use crate::keeper::{Cut, Cuts, OpenListener, Planned, Reach, RuleChange};
 use firewall::connections::Opener;
+use model::printable::one_line;
 
 /// Lines of one section that are shown; a program reads all of them with `--json`.
 const MOST: usize = 200;
@@ -10,7 +11,8 @@ const MOST: usize = 200;
 /// The whole plan.
 pub(crate) fn plan(planned: &Planned) -> String {
     let host = planned.host.as_ref().map(|host| format!(" for host {host}")).unwrap_or_default();
-    let mut text = format!("{}{host}, compared with {}\n", planned.origin, standing(planned.compared_with));
+    let named = one_line(&format!("{}{host}", planned.origin));
+    let mut text = format!("{named}, compared with {}\n", standing(planned.compared_with));
     text += &rules(&planned.rules);
     text += &reach("becomes reachable", '+', &planned.opens);
     text += &reach("no longer reachable", '-', &planned.closes);

@@ -1,7 +1,7 @@
 //! The firewall's part of the status: first whether it is enforced, then why it may not be, then what it counts.
 
 use super::{amount, counted, findings, rows, section};
-use crate::keeper::Status;
+use crate::keeper::{Status, UNSEEN};
 use crate::span;
 
 /// The whole part.
@@ -62,6 +62,9 @@ fn state(status: &Status) -> String {
             span::text(trial.seconds_left)
         ),
         None if status.enforced => format!("enforced, {snapshot}, {}", counted(status.rules.len(), "rule")),
+        None if status.problems.iter().any(|problem| problem.text.starts_with(UNSEEN)) => {
+            "not known".to_owned()
+        }
         None => "NOT enforced".to_owned(),
     }
 }

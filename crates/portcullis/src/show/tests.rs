@@ -142,8 +142,9 @@ fn bans_and_grants_say_when_they_end() {
     let all = [
         bans(&list, 100),
         bans(&[], 100),
-        banned(&Banned { sources: 1, total: 2, enforced: true }, "banned"),
-        banned(&Banned { sources: 2, total: 2, enforced: false }, "banned"),
+        banned(&Banned { sources: 1, longer: 0, total: 2, enforced: true }, "banned"),
+        banned(&Banned { sources: 3, longer: 1, total: 7, enforced: true }, "banned"),
+        banned(&Banned { sources: 2, longer: 0, total: 2, enforced: false }, "banned"),
         grants(&[GrantInForce { granted, until: 7300, who }], 100),
         grants(&[], 100),
     ];

@@ -46,6 +46,21 @@ fn allow_and_revoke_change_the_file_and_keep_its_comments() {
 }
 
 #[test]
+fn allow_and_revoke_take_the_risks_of_the_apply_that_follows() {
+    let (pair, _service) = story();
+    let sshd = crate::sshd::Sshd::at(&pair.server.host, "192.0.2.1");
+    pair.server.done(&["allow", "82/tcp", "--apply", "--yes", "--console", "--no-trial"]);
+    assert_eq!(open(&pair), [true, true, false]);
+    pair.server.apply(&FILE.replace("\"22/tcp\"", "{ allow = \"22/tcp\", from = \"192.0.2.10\" }"));
+    let refused = pair.server.ask(&["revoke", "22/tcp", "--apply", "--yes", "--console"]).expect(1);
+    assert!(refused.contains("warning: ssh on port 22 would be open to anywhere"), "{refused}");
+    assert!(refused.contains("`--open-ssh`"), "{refused}");
+    assert!(refused.contains("the file keeps the change, and nothing of it is in force"), "{refused}");
+    pair.server.done(&["apply", "--yes", "--console", "--no-trial", "--open-ssh"]);
+    sshd.wait_for_login(&pair.client);
+}
+
+#[test]
 fn the_history_tells_what_became_of_each_apply_and_leads_back() {
     let (pair, _service) = story();
     pair.server.apply(&FILE.replace("81/tcp", "82/tcp"));
@@ -104,6 +119,22 @@ fn the_status_counts_what_was_admitted_and_what_was_refused() {
     for part in ["enforced, snapshot 1, 2 rules", "allow 81/tcp from anywhere", "no rule admits it"] {
         assert!(text.contains(part), "{part} in {text}");
     }
+}
+
+#[test]
+fn the_status_says_that_no_gate_runs_and_ends_as_the_manual_says() {
+    let (pair, _service) = story();
+    let shown = pair.server.ask(&["status"]);
+    assert_eq!((shown.code, shown.stderr.as_str()), (0, ""), "{shown:?}");
+    assert!(
+        shown.stdout.starts_with("gate  not running (start: `portcullis up`)\n\nfirewall\n"),
+        "{shown:?}"
+    );
+    assert_eq!(pair.server.json(&["status", "--json"])["gate"], "not running (start: `portcullis up`)");
+    pair.server.done(&["firewall", "off", "--yes"]);
+    let shown = pair.server.ask(&["status"]);
+    assert_eq!((shown.code, shown.stderr.as_str()), (1, ""), "{shown:?}");
+    assert!(shown.stdout.contains("NOT enforced"), "{shown:?}");
 }
 
 #[test]

@@ -66,6 +66,34 @@ fn nobody_takes_the_packets_away_from_a_running_gate() {
 }
 
 #[test]
+fn a_gate_without_a_firewall_in_its_file_looks_after_what_is_in_force() {
+    let story = Story::new();
+    assert_eq!(story.nft(&["delete", "table", "inet", "portcullis"]).code(), 0);
+    story.machine().write("[log]\naccess = \"off\"\n");
+    let mut gate = story.machine().up();
+    gate.wait_for_stderr(
+        "snapshot 1 are in force and looked after, although portcullis.toml has no [firewall]",
+    );
+    assert!(story.is_closed());
+    let owned = has_owner(&story);
+    assert_eq!(story.nft(&["flush", "ruleset"]).code(), 0);
+    if !owned {
+        gate.wait_for_stderr("are put back");
+    }
+    eventually("what is closed", || story.is_closed().then_some(()));
+}
+
+#[test]
+fn a_gate_with_another_state_says_that_it_does_not_look_after_the_packets() {
+    let story = Story::new();
+    story.machine().write("[log]\naccess = \"off\"\n");
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_portcullis"));
+    command.args(["up", "--threads", "1", "--state", "other"]).current_dir(story.machine().folder.path());
+    let mut gate = story.machine().host.start(&mut command);
+    gate.wait_for_stderr("packets are in force whose state is in another folder");
+}
+
+#[test]
 fn the_packets_outlive_a_killed_gate_and_the_next_one_owns_them() {
     let story = Story::new();
     let gate = story.gate();
@@ -141,7 +169,8 @@ fn without_rights_the_machine_refuses_and_says_why() {
     }
     let mut status = pair.server.command(&["status"]);
     let status = pair.server.host.finish(status.current_dir(path).uid(NOBODY).gid(NOBODY));
-    assert!(status.stdout.contains("NOT enforced"), "{status:?}");
+    assert_eq!(status.code(), 3, "{status:?}");
+    assert!(status.stdout.contains("not known"), "{status:?}");
 }
 
 #[test]

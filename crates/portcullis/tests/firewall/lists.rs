@@ -143,3 +143,18 @@ fn a_grant_without_an_address_is_for_who_asks() {
     assert_eq!(pair.client.udp_all(&both(82)), [Reach::Filtered, Reach::Open]);
     assert_eq!(pair.client.tcp(both(82)[1]), Reach::Filtered);
 }
+
+#[test]
+fn an_error_of_a_deny_list_names_the_line_of_the_list_and_where_the_file_names_it() {
+    let (pair, _service) = story();
+    pair.server.folder.write("blocklist.txt", "192.0.2.10\n\nnobody\n");
+    pair.server.write(
+        "[firewall]\ninbound = [\"22/tcp\"]\ndeny = [\n  \"203.0.113.0/24\",\n  \"./blocklist.txt\",\n]\n",
+    );
+    for command in [&["check"][..], &["plan"], &["apply", "--yes", "--console"]] {
+        let said = pair.server.ask(command);
+        let said = said.stdout + &said.stderr;
+        assert!(said.contains("line 3, `nobody`: this is neither an address nor a prefix"), "{said}");
+        assert!(said.contains("portcullis.toml, line 5)"), "{said}");
+    }
+}

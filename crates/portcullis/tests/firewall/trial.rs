@@ -172,3 +172,13 @@ fn a_confirmed_policy_outlives_its_trial() {
         assert!(confirmed.stderr.contains("nobody confirmed it within 1s"), "{confirmed:?}");
     }
 }
+
+#[test]
+fn a_gate_that_starts_during_the_first_trial_says_so() {
+    let pair = Pair::new(WITH_SSH);
+    pair.server.done(&["apply", "--yes", "--console"]);
+    let mut gate = pair.server.host.start(&mut pair.server.command(&["up", "--threads", "1"]));
+    gate.wait_for_stderr("snapshot 1 is on trial for ");
+    pair.server.done(&["confirm", "--console"]);
+    assert_eq!(pair.server.status()["snapshot"], 1);
+}

@@ -6,11 +6,13 @@ use super::interface;
 use super::names::Names;
 use super::peer::{Direction, denied};
 use super::rules::{self, Written};
-use crate::plan::{Essential, Firewall, Peer, Rule};
+use crate::plan::{Essential, Firewall, Peer, Place, Rule};
 use crate::problem::Problem;
 use crate::raw::decode::List;
 use crate::raw::policy as raw;
-use crate::source::Located;
+use crate::source::{Located, Location};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// How long a new policy is on trial unless the file says otherwise.
@@ -30,11 +32,13 @@ pub(super) fn firewall(
     let inbound: Option<Vec<Rule>> = list(&keys.inbound, Direction::Inbound, lowering);
     let outbound = list(&keys.outbound, Direction::Outbound, lowering);
     let container_outbound = list(&keys.container_outbound, Direction::Outbound, lowering);
+    let denied = deny(keys, names, lowering);
     Firewall {
         confirm: keys.confirm.as_ref().map_or(CONFIRM, |confirm| confirm.value.0),
         inbound: inbound.unwrap_or_default(),
         outbound,
-        deny: deny(keys, names, lowering),
+        deny_files: denied_files(&denied, lowering),
+        deny: denied.into_iter().map(|(peer, _)| peer).collect(),
         containers: interface::patterns(keys.containers.as_ref(), lowering),
         container_outbound,
         without: without(keys, lowering),
@@ -43,13 +47,24 @@ pub(super) fn firewall(
     }
 }
 
-fn deny(keys: &raw::Firewall, names: &Names<'_>, lowering: &mut Lowering<'_>) -> Vec<Peer> {
+fn deny(keys: &raw::Firewall, names: &Names<'_>, lowering: &mut Lowering<'_>) -> Vec<(Peer, Location)> {
     let mut list = Distinct::new();
+    let mut places = Vec::new();
     for text in keys.deny.iter().flat_map(|deny| &deny.value.0) {
         let Some(peer) = denied(&text.value, names, lowering) else { continue };
-        list.add(peer, text.value.as_str(), text.at, lowering);
+        if list.add(peer, text.value.as_str(), text.at, lowering) {
+            places.push(text.at);
+        }
     }
-    list.into_list()
+    list.into_list().into_iter().zip(places).collect()
+}
+
+fn denied_files(denied: &[(Peer, Location)], lowering: &Lowering<'_>) -> BTreeMap<PathBuf, Place> {
+    let files = denied.iter().filter_map(|(peer, at)| match peer {
+        Peer::File(path) => Some((path.clone(), lowering.sources.place(*at))),
+        _ => None,
+    });
+    files.collect()
 }
 
 fn without(keys: &raw::Firewall, lowering: &mut Lowering<'_>) -> Vec<Essential> {

@@ -1,7 +1,7 @@
 //! `portcullis cert trust`: our own authority's certificate, for people to install or installed here.
 
 use crate::cli::Common;
-use crate::commands::places;
+use crate::commands::locate;
 use crate::failure::{Exit, Failure, with_causes};
 use crate::terminal;
 use certs::trust::{System, TrustPlan};
@@ -9,7 +9,7 @@ use certs::{Authority, StateFolder};
 use std::time::SystemTime;
 
 pub(super) fn run(common: &Common, install: bool) -> Result<Exit, Failure> {
-    let state = StateFolder::new(places(common, None)?.state);
+    let state = StateFolder::new(locate::places(common, None)?.state);
     let (authority, _) = Authority::open(&state, SystemTime::now()).map_err(|error| {
         let hint = error.hint();
         Failure::refused(with_causes(&error)).with_hint(hint)

@@ -24,7 +24,7 @@ pub(super) fn run(common: &Common, arguments: &Check) -> Result<Exit, Failure> {
     if arguments.json {
         terminal::print_json(&report(&origin.name(), plan.as_ref(), &problems))?;
     } else {
-        terminal::print(problems.render(true))?;
+        terminal::print_styled(problems.render(true))?;
         if let Some(plan) = plan.filter(|_| problems.errors() == 0) {
             let name = origin.name();
             terminal::print(format_args!("{name}: {}, {}\n", count(&plan), problems.summary()))?;

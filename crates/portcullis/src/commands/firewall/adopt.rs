@@ -20,7 +20,7 @@ pub(super) struct Wish {
 }
 
 pub(super) fn run(common: &Common, wish: Wish) -> Result<Exit, Failure> {
-    let keeping = Keeping::without_file(common);
+    let keeping = Keeping::of(common, false)?;
     if wish.disable && !wish.yes {
         let adoption: Adoption = keeping.ask_for(Request::Adopt(Adopt { disable: false }))?;
         terminal::say(show::adoption(&adoption));

@@ -8,7 +8,7 @@ use crate::show;
 use crate::terminal;
 
 pub(super) fn run(common: &Common, yes: bool) -> Result<Exit, Failure> {
-    let keeping = Keeping::without_file(common);
+    let keeping = Keeping::of(common, false)?;
     let openings: Openings = keeping.ask_for(Request::OffWouldOpen)?;
     terminal::say(show::openings(&openings));
     if !yes && !terminal::ask("Switch the firewall off?", "--yes")? {

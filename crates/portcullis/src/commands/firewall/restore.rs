@@ -4,12 +4,10 @@
 use crate::cli::Common;
 use crate::commands::keeping::Keeping;
 use crate::failure::{Exit, Failure};
-use crate::keeper::{Request, Restored};
 use crate::show;
 use crate::terminal;
 
 pub(super) fn run(common: &Common) -> Result<Exit, Failure> {
-    let restored: Restored = Keeping::without_file(common).ask_for(Request::Restore)?;
-    terminal::say(show::restored(&restored));
+    terminal::say(show::restored(&Keeping::at_boot(common).restore()?));
     Ok(Exit::Done)
 }

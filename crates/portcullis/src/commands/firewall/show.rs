@@ -9,9 +9,9 @@ use crate::terminal;
 pub(super) fn run(common: &Common, planned: bool) -> Result<Exit, Failure> {
     let text: String = if planned {
         let wanted = wanted(common, None, &cli::Host::default(), cli::Risks::default())?;
-        Keeping::of(common, None, false)?.ask_for(Request::ShowPlanned(wanted))?
+        Keeping::of_file(common, None, false)?.ask_for(Request::ShowPlanned(wanted))?
     } else {
-        Keeping::without_file(common).ask_for(Request::Show)?
+        Keeping::of(common, false)?.ask_for(Request::Show)?
     };
     terminal::print(text)?;
     Ok(Exit::Done)

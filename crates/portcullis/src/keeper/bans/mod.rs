@@ -48,6 +48,19 @@ impl Ban {
         self.until.is_some_and(|until| until <= now)
     }
 
+    /// This ban where there is another one of its source: the later end holds unless it is to be replaced, and what was
+    /// said of the source stays until something else is said.
+    pub(super) fn over(self, old: &Self, replace: bool) -> Self {
+        let ends_later = match (old.until, self.until) {
+            (None, Some(_)) => true,
+            (Some(old), Some(new)) => old > new,
+            (_, None) => false,
+        };
+        let kept = if ends_later && !replace { old } else { &self };
+        let (since, until) = (kept.since, kept.until);
+        Self { since, until, note: self.note.or_else(|| old.note.clone()), ..self }
+    }
+
     /// Whether it is about one address.
     pub(crate) fn is_exact(&self) -> bool {
         self.source.prefix_len() == self.source.max_prefix_len()

@@ -36,6 +36,17 @@ impl fmt::Display for WriterLockError {
     }
 }
 
+impl WriterLockError {
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> String {
+        match self {
+            Self::Taken => "try again; if a gate has it whose admin socket has a name of its own, --config names its file"
+                .to_owned(),
+            Self::Io(path, error) => crate::admin::remedy(path, error),
+        }
+    }
+}
+
 impl std::error::Error for WriterLockError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {

@@ -40,6 +40,13 @@ impl fmt::Display for StateError {
     }
 }
 
+impl StateError {
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> String {
+        crate::admin::remedy(&self.path, &self.source)
+    }
+}
+
 impl std::error::Error for StateError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         Some(&self.source)

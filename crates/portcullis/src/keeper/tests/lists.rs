@@ -96,3 +96,27 @@ fn bans_that_somebody_took_out_of_the_kernel_are_noticed_and_restored() {
         assert!(status.problems.is_empty(), "{:?}", status.problems);
     }
 }
+
+#[test]
+fn a_ban_of_somebody_who_is_banned_already_keeps_the_later_end_and_the_note() {
+    let bench = Bench::confirmed(OPEN);
+    let mut keeper = bench.keeper();
+    let now = bench.world.get().now / 1000;
+    let source = "203.0.113.1/32".parse().expect("a prefix");
+    for (seconds, note, replace, longer, until, kept) in [
+        (Some(60), Some("scans"), false, 0, Some(now + 60), Some("scans")),
+        (Some(120), None, false, 0, Some(now + 120), Some("scans")),
+        (Some(60), None, false, 1, Some(now + 120), Some("scans")),
+        (None, Some("again"), false, 0, None, Some("again")),
+        (Some(60), None, false, 1, None, Some("again")),
+        (Some(60), Some("less"), true, 0, Some(now + 60), Some("less")),
+    ] {
+        let asked =
+            Ban { sources: vec![source], file: None, seconds, note: note.map(str::to_owned), replace };
+        let banned: Banned = ask(&mut keeper, Request::Ban(asked)).expect("a ban");
+        assert_eq!((banned.sources, banned.longer, banned.total), (1, longer, 1), "{seconds:?}");
+        let bans: BanList = ask(&mut keeper, Request::Bans).expect("bans");
+        assert_eq!((bans[0].until, bans[0].note.as_deref()), (until, kept), "{seconds:?}");
+        assert_eq!(bench.world.ends("ban4"), [until.map(|until| until * 1000)], "{seconds:?}");
+    }
+}

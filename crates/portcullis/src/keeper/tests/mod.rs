@@ -96,5 +96,5 @@ fn fates(keeper: &mut Keeper) -> Vec<String> {
 
 fn ban(sources: &[&str], seconds: Option<u64>) -> Request {
     let sources = sources.iter().map(|source| source.parse().expect("a prefix")).collect();
-    Request::Ban(Ban { sources, file: None, seconds, note: None })
+    Request::Ban(Ban { sources, file: None, seconds, note: None, replace: false })
 }

@@ -125,7 +125,10 @@ fn without_rights_the_reason_is_said_and_nothing_is_done() {
     let mut keeper = Keeper::with(&bench.folder.join("state"), Err(none), machine).expect("a keeper");
     let status: Status = ask(&mut keeper, Request::Status).expect("a status");
     assert_eq!((status.enforced, status.reachable), (false, false));
-    assert_eq!(status.problems[0].text, "not enforced: no right to change packet rules");
+    assert_eq!(
+        status.problems[0].text,
+        "it cannot be told whether packets are enforced: no right to change packet rules"
+    );
     let refused = ask::<Applied>(&mut keeper, bench.apply()).expect_err("no rights");
     assert_eq!(refused.blame, Blame::Machine);
     for request in
@@ -137,4 +140,39 @@ fn without_rights_the_reason_is_said_and_nothing_is_done() {
     assert!(fates(&mut keeper).is_empty(), "nothing is written down");
     let planned: Planned = ask(&mut keeper, Request::Plan(bench.wanted())).expect("a plan needs no rights");
     assert!(planned.packets_change);
+}
+
+#[test]
+fn ssh_is_not_opened_to_everybody_unless_the_risk_is_named() {
+    let bench = Bench::confirmed(NARROW);
+    let mut keeper = bench.keeper();
+    bench.write("[firewall]\ninbound = [{ allow = \"80/tcp\" }]\n");
+    let planned: Planned = ask(&mut keeper, Request::Plan(bench.wanted())).expect("a plan");
+    let text = "ssh on port 22 would be open to anywhere: no rule names it any more, so the derived rule admits everybody";
+    assert_eq!(planned.findings.iter().filter(|finding| finding.text == text).count(), 1, "{planned:?}");
+    let refused = ask::<Applied>(&mut keeper, bench.apply()).expect_err("it would open");
+    assert_eq!(refused.reason, format!("nothing is changed: {text}"));
+    assert!(refused.hint.is_some_and(|hint| hint.contains("`--open-ssh`")));
+    let risks = Risks { open_ssh: true, ..Risks::default() };
+    let apply = Apply { wanted: Wanted { risks, ..bench.wanted() }, trial: Trial::AsConfigured, shown: None };
+    ask::<Applied>(&mut keeper, Request::Apply(apply)).expect("the risk is named");
+}
+
+#[test]
+fn a_way_in_that_ends_is_refused_with_the_moment_and_the_flag() {
+    let bench = Bench::new(
+        "[firewall]\ninbound = [{ allow = \"ssh\", from = \"198.51.100.0/24\", expires = 2099-01-01T00:00:00Z }]\n",
+    );
+    let mut keeper = bench.keeper();
+    let caller = over("198.51.100.7:50000");
+    let planned: Planned = ask(&mut keeper, Request::Plan(bench.wanted())).expect("a plan");
+    let text = "nobody can log in over ssh after 2099-01-01 00:00 UTC: every rule for it ends then";
+    assert!(planned.findings.iter().any(|finding| finding.text == text), "{planned:?}");
+    let refused =
+        ask_as::<Applied>(&mut keeper, &caller, bench.apply()).expect_err("nobody is left to prolong it");
+    assert!(refused.reason.ends_with("ends, the last one on 2099-01-01 00:00 UTC"), "{refused}");
+    assert!(refused.hint.is_some_and(|hint| hint.contains("`--close-last-way-in`")));
+    let risks = Risks { close_last_way_in: true, ..Risks::default() };
+    let apply = Apply { wanted: Wanted { risks, ..bench.wanted() }, trial: Trial::AsConfigured, shown: None };
+    ask_as::<Applied>(&mut keeper, &caller, Request::Apply(apply)).expect("the risk is named");
 }

@@ -1,0 +1,67 @@
+//! What to do when the machine refuses a file of the state: the cause is found out, so that the advice is about it.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+const ELSEWHERE: &str = "--state names another folder";
+
+/// What to do about a refusal of the machine to use a path.
+pub(crate) fn remedy(path: &Path, error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => rights(path),
+        io::ErrorKind::ReadOnlyFilesystem => format!("make its file system writable, or {ELSEWHERE}"),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            format!("make room on its file system, or {ELSEWHERE}")
+        }
+        _ => ELSEWHERE.to_owned(),
+    }
+}
+
+/// Whom the nearest folder belongs to that can be seen: what is denied lies in it.
+fn rights(path: &Path) -> String {
+    let owner = path.ancestors().find_map(|folder| Some((folder, fs::metadata(folder).ok()?.uid())));
+    let caller = rustix::process::geteuid().as_raw();
+    match owner {
+        Some((_, owner)) if owner == caller => {
+            format!("its owner is you: `chmod u+rwX` it; or {ELSEWHERE}")
+        }
+        Some((folder, owner)) => {
+            format!("{} belongs to {}; or {ELSEWHERE}", folder.display(), as_user(owner))
+        }
+        None => ELSEWHERE.to_owned(),
+    }
+}
+
+/// `root: run this as root`, `the user with id 1000: run this as that user or as root`.
+pub(super) fn as_user(owner: u32) -> String {
+    match owner {
+        0 => "root: run this as root".to_owned(),
+        owner => format!("the user with id {owner}: run this as that user (`sudo -u '#{owner}'`)"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_advice_is_about_the_cause() {
+        let caller = rustix::process::geteuid().as_raw();
+        assert_eq!(caller, 0, "this test needs root: the owner of / is somebody else otherwise");
+        for (kind, part) in [
+            (io::ErrorKind::PermissionDenied, "its owner is you"),
+            (io::ErrorKind::ReadOnlyFilesystem, "make its file system writable"),
+            (io::ErrorKind::StorageFull, "make room"),
+            (io::ErrorKind::NotADirectory, "--state names another folder"),
+        ] {
+            let advice = remedy(Path::new("/nonexistent/state"), &kind.into());
+            assert!(advice.starts_with(part), "{advice}");
+        }
+        let folder = testkit::Folder::new();
+        std::os::unix::fs::chown(folder.path(), Some(1000), None).expect("this test needs root");
+        let advice = remedy(&folder.join("a/b"), &io::ErrorKind::PermissionDenied.into());
+        assert!(advice.contains("belongs to the user with id 1000: run this as that user"), "{advice}");
+    }
+}

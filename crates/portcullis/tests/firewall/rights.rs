@@ -1,0 +1,72 @@
+//! A state that cannot be used: the refusal names the cause, and the hint is about it.
+
+use crate::pair::Pair;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+
+const FILE: &str = "[firewall]\ninbound = [\"22/tcp\"]\n";
+const USER: u32 = 1000;
+
+/// What is done to the state folder, who asks then, why that is refused, and what helps.
+type Case = (&'static str, fn(&Path), u32, &'static str, &'static str);
+
+const CASES: [Case; 5] = [
+    (
+        "of root",
+        |_| (),
+        USER,
+        "firewall/lock: Permission denied",
+        "/firewall belongs to root: run this as root",
+    ),
+    (
+        "of another user",
+        |state| own(state, USER),
+        0,
+        "state belongs to the user with id 1000",
+        "`sudo -u '#1000'`",
+    ),
+    ("of everybody", |state| open(state), 0, "others can put files into", "`chmod go-w "),
+    ("no folder", replace, 0, "state is no folder", "--state names another folder"),
+    ("locked", |state| open_lock(state), USER, "firewall/lock: Permission denied", "belongs to root"),
+];
+
+fn own(state: &Path, user: u32) {
+    chown(state, Some(user), None).expect("this test needs root");
+}
+
+fn open(state: &Path) {
+    fs::set_permissions(state, fs::Permissions::from_mode(0o777)).unwrap();
+}
+
+fn open_lock(state: &Path) {
+    fs::set_permissions(state.join("firewall"), fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+fn replace(state: &Path) {
+    fs::remove_dir_all(state).unwrap();
+    fs::write(state, "").unwrap();
+}
+
+#[test]
+fn the_refusal_names_the_cause_and_the_hint_the_remedy() {
+    let pair = Pair::new(FILE);
+    for (name, change, user, reason, hint) in CASES {
+        let folder = testkit::Folder::new();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        folder.write("portcullis.toml", FILE);
+        let run = |arguments: &[&str], user: u32| {
+            let mut command = pair.server.command(arguments);
+            pair.server.host.finish(command.current_dir(folder.path()).uid(user).gid(user))
+        };
+        assert_eq!(run(&["history"], 0).code(), 0, "{name}");
+        change(&folder.join("state"));
+        for arguments in [&["confirm", "--console"][..], &["ban", "203.0.113.1"], &["rollback"]] {
+            let refused = run(arguments, user);
+            assert_eq!(refused.code(), 3, "{name}, {arguments:?}: {refused:?}");
+            assert!(refused.stderr.contains(reason), "{name}, {arguments:?}: {refused:?}");
+            assert!(refused.stderr.contains(hint), "{name}, {arguments:?}: {refused:?}");
+        }
+    }
+}
