@@ -92,7 +92,7 @@ impl Pairs<'_> {
 
     fn parts(&self, At { family, position, offset }: At) -> Vec<Part> {
         let key = match position {
-            Position::Original => Part::OriginalDestinationPort,
+            Position::Original | Position::OriginalDestination => Part::OriginalDestinationPort,
             Position::Source | Position::Destination => Part::Key(offset),
         };
         if self.length == 0 { vec![key] } else { vec![Part::Network(family, position, self.length), key] }
@@ -113,7 +113,7 @@ impl Trees<'_, '_> {
     /// The rule that admits pairs; answers count for nobody.
     pub(super) fn pairs(&mut self, pairs: &Pairs<'_>, sentence: Sentence, at: At) -> Rule {
         let map = self.name("x");
-        let counts = at.position != Position::Original;
+        let counts = !at.position.is_original();
         let mut elements: Vec<Element> = Vec::with_capacity(pairs.pairs.len());
         for pair in &pairs.pairs {
             let element = pairs.element(pair, at.family);
