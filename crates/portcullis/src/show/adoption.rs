@@ -20,7 +20,7 @@ pub(crate) fn adoption(adoption: &Adoption) -> String {
         text +=
             &format!("\n{to} and {name} judge inbound packets alike, as far as its rules were taken over\n");
     }
-    text += &bounded("not taken over", &adoption.left_out, |list| super::lines_of(list));
+    text += &bounded("not taken over", &adoption.left_out, super::lines_of);
     text += &match adoption.disabled {
         true => format!("\n{name} is switched off\n"),
         false => format!(

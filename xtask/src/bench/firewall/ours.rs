@@ -116,6 +116,7 @@ pub(super) fn plan(rules: u16) -> Plan {
         inbound: cost::sources_and_ports(rules).map(rule).collect(),
         outbound: None,
         deny: Vec::new(),
+        deny_files: std::collections::BTreeMap::new(),
         containers: Vec::new(),
         container_outbound: None,
         without: Vec::new(),
