@@ -6,7 +6,7 @@ use super::install::Installation;
 use super::plan::{Prepared, Served};
 use super::policy::{self, Compiled};
 use super::request::{Apply, Refused, Trial};
-use super::state::{Entry, Fate, Number, Snapshot};
+use super::state::{ChangedRules, Entry, Fate, Number, Snapshot};
 use super::tables::{self, slot};
 use super::{Keeper, Serving, addresses};
 use crate::configuration::Origin;
@@ -133,6 +133,7 @@ impl Keeper {
             sessions: sessions(caller, prepared, &compiled),
             origin: prepared.read.origin.clone(),
             rules: compiled.rules.len(),
+            changed: ChangedRules::of(&prepared.planned.rules),
             fate: Fate::Begun,
         };
         let new = Snapshot {

@@ -11,7 +11,7 @@ use firewall::observed::{Interface, Observed};
 use host::conntrack::Load;
 use host::rights;
 use host::sockets::{self, Outcome, SocketHandle};
-use model::plan::Plan;
+use model::plan::{Name, Plan};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -100,6 +100,11 @@ pub(crate) fn of_this_host(plan: &Plan, wanted: Option<&str>) -> Result<Plan, Fa
     let observed = Here::default().observe(&[])?;
     let host = policy::host(plan, &observed, wanted)?;
     Ok(plan.of_host(host.as_ref()))
+}
+
+/// Which host of a file this machine is.
+pub(crate) fn host_here(plan: &Plan, wanted: Option<&str>) -> Result<Option<Name>, Refused> {
+    policy::host(plan, &Here::default().observe(&[])?, wanted)
 }
 
 /// What should be looked at before a plan is applied on this machine.

@@ -55,14 +55,14 @@ pub(crate) use caller::Caller;
 #[cfg(test)]
 pub(crate) use caller::Who;
 pub(crate) use guard::Guard;
-pub(crate) use here::{findings_here, of_this_host};
+pub(crate) use here::{findings_here, host_here, of_this_host};
 #[cfg(test)]
 pub(crate) use kernel::Features;
 pub(crate) use plan::{Routes, Served};
 pub(crate) use request::{
     Adopt, Apply, Asked, Ban, Grant, Granted, Refused, Request, Risks, Source, Trial, Wanted,
 };
-pub(crate) use state::{Entry, Fate, Number};
+pub(crate) use state::{ChangedRules, Entry, Fate, Number};
 
 use bans::Bans;
 use grants::Grants;

@@ -330,6 +330,20 @@ fn change(change: Change, rule: &RuleView, before: Option<String>) -> RuleChange
     }
 }
 
+/// The other end as it was written, where that is short. A list of prefixes is said as the set that it is.
+fn peers(rule: &RuleView) -> String {
+    const SHOWN: usize = 4;
+    let written: Vec<&str> = rule.peers_text.split(", ").collect();
+    let more = written.len().saturating_sub(SHOWN);
+    if more <= 1 {
+        rule.peers_text.clone()
+    } else if written.iter().all(|peer| crate::cli::source(peer).is_ok()) {
+        rule.peers.to_string()
+    } else {
+        format!("{} and {more} more", written[..SHOWN].join(", "))
+    }
+}
+
 /// A rule in words: `allow 8080/tcp from frontend on eth0, at most 6 each 30s`.
 pub(crate) fn text(rule: &RuleView) -> String {
     let (way, whose) = match rule.direction {
@@ -337,7 +351,7 @@ pub(crate) fn text(rule: &RuleView) -> String {
         Direction::Outbound => ("to", ""),
         Direction::ContainerOutbound => ("to", "containers: "),
     };
-    let mut text = format!("{whose}allow {} {way} {}", rule.label, rule.peers_text);
+    let mut text = format!("{whose}allow {} {way} {}", rule.label, peers(rule));
     if let Some(interface) = &rule.interface {
         text += &format!(" on {interface}");
     }

@@ -110,6 +110,10 @@ fn the_history_names_who_and_what_became_of_it() {
         sessions: Vec::new(),
         origin: "/etc/portcullis/portcullis.toml".into(),
         rules: 7,
+        changed: ChangedRules {
+            first: vec!["+web-3".into(), "-ssh-1a2b3c4d".into()],
+            more: number as usize - 1,
+        },
         fate,
     };
     let entries = vec![

@@ -44,9 +44,8 @@ impl Keeper {
     pub(super) fn adopt(&mut self, asked: &Adopt) -> Result<Adoption, Refused> {
         let root = Path::new("/");
         let other = files::find(root).ok_or_else(|| {
-            Refused::no("neither ufw nor firewalld has rules on this machine").with_hint(
-                "`portcullis init` and `portcullis allow` write rules; other tables are read, never changed",
-            )
+            Refused::no("neither ufw nor firewalld has rules on this machine")
+                .with_hint("`portcullis allow` writes rules; other tables are read, never changed")
         })?;
         let observed = self.machine.observe(&[])?;
         let published = published(&self.kernel()?.foreign()?);
