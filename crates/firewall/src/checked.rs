@@ -11,7 +11,7 @@ use crate::packet::{Packet, Reason, Refusal, Verdict, Way as PacketWay};
 use model::plan::InterfaceName;
 use std::collections::BTreeSet;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// A policy that may be applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,10 +97,19 @@ pub enum Lockout {
         /// Why packets of the session would be refused.
         refusal: Refusal,
     },
+    /// `[nat]` would lead the operator's own session to another host.
+    LeadsSessionAway {
+        /// The port of this host.
+        port: u16,
+        /// The other host.
+        to: IpAddr,
+    },
     /// Nobody could reach a port of sshd, or only until some rule ends.
     LastWayIn {
         /// The ports where sshd was seen.
         ports: BTreeSet<u16>,
+        /// Those that `[nat]` leads to other hosts.
+        forwarded: BTreeSet<u16>,
     },
     /// It is not known how the operator is connected.
     UnknownOperator,
@@ -118,7 +127,14 @@ impl Lockout {
                 "open it with `portcullis allow {port}/tcp --from {}`, or accept the end of your session: `--cut-my-session`",
                 peer.ip()
             ),
-            Self::LastWayIn { ports } => {
+            Self::LeadsSessionAway { port, .. } => format!(
+                "take port {port} out of the forwards of [nat], or accept the end of your session: `--cut-my-session`"
+            ),
+            Self::LastWayIn { forwarded, .. } if !forwarded.is_empty() => format!(
+                "take port {} out of the forwards of [nat], let sshd listen at another port as well, or accept it: `--close-last-way-in` (`--console` says that you are on a console)",
+                numbers(forwarded)
+            ),
+            Self::LastWayIn { ports, .. } => {
                 let port = ports.first().copied().unwrap_or(22);
                 format!(
                     "open one with `portcullis allow {port}/tcp --from ADDRESS`, or accept it: `--close-last-way-in` (`--console` says that you are on a console)"
@@ -145,12 +161,19 @@ impl fmt::Display for Lockout {
             Self::CutsSession { peer, port, .. } => {
                 write!(f, "your own session would be cut: no rule admits {port}/tcp from {}", peer.ip())
             }
-            Self::LastWayIn { ports } if ports.is_empty() => {
+            Self::LeadsSessionAway { port, to } => {
+                write!(f, "your own session would be cut: [nat] leads port {port} to {to}")
+            }
+            Self::LastWayIn { ports, .. } if ports.is_empty() => {
                 f.write_str("no way in would be left: sshd was not seen, and no session of yours stays open")
             }
-            Self::LastWayIn { ports } => {
-                let ports: Vec<String> = ports.iter().map(ToString::to_string).collect();
-                write!(f, "no way in would be left: nobody may reach ssh on port {}", ports.join(" or "))
+            Self::LastWayIn { ports, forwarded } => {
+                write!(f, "no way in would be left: nobody may reach ssh on port {}", numbers(ports))?;
+                if forwarded.is_empty() {
+                    Ok(())
+                } else {
+                    write!(f, " ([nat] leads {} elsewhere)", numbers(forwarded))
+                }
             }
             Self::UnknownOperator => f.write_str("it is not known how you are connected to this host"),
         }
@@ -158,6 +181,10 @@ impl fmt::Display for Lockout {
 }
 
 impl std::error::Error for Lockout {}
+
+fn numbers(ports: &BTreeSet<u16>) -> String {
+    ports.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
+}
 
 impl Draft {
     /// Proves that the operator stays connected and that a way in stays open, unless they accept otherwise.
@@ -186,24 +213,44 @@ fn check_session(compiled: &Compiled, access: &Access) -> Result<(), Lockout> {
     if access.way == Way::Unknown || operators(access).next().is_none() {
         return Err(Lockout::UnknownOperator);
     }
-    operators(access).try_for_each(|session| match compiled.judge(&packet(session)) {
+    operators(access).try_for_each(|session| match leads_away(compiled, session) {
+        Some(to) => Err(Lockout::LeadsSessionAway { port: session.local.port(), to }),
+        None => stays(compiled, session),
+    })
+}
+
+/// Where `[nat]` leads packets of a session. The connections of sshd's ports are not tracked where no forward needs it,
+/// so a forward that is new is about a connection that is there as well.
+fn leads_away(compiled: &Compiled, session: &Session) -> Option<IpAddr> {
+    let packet = packet(session);
+    let nat = compiled.canonical.nat.as_ref().filter(|_| packet.way == PacketWay::In)?;
+    nat.forwarded(packet.protocol, packet.key, Family::of(packet.source)).map(|target| target.address)
+}
+
+fn stays(compiled: &Compiled, session: &Session) -> Result<(), Lockout> {
+    match compiled.judge(&packet(session)) {
         Verdict::Accept(_) => Ok(()),
         Verdict::Drop(refusal) | Verdict::Reject(refusal) => {
             let peer = SocketAddr::new(session.peer.ip().to_canonical(), session.peer.port());
             Err(Lockout::CutsSession { peer, port: session.local.port(), refusal })
         }
-    })
+    }
 }
 
 fn check_way_in(compiled: &Compiled, access: &Access) -> Result<(), Lockout> {
     let ports = &compiled.canonical.administration;
     let is_open = ports.iter().any(|&port| !reaching(compiled, port).is_empty());
     // Where sshd is not seen, the operator came in another way, which stays a way in as long as it is open.
-    let stays = || operators(access).any(|session| lasts(compiled, &compiled.judge(&packet(session))));
+    let stays = || {
+        let stays = |session| lasts(compiled, &compiled.judge(&packet(session)));
+        operators(access).any(|session| leads_away(compiled, session).is_none() && stays(session))
+    };
     if is_open || access.accept.close_last_way_in || (ports.is_empty() && stays()) {
         return Ok(());
     }
-    Err(Lockout::LastWayIn { ports: ports.clone() })
+    let forwards = |port: &u16| Family::BOTH.iter().any(|&family| is_forwarded(compiled, *port, family));
+    let forwarded = ports.iter().copied().filter(forwards).collect();
+    Err(Lockout::LastWayIn { ports: ports.clone(), forwarded })
 }
 
 /// Whether a packet passes, and will go on to: a rule that ends is no way in, because nobody is left to prolong it.
@@ -224,20 +271,29 @@ fn is_lasting(cell: &PeerCell) -> bool {
     }
 }
 
+/// Whether `[nat]` leads a TCP port of this host to another one.
+fn is_forwarded(compiled: &Compiled, port: u16, family: Family) -> bool {
+    compiled.canonical.nat.as_ref().is_some_and(|nat| nat.forwarded(6, port, family).is_some())
+}
+
 /// Everybody who may reach a TCP port of this host through some interface, and not just until some rule ends.
 fn reaching(compiled: &Compiled, port: u16) -> AddressSet {
     let Directed { elsewhere, interfaces } = &compiled.canonical.inbound;
     let denied = &compiled.canonical.denied;
     let denied = AddressSet { v4: denied.v4.clone().into(), v6: denied.v6.clone().into() };
     let of = |matrix: &Matrix| {
-        AddressSet::from_intervals(Family::BOTH.into_iter().flat_map(|family| {
-            let interval = move |cell: &PeerCell| (family, cell.first, cell.last);
-            cells(matrix, family, 6, port)
-                .iter()
-                .filter(|cell| is_lasting(cell))
-                .map(interval)
-                .collect::<Vec<_>>()
-        }))
+        AddressSet::from_intervals(
+            Family::BOTH.into_iter().filter(|family| !is_forwarded(compiled, port, *family)).flat_map(
+                |family| {
+                    let interval = move |cell: &PeerCell| (family, cell.first, cell.last);
+                    cells(matrix, family, 6, port)
+                        .iter()
+                        .filter(|cell| is_lasting(cell))
+                        .map(interval)
+                        .collect::<Vec<_>>()
+                },
+            ),
+        )
     };
     let all = interfaces.values().map(of).fold(of(elsewhere), |all, more| all.union(&more));
     all.subtract(&denied)

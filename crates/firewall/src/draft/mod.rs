@@ -20,6 +20,7 @@ use crate::canonical::{Canonical, Facts};
 use crate::compiled::Compiled;
 use crate::observed::{InterfaceKind, Observed};
 use crate::rule::{Direction, RuleView};
+use derived::Sshd;
 use model::plan::{Essential, Firewall, Group, InterfaceName, Name, Peer, Plan};
 use resolve::Resolver;
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,12 +43,16 @@ impl Draft {
         let groups = written::groups(&resolver);
         let mut findings = Vec::new();
         let administration = observed.administration();
-        let mut rules = written_rules(&resolver, firewall, &groups, &administration, &mut findings);
-        let nat = plan.policy.nat.as_ref().map(|nat| {
-            let (gateway, forwards) = derived::gateway(&resolver, nat, &mut findings);
-            rules.extend(forwards);
-            gateway
-        });
+        let (nat, forwards) = match &plan.policy.nat {
+            Some(nat) => {
+                let (gateway, forwards) = derived::gateway(&resolver, nat, &mut findings);
+                (Some(gateway), forwards)
+            }
+            None => (None, Vec::new()),
+        };
+        let sshd = Sshd { ports: &administration, nat: nat.as_ref() };
+        let mut rules = written_rules(&resolver, firewall, &groups, &sshd, &mut findings);
+        rules.extend(forwards);
         let containers = containers(Some(firewall), observed);
         if observed.forwarding && nat.is_none() && containers.is_empty() {
             findings.push(Finding { kind: FindingKind::ForwardingRefused, place: firewall.place.clone() });
@@ -94,7 +99,7 @@ fn written_rules(
     resolver: &Resolver<'_>,
     firewall: &Firewall,
     groups: &[&Group],
-    administration: &BTreeSet<u16>,
+    sshd: &Sshd<'_>,
     findings: &mut Vec<Finding>,
 ) -> Vec<RuleView> {
     let written = written::rules(firewall, groups);
@@ -105,7 +110,7 @@ fn written_rules(
         })
         .collect();
     rules.extend(derived::sites(resolver));
-    rules.extend(derived::sshd(administration, &written, findings));
+    rules.extend(derived::sshd(sshd, &written, findings));
     rules
 }
 
