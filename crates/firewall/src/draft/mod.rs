@@ -18,7 +18,7 @@ pub use finding::{Finding, FindingKind, Severity};
 use crate::addresses::AddressSet;
 use crate::canonical::{Canonical, Facts};
 use crate::compiled::Compiled;
-use crate::observed::{InterfaceKind, Observed};
+use crate::observed::{Interface, InterfaceKind, Observed};
 use crate::rule::{Direction, RuleView};
 use derived::Sshd;
 use model::plan::{Essential, Firewall, Group, InterfaceName, Name, Peer, Plan};
@@ -57,6 +57,11 @@ impl Draft {
         if observed.forwarding && nat.is_none() && containers.is_empty() {
             findings.push(Finding { kind: FindingKind::ForwardingRefused, place: firewall.place.clone() });
         }
+        let vrf = |one: &&Interface| one.kind == InterfaceKind::Vrf && !one.addresses.is_empty();
+        findings.extend(observed.interfaces.iter().filter(vrf).map(|one| Finding {
+            kind: FindingKind::Vrf { interface: one.name.clone() },
+            place: firewall.place.clone(),
+        }));
         let essentials = Essential::ALL.into_iter().filter(|e| !firewall.without.contains(e)).collect();
         let facts = Facts {
             restricts_outbound: written::restricts_outbound(firewall, &groups),

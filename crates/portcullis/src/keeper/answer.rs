@@ -71,8 +71,10 @@ pub(crate) struct RuleChange {
     pub(crate) change: Change,
     /// Its identity.
     pub(crate) rule: String,
-    /// What it says: `allow 8080/tcp from frontend`.
+    /// What it says, as a short text: `allow 8080/tcp from frontend`.
     pub(crate) text: String,
+    /// The other end as prefixes.
+    pub(crate) prefixes: Vec<String>,
     /// What it said before, where it changed.
     pub(crate) before: Option<String>,
     /// Who says it: a group, the machine, or what it follows from.
@@ -86,8 +88,10 @@ pub(crate) struct RuleChange {
 pub(crate) struct Reach {
     /// What: `inbound 80/tcp`.
     pub(crate) what: String,
-    /// From where, or to where.
+    /// From where, or to where, as a short text.
     pub(crate) peers: String,
+    /// All of that as prefixes.
+    pub(crate) prefixes: Vec<String>,
 }
 
 /// A site or a service that changes.

@@ -1,7 +1,7 @@
 //! Putting a configuration in force: prepared, checked, installed, and its routes with it.
 
 use super::answer::{Applied, Cut, Packets, Planned, Weight};
-use super::caller::Caller;
+use super::caller::{Caller, Session};
 use super::install::Installation;
 use super::plan::{Prepared, Served};
 use super::policy::{self, Compiled};
@@ -60,7 +60,12 @@ impl Keeper {
             .with_hint("run it on the host, whose packets come first"));
         }
         refuse_what_would_not_be_enforced(&prepared.planned)?;
-        let compiled = policy::check(draft, caller, asked.wanted.risks, &prepared.observed)?;
+        let carriers = |session: &Session| {
+            let route = self.machine.route(session.local.ip(), session.peer.ip());
+            policy::carriers(&prepared.observed.interfaces, session, route)
+        };
+        let sessions: Vec<_> = caller.sessions.iter().map(|session| (*session, carriers(session))).collect();
+        let compiled = policy::check(draft, caller, &sessions, asked.wanted.risks)?;
         let trial_seconds = match asked.trial {
             _ if !prepared.planned.packets_change => None,
             Trial::AsConfigured => Some(prepared.planned.confirm_seconds),

@@ -11,8 +11,9 @@ use firewall::observed::{Interface, Observed};
 use host::conntrack::Load;
 use host::rights;
 use host::sockets::{self, Outcome, SocketHandle};
-use model::plan::{Name, Plan};
+use model::plan::{InterfaceName, Name, Plan};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -36,6 +37,11 @@ impl Machine for Here {
 
     fn interfaces(&mut self, containers: &[String]) -> Result<Vec<Interface>, Refused> {
         host::interfaces::interfaces(containers).map_err(|error| Refused::machine(&error))
+    }
+
+    fn route(&self, local: IpAddr, peer: IpAddr) -> Option<InterfaceName> {
+        // Without an answer every interface may be the one.
+        host::interfaces::route(local, peer).ok().flatten()
     }
 
     fn connections(&mut self, observed: &Observed) -> Result<Vec<Live>, Refused> {

@@ -8,11 +8,13 @@ fn planned() -> Planned {
         change,
         rule: "x".into(),
         text: text.into(),
+        prefixes: Vec::new(),
         before: before.map(str::to_owned),
         owner: owner.into(),
         note: note.map(str::to_owned),
     };
-    let reach = |what: &str, peers: &str| Reach { what: what.into(), peers: peers.into() };
+    let reach =
+        |what: &str, peers: &str| Reach { what: what.into(), peers: peers.into(), prefixes: Vec::new() };
     let cut = |peer: &str, yours| Cut {
         protocol: "tcp".into(),
         local: "192.0.2.1:22".parse().expect("an address"),
