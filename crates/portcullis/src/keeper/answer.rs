@@ -353,9 +353,13 @@ pub(crate) struct Adoption {
     pub(crate) compared_with: Source,
     /// What is judged otherwise, packet by packet.
     pub(crate) differences: Vec<String>,
+    /// The same in a few lines.
+    pub(crate) summary: Vec<String>,
     /// What could not be taken over, and what that means.
     pub(crate) left_out: Vec<String>,
-    /// Whether it was switched off.
+    /// Whether its rules are in the kernel.
+    pub(crate) on: bool,
+    /// Whether it was switched off now.
     pub(crate) disabled: bool,
     /// The files that were read.
     pub(crate) read_from: Vec<PathBuf>,
