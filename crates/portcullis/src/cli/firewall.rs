@@ -165,6 +165,8 @@ pub(crate) struct Then {
     /// Do not ask before it is applied
     #[arg(short, long, requires = "apply")]
     pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) risks: Risks,
 }
 
 /// `portcullis ban`.

@@ -1,7 +1,7 @@
 //! Changing the file: read, edited as text, judged as a whole, written in one piece with the same owner and mode. A change
 //! after which the file has a problem is not written.
 
-use crate::cli::{Common, Host, Risks, Then};
+use crate::cli::{Common, Host, Then};
 use crate::configuration::{self, Origin};
 use crate::failure::{Exit, Failure};
 use crate::keeper::Trial;
@@ -134,8 +134,8 @@ pub(super) fn then(common: &Common, then: Then, host: &Host) -> Result<Exit, Fai
         terminal::say("saving the file changes nothing yet: `portcullis apply` puts it in force\n");
         return Ok(Exit::Done);
     }
-    let wanted = super::keeping::wanted(common, None, host, Risks::default())?;
-    let keeping = super::keeping::Keeping::of(common, None, false)?;
+    let wanted = super::keeping::wanted(common, None, host, then.risks)?;
+    let keeping = super::keeping::Keeping::of(common, None, then.risks.console)?;
     super::apply::apply(&keeping, wanted, Trial::AsConfigured, then.yes, false)
 }
 
