@@ -6,14 +6,15 @@ mod way_in;
 
 pub use way_in::{ssh_opened, way_in_ends};
 
+use crate::addresses::Family;
 use crate::compiled::Compiled;
 use crate::draft::Draft;
 use crate::packet::{Packet, Reason, Refusal, Verdict, Way as PacketWay};
 use model::plan::InterfaceName;
 use std::collections::BTreeSet;
 use std::fmt;
-use std::net::SocketAddr;
-use way_in::reaching;
+use std::net::{IpAddr, SocketAddr};
+use way_in::{is_forwarded, reaching};
 
 /// A policy that may be applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,10 +100,19 @@ pub enum Lockout {
         /// Why packets of the session would be refused.
         refusal: Refusal,
     },
+    /// `[nat]` would lead the operator's own session to another host.
+    LeadsSessionAway {
+        /// The port of this host.
+        port: u16,
+        /// The other host.
+        to: IpAddr,
+    },
     /// Nobody could reach a port of sshd.
     LastWayIn {
         /// The ports where sshd was seen.
         ports: BTreeSet<u16>,
+        /// Those that `[nat]` leads to other hosts.
+        forwarded: BTreeSet<u16>,
     },
     /// Nobody could reach a port of sshd once the rules that name it have ended.
     WayInEnds {
@@ -127,7 +137,14 @@ impl Lockout {
                 "open it with `portcullis allow {port}/tcp --from {}`, or accept the end of your session: `--cut-my-session`",
                 peer.ip()
             ),
-            Self::LastWayIn { ports } => {
+            Self::LeadsSessionAway { port, .. } => format!(
+                "take port {port} out of the forwards of [nat], or accept the end of your session: `--cut-my-session`"
+            ),
+            Self::LastWayIn { forwarded, .. } if !forwarded.is_empty() => format!(
+                "take port {} out of the forwards of [nat], let sshd listen at another port as well, or accept it: `--close-last-way-in` (`--console` says that you are on a console)",
+                or(forwarded)
+            ),
+            Self::LastWayIn { ports, .. } => {
                 let port = ports.first().copied().unwrap_or(22);
                 format!(
                     "open one with `portcullis allow {port}/tcp --from ADDRESS`, or accept it: `--close-last-way-in` (`--console` says that you are on a console)"
@@ -160,11 +177,19 @@ impl fmt::Display for Lockout {
             Self::CutsSession { peer, port, .. } => {
                 write!(f, "your own session would be cut: no rule admits {port}/tcp from {}", peer.ip())
             }
-            Self::LastWayIn { ports } if ports.is_empty() => {
+            Self::LeadsSessionAway { port, to } => {
+                write!(f, "your own session would be cut: [nat] leads port {port} to {to}")
+            }
+            Self::LastWayIn { ports, .. } if ports.is_empty() => {
                 f.write_str("no way in would be left: sshd was not seen, and no session of yours stays open")
             }
-            Self::LastWayIn { ports } => {
-                write!(f, "no way in would be left: nobody may reach ssh on port {}", or(ports))
+            Self::LastWayIn { ports, forwarded } => {
+                write!(f, "no way in would be left: nobody may reach ssh on port {}", or(ports))?;
+                if forwarded.is_empty() {
+                    Ok(())
+                } else {
+                    write!(f, " ([nat] leads {} elsewhere)", or(forwarded))
+                }
             }
             Self::WayInEnds { ports, .. } => {
                 write!(
@@ -211,27 +236,47 @@ fn check_session(compiled: &Compiled, access: &Access) -> Result<(), Lockout> {
     if access.way == Way::Unknown || operators(access).next().is_none() {
         return Err(Lockout::UnknownOperator);
     }
-    operators(access).try_for_each(|session| match compiled.judge(&packet(session)) {
+    operators(access).try_for_each(|session| match leads_away(compiled, session) {
+        Some(to) => Err(Lockout::LeadsSessionAway { port: session.local.port(), to }),
+        None => stays(compiled, session),
+    })
+}
+
+/// Where `[nat]` leads packets of a session. The connections of sshd's ports are not tracked where no forward needs it,
+/// so a forward that is new is about a connection that is there as well.
+fn leads_away(compiled: &Compiled, session: &Session) -> Option<IpAddr> {
+    let packet = packet(session);
+    let nat = compiled.canonical.nat.as_ref().filter(|_| packet.way == PacketWay::In)?;
+    nat.forwarded(packet.protocol, packet.key, Family::of(packet.source)).map(|target| target.address)
+}
+
+fn stays(compiled: &Compiled, session: &Session) -> Result<(), Lockout> {
+    match compiled.judge(&packet(session)) {
         Verdict::Accept(_) => Ok(()),
         Verdict::Drop(refusal) | Verdict::Reject(refusal) => {
             let peer = SocketAddr::new(session.peer.ip().to_canonical(), session.peer.port());
             Err(Lockout::CutsSession { peer, port: session.local.port(), refusal })
         }
-    })
+    }
 }
 
 fn check_way_in(compiled: &Compiled, access: &Access) -> Result<(), Lockout> {
     let ports = &compiled.canonical.administration;
     let is_open = ports.iter().any(|&port| !reaching(compiled, port).is_empty());
     // Where sshd is not seen, the operator came in another way, which stays a way in as long as it is open.
-    let stays = || operators(access).any(|session| lasts(compiled, &compiled.judge(&packet(session))));
+    let stays = || {
+        let stays = |session| lasts(compiled, &compiled.judge(&packet(session)));
+        operators(access).any(|session| leads_away(compiled, session).is_none() && stays(session))
+    };
     if is_open || access.accept.close_last_way_in || (ports.is_empty() && stays()) {
         return Ok(());
     }
+    let forwards = |port: &u16| Family::BOTH.iter().any(|&family| is_forwarded(compiled, *port, family));
+    let forwarded = ports.iter().copied().filter(forwards).collect();
     let ports = ports.clone();
     Err(match way_in_ends(compiled) {
         Some(end) => Lockout::WayInEnds { ports, end },
-        None => Lockout::LastWayIn { ports },
+        None => Lockout::LastWayIn { ports, forwarded },
     })
 }
 

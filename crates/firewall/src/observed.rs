@@ -49,6 +49,8 @@ pub enum InterfaceKind {
     Loopback,
     /// A bridge of containers or virtual machines.
     Containers,
+    /// A VRF, or an interface that belongs to one (Documentation/networking/vrf.rst of the kernel).
+    Vrf,
     /// Any other.
     Other,
 }

@@ -105,9 +105,15 @@ fn finish(
         return Ok(());
     }
     let path = workspace::root().join(&options.output);
-    std::fs::write(&path, text)?;
+    std::fs::write(&path, text + &kept(&std::fs::read_to_string(&path).unwrap_or_default()))?;
     println!("wrote {}", path.display());
     Ok(())
+}
+
+/// The part of an earlier report that others write, from its heading on.
+fn kept(report: &str) -> String {
+    const HEADING: &str = "\n## The firewall\n";
+    report.find(HEADING).map(|at| report[at..].to_owned()).unwrap_or_default()
 }
 
 fn raise_descriptors() -> Outcome {

@@ -5,17 +5,14 @@
 mod intervals;
 mod prefixes;
 mod special;
+mod text;
 
 pub use intervals::Intervals;
 pub use special::internet;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
-use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
-/// Prefixes that a set shows to people before it says how many more there are.
-const SHOWN: usize = 2;
 
 /// An address family. Addresses of both are numbers: IPv4 in the low 32 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -199,34 +196,6 @@ impl AddressSet {
     pub fn prefixes(&self) -> Vec<IpNet> {
         let of = |family| prefixes::cover(family, self.of(family));
         of(Family::V4).chain(of(Family::V6)).collect()
-    }
-}
-
-impl fmt::Display for AddressSet {
-    /// A short text for people; [`Self::prefixes`] has all of it.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_empty() {
-            return f.write_str("nobody");
-        }
-        if self.is_everything() {
-            return f.write_str("anywhere");
-        }
-        let whole = |family| self.of(family).is_all_of(family);
-        let mut texts = Vec::new();
-        for (family, name) in [(Family::V4, "any IPv4"), (Family::V6, "any IPv6")] {
-            if whole(family) {
-                texts.push(name.to_owned());
-            } else {
-                texts.extend(prefixes::cover(family, self.of(family)).map(prefixes::text));
-            }
-        }
-        // One more prefix is as short as the words "and 1 more".
-        let shown = if texts.len() == SHOWN + 1 { texts.len() } else { SHOWN.min(texts.len()) };
-        f.write_str(&texts[..shown].join(", "))?;
-        match texts.len() - shown {
-            0 => Ok(()),
-            more => write!(f, " and {more} more"),
-        }
     }
 }
 

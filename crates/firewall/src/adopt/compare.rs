@@ -5,7 +5,8 @@
 use super::{Imported, ImportedRule};
 use crate::addresses::{AddressSet, Family};
 use crate::compiled::Compiled;
-use crate::foreign::Published;
+use crate::difference::ReachInterface;
+use crate::foreign::{Owner, Published};
 use crate::judge::cells;
 use crate::rule::icmp;
 use model::plan::{InterfaceName, Traffic, Transport};
@@ -21,8 +22,8 @@ pub struct PacketDifference {
     pub traffic: Traffic,
     /// Their sources.
     pub sources: AddressSet,
-    /// The interface; `None` is every one that no rule names.
-    pub interface: Option<InterfaceName>,
+    /// The interfaces that they come in by.
+    pub interface: ReachInterface,
     /// What it comes from, where it is more than the rules.
     pub why: Option<String>,
 }
@@ -36,17 +37,54 @@ pub enum Change {
     Closed,
 }
 
+/// Differences as a few lines: what opens comes first, and traffic of the same sources stands in one line. A long list
+/// of it is cut.
+#[must_use]
+pub fn summary(differences: &[PacketDifference]) -> Vec<String> {
+    const SHOWN: usize = 4;
+    let mut groups: Vec<(&PacketDifference, Vec<String>)> = Vec::new();
+    for one in differences {
+        let is_alike = |other: &PacketDifference| {
+            (other.change, &other.sources, &other.interface, &other.why)
+                == (one.change, &one.sources, &one.interface, &one.why)
+        };
+        match groups.iter_mut().find(|(first, _)| is_alike(first)) {
+            Some((_, traffic)) => traffic.push(one.traffic.to_string()),
+            None => groups.push((one, vec![one.traffic.to_string()])),
+        }
+    }
+    groups.sort_by_key(|(first, _)| first.change);
+    let line = |(first, traffic): &(&PacketDifference, Vec<String>)| {
+        let shown = if traffic.len() == SHOWN + 1 { SHOWN + 1 } else { SHOWN.min(traffic.len()) };
+        let more = match traffic.len() - shown {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        first.said(&format!("{}{more}", traffic[..shown].join(", ")))
+    };
+    groups.iter().map(line).collect()
+}
+
 impl fmt::Display for PacketDifference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.said(&self.traffic.to_string()))
+    }
+}
+
+impl PacketDifference {
+    /// What is said of some traffic.
+    fn said(&self, traffic: &str) -> String {
         let word = match self.change {
             Change::Opened => "opened",
             Change::Closed => "closed",
         };
-        write!(f, "{word}: {} from {}", self.traffic, self.sources)?;
-        if let Some(interface) = &self.interface {
-            write!(f, " on {interface}")?;
-        }
-        self.why.as_ref().map_or(Ok(()), |why| write!(f, " ({why})"))
+        let on = match &self.interface {
+            ReachInterface::Every => String::new(),
+            ReachInterface::Named(name) => format!(" on {name}"),
+            ReachInterface::Others => " on other interfaces".to_owned(),
+        };
+        let why = self.why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
+        format!("{word}: {traffic} from {}{on}{why}", self.sources)
     }
 }
 
@@ -54,33 +92,67 @@ impl fmt::Display for PacketDifference {
 /// ports that containers published around it.
 #[must_use]
 pub fn compare(old: &Imported, new: &Compiled, published: &[Published]) -> Vec<PacketDifference> {
-    let mut differences = Vec::new();
     let inbound = &new.canonical.inbound;
     let named: BTreeSet<&InterfaceName> = inbound
         .interfaces
         .keys()
         .chain(old.rules.iter().filter_map(|rule| rule.interface.as_ref()))
         .collect();
-    for interface in std::iter::once(None).chain(named.into_iter().map(Some)) {
-        differences.extend(of_rules(old, new, interface));
+    let mut differences = of_rules(old, new, None);
+    let mut own: Vec<_> = named.iter().map(|name| of_rules(old, new, Some(name))).collect();
+    for difference in &mut differences {
+        let is_same = |one: &PacketDifference| {
+            (one.change, one.traffic, &one.sources)
+                == (difference.change, difference.traffic, &difference.sources)
+        };
+        if own.iter().all(|list| list.iter().any(is_same)) {
+            own.iter_mut().for_each(|list| list.retain(|one| !is_same(one)));
+            difference.interface = ReachInterface::Every;
+        }
     }
-    differences.extend(old.built_in.iter().filter_map(|open| {
+    differences.extend(own.into_iter().flatten());
+    differences.extend(built_in(old, new));
+    differences.extend(published.iter().filter_map(|port| around(new, port)));
+    differences
+}
+
+/// The differences of what the other firewall admits by itself, those of both families in one.
+fn built_in(old: &Imported, new: &Compiled) -> Vec<PacketDifference> {
+    let mut found: Vec<(&'static str, Traffic, AddressSet, Vec<String>)> = Vec::new();
+    for open in &old.built_in {
         let on = open.essential.is_some_and(|essential| new.canonical.essentials.contains(&essential));
         let before = match open.destination {
             Some(address) => AddressSet::everything().only(Family::of(address)),
             None => of_family(open.traffic),
         };
         let sources = before.subtract(&admitted(new, None, open.traffic));
-        let to = open.destination.map(|address| format!(" to {address}")).unwrap_or_default();
-        let why = format!("{}{to}, which was admitted without a rule", open.name);
-        (!on && !sources.is_empty()).then_some(closed(open.traffic, sources, why))
-    }));
-    differences.extend(published.iter().filter_map(|port| around(new, port)));
-    differences
+        if on || sources.is_empty() {
+            continue;
+        }
+        let to = open.destination.map(|address| address.to_string());
+        match found.iter_mut().find(|one| (one.0, one.1) == (open.name, open.traffic)) {
+            Some(same) => {
+                same.2 = same.2.union(&sources);
+                same.3.extend(to);
+            }
+            None => found.push((open.name, open.traffic, sources, to.into_iter().collect())),
+        }
+    }
+    let difference = |(name, traffic, sources, to): (&str, Traffic, AddressSet, Vec<String>)| {
+        let to = if to.is_empty() { String::new() } else { format!(" to {}", to.join(" and ")) };
+        closed(traffic, sources, format!("{name}{to}, which was admitted without a rule"))
+    };
+    found.into_iter().map(difference).collect()
 }
 
 fn closed(traffic: Traffic, sources: AddressSet, why: String) -> PacketDifference {
-    PacketDifference { change: Change::Closed, traffic, sources, interface: None, why: Some(why) }
+    PacketDifference {
+        change: Change::Closed,
+        traffic,
+        sources,
+        interface: ReachInterface::Every,
+        why: Some(why),
+    }
 }
 
 /// The difference of a published port, which the other firewall did not see.
@@ -91,8 +163,15 @@ fn around(new: &Compiled, port: &Published) -> Option<PacketDifference> {
     let before =
         port.family.map_or_else(AddressSet::everything, |family| AddressSet::everything().only(family));
     let sources = before.subtract(&admitted(new, None, traffic));
-    let owner = port.owner.map_or("a container", |owner| owner.name());
-    let why = format!("published by {owner}, which the other firewall did not judge");
+    let why = match port.owner {
+        Some(owner) if owner.is_host_firewall() => {
+            format!("forwarded by {}: a forward of [nat] does the same", owner.name())
+        }
+        owner => {
+            let owner = owner.map_or("a container", Owner::name);
+            format!("published by {owner}, which the other firewall did not judge")
+        }
+    };
     (!sources.is_empty()).then(|| closed(traffic, sources, why))
 }
 
@@ -123,8 +202,8 @@ fn of_rules(old: &Imported, new: &Compiled, interface: Option<&InterfaceName>) -
                 continue;
             }
             let why = (traffic == Traffic::All).then(|| "protocols that no rule names".to_owned());
-            let difference =
-                PacketDifference { change, traffic, sources, interface: interface.cloned(), why };
+            let interface = interface.cloned().map_or(ReachInterface::Others, ReachInterface::Named);
+            let difference = PacketDifference { change, traffic, sources, interface, why };
             match differences.last_mut() {
                 Some(last) if last.joins(&difference) => last.extend(traffic),
                 _ => differences.push(difference),
@@ -165,7 +244,8 @@ fn before(old: &Imported, rules: &[&ImportedRule], piece: Traffic) -> AddressSet
     admitted.subtract(&old.deny).intersect(&of_family(piece))
 }
 
-fn holds(traffic: Traffic, piece: Traffic) -> bool {
+/// Whether a piece of traffic is a part of other traffic.
+pub(super) fn holds(traffic: Traffic, piece: Traffic) -> bool {
     match (traffic, piece) {
         (Traffic::All, _) => true,
         (

@@ -5,13 +5,14 @@
 mod built_in;
 mod compare;
 mod firewalld;
+mod needed;
 mod ordered;
 mod tuple;
 mod ufw;
 mod written;
 
 pub use built_in::BuiltIn;
-pub use compare::{Change, PacketDifference, compare};
+pub use compare::{Change, PacketDifference, compare, summary};
 pub use firewalld::{FirewalldFiles, Named, firewalld};
 pub use ufw::{RulesFile, UfwFiles, ufw};
 pub use written::to_toml;

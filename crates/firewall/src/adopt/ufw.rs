@@ -1,5 +1,6 @@
 //! ufw: its rule files, its defaults, and what somebody changed by hand.
 
+use super::needed::needed;
 use super::ordered::{Ordered, allowed};
 use super::tuple::{Action, MARK, Tuple, parse};
 use super::{Effect, Imported, NotImported, built_in};
@@ -225,10 +226,10 @@ impl Import<'_> {
         let inbound = std::mem::take(&mut self.inbound);
         let (deny, inbound) = denied_first(inbound);
         self.result.deny = deny;
-        self.result.rules = self.allowed(inbound, settings.input.then(|| families.clone()));
+        self.result.rules = needed(&self.allowed(inbound, settings.input.then(|| families.clone())));
         let outbound = std::mem::take(&mut self.outbound);
         if !settings.output || outbound.iter().any(|entry| !entry.ordered.allow) {
-            self.result.outbound = Some(self.allowed(outbound, settings.output.then_some(families)));
+            self.result.outbound = Some(needed(&self.allowed(outbound, settings.output.then_some(families))));
         }
         self.result
     }

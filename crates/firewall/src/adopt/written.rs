@@ -54,6 +54,10 @@ fn rules(text: &mut String, key: &str, peers: &str, rules: &[ImportedRule]) {
     text.push_str(key);
     text.push_str(" = [\n");
     for rule in rules {
+        let said = rule.peers.to_string();
+        if said.contains(" but ") {
+            text.push_str(&format!("  # {peers} {said}\n"));
+        }
         text.push_str("  { allow = ");
         text.push_str(&one_or_many(&labels(&rule.traffic)));
         if !rule.peers.is_everything() {

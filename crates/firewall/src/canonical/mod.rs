@@ -209,6 +209,19 @@ pub struct Gateway {
     pub forwards: BTreeMap<ForwardedPorts, ForwardTarget>,
 }
 
+impl Gateway {
+    /// Where a port of this host leads, for clients of a family.
+    #[must_use]
+    pub fn forwarded(&self, protocol: u8, port: u16, family: Family) -> Option<&ForwardTarget> {
+        let leads = |ports: &&ForwardedPorts| {
+            (ports.protocol, ports.v6) == (protocol, family == Family::V6)
+                && (ports.first..=ports.last).contains(&port)
+        };
+        let ports = self.forwards.keys().find(leads)?;
+        self.forwards.get(ports)
+    }
+}
+
 /// Ports that are forwarded; intervals of one protocol and family do not overlap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ForwardedPorts {

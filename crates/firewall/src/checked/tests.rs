@@ -6,7 +6,7 @@ use super::{Access, Lockout, Risks, Session, Way, ssh_opened, way_in_ends};
 use crate::draft::Draft;
 use crate::packet::Refusal;
 use crate::testing::{NOW, firewall, listener, machine, name, prefix, rule, shop, tcp, web_1};
-use model::plan::{Peer, Plan, Rule, RuleLimit};
+use model::plan::{Forward, Nat, Peer, Place, Plan, Rule, RuleLimit};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -82,7 +82,7 @@ fn closing_the_last_way_in_takes_a_flag_of_its_own() {
     let cut = Risks { cut_my_session: true, close_last_way_in: false };
     let access = |accept| Access { accept, ..over(Vec::new()) };
     let lockout = draft().check(&access(cut)).unwrap_err();
-    assert_eq!(lockout, Lockout::LastWayIn { ports: BTreeSet::from([22]) });
+    assert_eq!(lockout, Lockout::LastWayIn { ports: BTreeSet::from([22]), forwarded: BTreeSet::new() });
     assert!(draft().check(&access(Risks { close_last_way_in: true, ..cut })).is_ok());
 }
 
@@ -100,6 +100,58 @@ fn a_way_in_that_a_deny_list_closes_is_none() {
     let access = Access { accept, ..over(Vec::new()) };
     let draft = Draft::compose(&plan, None, &web_1()).unwrap();
     assert!(matches!(draft.check(&access), Err(Lockout::LastWayIn { .. })));
+}
+
+/// A plan that leads ports to another host, over IPv4.
+fn leading(ports: (u16, u16), inbound: Vec<Rule>) -> Plan {
+    let mut plan = Plan::default();
+    plan.policy.firewall = Some(firewall(inbound));
+    plan.policy.nat = Some(Nat {
+        inside: Vec::new(),
+        masquerade: Vec::new(),
+        forwards: vec![Forward {
+            rule: rule("forward", tcp(ports.0, ports.1), &[prefix("198.51.100.0/24")]),
+            to: "10.0.0.9".parse().unwrap(),
+            port: None,
+        }],
+        place: Place::default(),
+    });
+    plan
+}
+
+#[test]
+fn a_port_of_sshd_that_leads_to_another_host_is_no_way_in() {
+    let cut = Risks { cut_my_session: true, ..Risks::default() };
+    let checked = |plan: &Plan| {
+        let draft = Draft::compose(plan, None, &web_1()).unwrap();
+        draft.check(&Access { accept: cut, ..over(Vec::new()) }).map(drop)
+    };
+    let ssh = |peer: Peer| vec![rule("ssh", tcp(22, 22), &[peer])];
+    let none = Lockout::LastWayIn { ports: BTreeSet::from([22]), forwarded: BTreeSet::from([22]) };
+    let text = none.to_string();
+    assert_eq!(checked(&leading((22, 22), ssh(prefix("198.51.100.0/24")))), Err(none));
+    assert_eq!(checked(&leading((20, 30), ssh(Peer::Anywhere))), Ok(()), "IPv6 goes to this host");
+    assert_eq!(checked(&leading((2222, 2222), ssh(prefix("198.51.100.0/24")))), Ok(()));
+    assert!(text.ends_with("nobody may reach ssh on port 22 ([nat] leads 22 elsewhere)"), "{text}");
+}
+
+#[test]
+fn a_session_at_a_port_that_will_lead_to_another_host_is_cut() {
+    let plan = leading((22, 22), vec![rule("ssh", tcp(22, 22), &[Peer::Anywhere])]);
+    let draft = || Draft::compose(&plan, None, &web_1()).unwrap();
+    let lockout = draft().check(&over(vec![session("203.0.113.7:5000", 22, true)])).unwrap_err();
+    assert_eq!(lockout.to_string(), "your own session would be cut: [nat] leads port 22 to 10.0.0.9");
+    let local = "[2001:db8::1]:22".parse().unwrap();
+    let six =
+        Session { peer: "[2001:db8::7]:5000".parse().unwrap(), local, ..session("203.0.113.7:5", 22, true) };
+    assert!(draft().check(&over(vec![six])).is_ok());
+}
+
+#[test]
+fn a_port_that_leads_to_another_host_is_not_opened_because_sshd_has_it_here() {
+    let draft = Draft::compose(&leading((22, 22), Vec::new()), None, &web_1()).unwrap();
+    let sshd = draft.compiled().rules.iter().find(|rule| rule.id.0 == "sshd-22").unwrap();
+    assert_eq!((sshd.peers.to_string(), sshd.peers_text.as_str()), ("any IPv6".to_owned(), "any IPv6"));
 }
 
 #[test]

@@ -66,6 +66,11 @@ fn last_end(cell: &PeerCell) -> Option<u64> {
     }
 }
 
+/// Whether `[nat]` leads a TCP port of this host to another one.
+pub(super) fn is_forwarded(compiled: &Compiled, port: u16, family: Family) -> bool {
+    compiled.canonical.nat.as_ref().is_some_and(|nat| nat.forwarded(TCP, port, family).is_some())
+}
+
 /// Everybody who may reach a TCP port of this host through some interface, and not just until some rule ends.
 pub(super) fn reaching(compiled: &Compiled, port: u16) -> AddressSet {
     let denied = &compiled.canonical.denied;
@@ -75,7 +80,8 @@ pub(super) fn reaching(compiled: &Compiled, port: u16) -> AddressSet {
         cells.map(|cell| (family, cell.first, cell.last)).collect::<Vec<_>>()
     };
     let of = |matrix: &Matrix| {
-        AddressSet::from_intervals(Family::BOTH.into_iter().flat_map(|family| lasting(family, matrix)))
+        let own = Family::BOTH.into_iter().filter(|&family| !is_forwarded(compiled, port, family));
+        AddressSet::from_intervals(own.flat_map(|family| lasting(family, matrix)))
     };
     let all = matrices(compiled).fold(AddressSet::empty(), |all, matrix| all.union(&of(matrix)));
     all.subtract(&denied)

@@ -3,7 +3,7 @@
 use super::finding::{Finding, FindingKind};
 use super::resolve::{Resolver, texts};
 use super::written::{union, view};
-use crate::addresses::AddressSet;
+use crate::addresses::{AddressSet, Family};
 use crate::canonical::{ForwardTarget, ForwardedPorts, Gateway};
 use crate::rule::{Derived, Direction, Owner, RuleView};
 use model::plan::{
@@ -11,6 +11,8 @@ use model::plan::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+
+const TCP: u8 = 6;
 
 /// The ports where the sites of this host are reached, with a rule for each.
 pub(super) fn sites(resolver: &Resolver<'_>) -> Vec<RuleView> {
@@ -87,20 +89,36 @@ fn stream_rule(resolver: &Resolver<'_>, stream: &Stream) -> RuleView {
     }
 }
 
+/// Where sshd was seen, and what takes its ports away.
+pub(super) struct Sshd<'a> {
+    pub(super) ports: &'a BTreeSet<u16>,
+    pub(super) nat: Option<&'a Gateway>,
+}
+
 /// Ports of sshd that no written rule names, each with a rule and a warning. A rule that has expired still names its
-/// port: its end must not open the port to everybody.
+/// port: its end must not open the port to everybody. A port that is forwarded is another host's.
 pub(super) fn sshd(
-    ports: &BTreeSet<u16>,
+    sshd: &Sshd<'_>,
     written: &[(Owner, Direction, &Rule)],
     findings: &mut Vec<Finding>,
 ) -> Vec<RuleView> {
     let is_named = |port: u16| {
         written.iter().any(|(_, direction, rule)| *direction == Direction::Inbound && names(rule, port))
     };
-    let unnamed: Vec<u16> = ports.iter().copied().filter(|&port| !is_named(port)).collect();
-    let found = |&port| Finding { kind: FindingKind::SshOpen { port }, place: Place::default() };
-    findings.extend(unnamed.iter().map(found));
-    unnamed.into_iter().map(crate::canonical::sshd).collect()
+    let own = |port: u16, family| sshd.nat.is_none_or(|nat| nat.forwarded(TCP, port, family).is_none());
+    let mut rules = Vec::new();
+    for &port in sshd.ports.iter().filter(|port| !is_named(**port)) {
+        let mut rule = crate::canonical::sshd(port);
+        for family in Family::BOTH.into_iter().filter(|family| !own(port, *family)) {
+            rule.peers = rule.peers.subtract(&AddressSet::everything().only(family));
+            rule.peers_text = rule.peers.to_string();
+        }
+        if !rule.peers.is_empty() {
+            findings.push(Finding { kind: FindingKind::SshOpen { port }, place: Place::default() });
+            rules.push(rule);
+        }
+    }
+    rules
 }
 
 fn names(rule: &Rule, port: u16) -> bool {
@@ -138,7 +156,7 @@ pub(super) fn gateway(
         let owner = Owner::Derived(Derived::Forward { to });
         if let Some(mut rule) = view(resolver, owner, Direction::Inbound, &forward.rule, findings) {
             // Clients of the other family have no way to the target, and the port is not this host's own.
-            rule.peers = rule.peers.only(crate::addresses::Family::of(forward.to));
+            rule.peers = rule.peers.only(Family::of(forward.to));
             rules.push(rule);
         }
     }

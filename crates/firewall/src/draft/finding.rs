@@ -70,6 +70,12 @@ pub enum FindingKind {
     },
     /// The kernel forwards packets, but neither `[nat]` nor containers are there.
     ForwardingRefused,
+    /// An interface with addresses belongs to a VRF. The kernel's test for addresses of this host (`fib daddr type local`
+    /// of nf_tables) does not know them, so packets to them would be refused as going through this host.
+    Vrf {
+        /// The interface.
+        interface: InterfaceName,
+    },
     /// A deny list whose file was not read.
     ListNotRead {
         /// The file.
@@ -110,6 +116,7 @@ impl Finding {
             | FindingKind::LimitForAnybody { .. }
             | FindingKind::ForwardingRefused => Severity::Warning,
             FindingKind::ListNotRead { .. }
+            | FindingKind::Vrf { .. }
             | FindingKind::ConditionOnName { .. }
             | FindingKind::ForwardOverlaps { .. } => Severity::Error,
         }
@@ -132,6 +139,10 @@ impl Finding {
             FindingKind::LimitForAnybody { .. } => "narrow `from`, or leave `limit` out".to_owned(),
             FindingKind::ForwardingRefused => {
                 "write `[nat]` if this host is a gateway, else set net.ipv4.ip_forward to 0".to_owned()
+            }
+            FindingKind::Vrf { .. } => {
+                "take it out of the VRF, or leave [firewall] out on this host: a VRF cannot be filtered here"
+                    .to_owned()
             }
             FindingKind::ListNotRead { .. } => "repair the file, or take it out of `deny`".to_owned(),
             FindingKind::ConditionOnName { .. } => {
@@ -170,6 +181,10 @@ impl fmt::Display for Finding {
             FindingKind::ForwardingRefused => {
                 f.write_str("this host forwards packets, and traffic through it will be refused")
             }
+            FindingKind::Vrf { interface } => write!(
+                f,
+                "{interface} belongs to a VRF: no packet to its addresses would pass, whatever the rules say"
+            ),
             FindingKind::ListNotRead { path, reason } if reason.is_empty() => {
                 write!(f, "the deny list {} was not read", path.display())
             }

@@ -19,8 +19,9 @@ pub use resolve::bridges;
 use crate::addresses::AddressSet;
 use crate::canonical::{Canonical, Facts};
 use crate::compiled::Compiled;
-use crate::observed::{InterfaceKind, Observed};
+use crate::observed::{Interface, InterfaceKind, Observed};
 use crate::rule::{Direction, RuleView};
+use derived::Sshd;
 use model::plan::{Essential, Firewall, Group, InterfaceName, Name, Peer, Plan};
 use resolve::Resolver;
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,16 +44,25 @@ impl Draft {
         let groups = written::groups(&resolver);
         let mut findings = Vec::new();
         let administration = observed.administration();
-        let mut rules = written_rules(&resolver, firewall, &groups, &administration, &mut findings);
-        let nat = plan.policy.nat.as_ref().map(|nat| {
-            let (gateway, forwards) = derived::gateway(&resolver, nat, &mut findings);
-            rules.extend(forwards);
-            gateway
-        });
+        let (nat, forwards) = match &plan.policy.nat {
+            Some(nat) => {
+                let (gateway, forwards) = derived::gateway(&resolver, nat, &mut findings);
+                (Some(gateway), forwards)
+            }
+            None => (None, Vec::new()),
+        };
+        let sshd = Sshd { ports: &administration, nat: nat.as_ref() };
+        let mut rules = written_rules(&resolver, firewall, &groups, &sshd, &mut findings);
+        rules.extend(forwards);
         let containers = containers(Some(firewall), observed);
         if observed.forwarding && nat.is_none() && containers.is_empty() {
             findings.push(Finding { kind: FindingKind::ForwardingRefused, place: firewall.place.clone() });
         }
+        let vrf = |one: &&Interface| one.kind == InterfaceKind::Vrf && !one.addresses.is_empty();
+        findings.extend(observed.interfaces.iter().filter(vrf).map(|one| Finding {
+            kind: FindingKind::Vrf { interface: one.name.clone() },
+            place: firewall.place.clone(),
+        }));
         let essentials = Essential::ALL.into_iter().filter(|e| !firewall.without.contains(e)).collect();
         let facts = Facts {
             restricts_outbound: written::restricts_outbound(firewall, &groups),
@@ -97,7 +107,7 @@ fn written_rules(
     resolver: &Resolver<'_>,
     firewall: &Firewall,
     groups: &[&Group],
-    administration: &BTreeSet<u16>,
+    sshd: &Sshd<'_>,
     findings: &mut Vec<Finding>,
 ) -> Vec<RuleView> {
     let written = written::rules(firewall, groups);
@@ -109,7 +119,7 @@ fn written_rules(
         .collect();
     rules.extend(derived::sites(resolver));
     rules.extend(derived::streams(resolver));
-    rules.extend(derived::sshd(administration, &written, findings));
+    rules.extend(derived::sshd(sshd, &written, findings));
     rules
 }
 

@@ -321,3 +321,23 @@ fn a_rule_for_the_other_family_is_not_a_rule_for_this_one() {
     assert_eq!(view(&draft, "v4").peers, AddressSet::everything().only(crate::addresses::Family::V4));
     assert!(draft.compiled().canonical.inbound.elsewhere.v6.keyed[&6].iter().all(|cell| cell.first == 22));
 }
+
+#[test]
+fn an_address_in_a_vrf_is_an_error_because_no_packet_to_it_would_pass() {
+    let mut plan = Plan::default();
+    plan.policy.firewall = Some(firewall(Vec::new()));
+    let mut observed = machine("box", "192.0.2.1/24");
+    let errors = |observed: &Observed| {
+        let draft = Draft::compose(&plan, None, observed).unwrap();
+        let errors = draft.findings().iter().filter(|finding| finding.severity() == Severity::Error);
+        errors.map(ToString::to_string).collect::<Vec<_>>()
+    };
+    observed.interfaces[1].kind = InterfaceKind::Vrf;
+    let text = format!(
+        "{} belongs to a VRF: no packet to its addresses would pass, whatever the rules say",
+        observed.interfaces[1].name
+    );
+    assert_eq!(errors(&observed), [text]);
+    observed.interfaces[1].addresses.clear();
+    assert_eq!(errors(&observed), [""; 0]);
+}

@@ -122,7 +122,7 @@ fn arrival(rule: &RuleView, family: Family, observed: Option<&Observed>) -> Opti
     };
     let mut usable = observed.interfaces.iter().filter(|interface| match &rule.interface {
         Some(name) => interface.name == *name,
-        None => interface.kind == InterfaceKind::Other,
+        None => matches!(interface.kind, InterfaceKind::Other | InterfaceKind::Vrf),
     });
     usable.find_map(|interface| {
         let address =

@@ -1,6 +1,9 @@
 //! The network interfaces of this machine and their addresses, through rtnetlink(7).
 
 mod containers;
+mod route;
+
+pub use route::route;
 
 use crate::netlink::{Attributes, Exchange, Family, Malformed, NetlinkError, u32_at};
 use firewall::observed::{Interface, InterfaceKind};
@@ -67,6 +70,8 @@ struct Link {
     name: String,
     loopback: bool,
     bridge: bool,
+    /// Whether it is a VRF or belongs to one.
+    vrf: bool,
 }
 
 impl Link {
@@ -75,6 +80,8 @@ impl Link {
             InterfaceKind::Loopback
         } else if containers::named(&self.name, patterns) || self.bridge && containers::known(&self.name) {
             InterfaceKind::Containers
+        } else if self.vrf {
+            InterfaceKind::Vrf
         } else {
             InterfaceKind::Other
         }
@@ -87,6 +94,7 @@ fn link(kind: u16, body: &[u8]) -> Result<Option<Link>, Malformed> {
     const NAME: u16 = 3;
     const INFO: u16 = 18;
     const INFO_KIND: u16 = 1;
+    const INFO_KIND_OF_MASTER: u16 = 4;
     if kind != NEW_LINK {
         return Ok(None);
     }
@@ -95,11 +103,13 @@ fn link(kind: u16, body: &[u8]) -> Result<Option<Link>, Malformed> {
     let name = attributes.find(NAME)?.ok_or(Malformed("interface without a name"))?;
     let info = attributes.find(INFO)?.unwrap_or_default();
     let driver = Attributes(info).find(INFO_KIND)?.unwrap_or_default();
+    let master = Attributes(info).find(INFO_KIND_OF_MASTER)?.unwrap_or_default();
     Ok(Some(Link {
         index,
         name: text(name),
         loopback: flags & LOOPBACK != 0,
         bridge: text(driver) == "bridge",
+        vrf: text(driver) == "vrf" || text(master) == "vrf",
     }))
 }
 
@@ -178,8 +188,29 @@ mod tests {
     }
 
     #[test]
+    fn a_vrf_and_what_belongs_to_it_are_told_apart_from_others() {
+        let told = |info: &[(u16, &[u8])]| {
+            let info: Vec<u8> = info.iter().flat_map(|(kind, value)| attribute(*kind, value)).collect();
+            let mut bytes = vec![0; 16];
+            bytes.extend(attribute(3, b"eth1\0"));
+            bytes.extend(attribute(18, &info));
+            link(NEW_LINK, &bytes).map(|link| link.map(|link| link.kind(&[])))
+        };
+        assert_eq!(told(&[(1, b"vrf\0")]), Ok(Some(InterfaceKind::Vrf)));
+        assert_eq!(told(&[(1, b"vlan\0"), (4, b"vrf\0")]), Ok(Some(InterfaceKind::Vrf)));
+        assert_eq!(told(&[(1, b"veth\0"), (4, b"bridge\0")]), Ok(Some(InterfaceKind::Other)));
+        assert_eq!(told(&[]), Ok(Some(InterfaceKind::Other)));
+    }
+
+    #[test]
     fn only_a_bridge_is_taken_for_containers_by_its_name() {
-        let link = |name: &str, bridge| Link { index: 1, name: name.to_owned(), loopback: false, bridge };
+        let link = |name: &str, bridge| Link {
+            index: 1,
+            name: name.to_owned(),
+            loopback: false,
+            bridge,
+            vrf: false,
+        };
         let named = ["cali*".to_owned()];
         assert_eq!(link("docker0", true).kind(&[]), InterfaceKind::Containers);
         assert_eq!(link("docker0", false).kind(&[]), InterfaceKind::Other);

@@ -53,8 +53,7 @@ fn split(bytes: &[u8]) -> Result<Split<'_>, Malformed> {
     Ok(((u16::from_ne_bytes(*kind) & !FLAGS, value), rest))
 }
 
-/// One attribute as bytes, padded, for answers that tests make up.
-#[cfg(test)]
+/// One attribute as bytes, padded.
 pub(crate) fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
     let length = u16::try_from(HEADER + value.len()).expect("an attribute of a request is a few bytes long");
     let mut bytes = Vec::from(length.to_ne_bytes());

@@ -4,9 +4,7 @@
 
 pub(crate) mod attribute;
 
-#[cfg(test)]
-pub(crate) use attribute::attribute;
-pub(crate) use attribute::{Attributes, Malformed, u32_at, u32_network};
+pub(crate) use attribute::{Attributes, Malformed, attribute, u32_at, u32_network};
 
 use netlink_sys::{Socket, SocketAddr};
 use std::fmt;
@@ -117,6 +115,31 @@ impl Exchange {
             }
         }
         Err(NetlinkError::Changing)
+    }
+
+    /// Asks about one thing; `None` where the kernel answers without one.
+    pub(crate) fn ask<T>(
+        &mut self,
+        kind: u16,
+        body: &[u8],
+        mut read: impl FnMut(u16, &[u8]) -> Result<Option<T>, Malformed>,
+    ) -> Result<Option<T>, NetlinkError> {
+        self.send(kind, REQUEST | ACKNOWLEDGE, body)?;
+        let mut found = None;
+        loop {
+            self.receive()?;
+            for message in Messages(&self.received) {
+                let message = message?;
+                if message.sequence != self.sequence {
+                    continue;
+                }
+                match message.kind {
+                    ERROR => return outcome(message.body).map(|()| found),
+                    kind if kind >= FIRST_TYPE => found = read(kind, message.body)?,
+                    _ => {}
+                }
+            }
+        }
     }
 
     /// Asks for an act, and waits until it is done.

@@ -38,6 +38,38 @@ fn interfaces_are_told_with_their_addresses_and_kinds() {
 }
 
 #[test]
+fn a_route_tells_the_interface_by_which_a_peer_is_reached() {
+    in_namespace("interfaces::a_route_tells_the_interface_by_which_a_peer_is_reached", || {
+        for (name, peer) in [("eth0", "far0"), ("eth1", "far1")] {
+            run(&format!("ip link add {name} type veth peer name {peer}"));
+            run(&format!("ip link set {name} up"));
+            run(&format!("ip link set {peer} up"));
+        }
+        run("ip addr add 192.0.2.1/24 dev eth0");
+        run("ip addr add 198.51.100.1/24 dev eth1");
+        run("ip addr add 2001:db8::1/64 dev eth0 nodad");
+        run("ip route add default via 192.0.2.254");
+        run("ip rule add from 198.51.100.1 lookup 7");
+        run("ip route add default via 198.51.100.254 table 7");
+        for (local, peer, expected) in [
+            ("192.0.2.1", "192.0.2.9", Some("eth0")),
+            ("192.0.2.1", "203.0.113.9", Some("eth0")),
+            ("192.0.2.1", "198.51.100.9", Some("eth1")),
+            ("198.51.100.1", "203.0.113.9", Some("eth1")),
+            ("::ffff:192.0.2.1", "::ffff:192.0.2.9", Some("eth0")),
+            ("2001:db8::1", "2001:db8::9", Some("eth0")),
+            ("2001:db8::1", "2001:db8:1::9", None),
+            ("10.0.0.1", "192.0.2.9", None),
+            ("192.0.2.1", "192.0.2.1", Some("lo")),
+        ] {
+            let ends = [local, peer].map(|end| end.parse().expect("an address"));
+            let found = host::interfaces::route(ends[0], ends[1]).expect("an answer");
+            assert_eq!(found.as_ref().map(|name| name.0.as_str()), expected, "{local} to {peer}");
+        }
+    });
+}
+
+#[test]
 fn a_machine_is_observed_as_a_whole() {
     in_namespace("interfaces::a_machine_is_observed_as_a_whole", || {
         let seen = host::observe(990, &[], 1_700_000_000).expect("this machine");

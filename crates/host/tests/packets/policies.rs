@@ -150,6 +150,7 @@ fn firewall() -> impl Strategy<Value = Firewall> {
             inbound,
             outbound,
             deny,
+            deny_files: std::collections::BTreeMap::new(),
             containers: Vec::new(),
             container_outbound,
             without: without.into_iter().collect(),

@@ -1,9 +1,9 @@
-//! Which of the written rules is meant: by its id, or by what it says in whatever spelling.
+//! Which of the written rules a rule of a plan is: the one that says the same in whatever spelling.
 
+use super::EditError;
 use super::spot::Spot;
-use super::{EditError, Which, text, traffic};
-use crate::lower::{ends_at, limit_of};
-use crate::plan::{RuleLimit, Traffic};
+use crate::lower::{ends_at, limit_of, traffic_of};
+use crate::plan::{Rule, RuleLimit, Traffic};
 use crate::raw::tree::{Node, Value};
 use ipnet::IpNet;
 use std::collections::BTreeSet;
@@ -28,55 +28,30 @@ struct Said {
     expires: Option<u64>,
 }
 
-pub(super) fn find(text: &str, spot: &Spot, which: &Which<'_>) -> Result<Found, EditError> {
-    let rules = spot.rules();
-    let mut fitting: Vec<Found> = Vec::new();
-    for (index, (node, at)) in rules.iter().enumerate() {
-        if fits(node, text, which) {
-            fitting.push(Found { index, at: at.clone() });
-        }
-    }
-    let written = |at: &Range<usize>| format!("`{}`", text::one_line(&text[at.clone()]));
-    match fitting.len() {
-        0 => Err(EditError::NotThere { present: rules.iter().map(|(_, at)| written(at)).collect() }),
-        1 => fitting.pop().ok_or(EditError::Shape),
-        // Rules that say the same are one rule, so any of them is meant; the last goes first.
-        _ if matches!(which, Which::Rule(_)) => fitting.pop().ok_or(EditError::Shape),
-        _ => Err(EditError::Ambiguous { fitting: fitting.iter().map(|found| written(&found.at)).collect() }),
-    }
+pub(super) fn find(text: &str, spot: &Spot, rule: &Rule) -> Result<Found, EditError> {
+    let wanted = Said {
+        traffic: Some(rule.traffic.clone()),
+        peers: peers(&rule.peers),
+        interface: rule.interface.as_ref().map(|name| name.0.clone()),
+        limit: rule.limit,
+        expires: rule.expires,
+    };
+    // Rules that say the same are one rule, so any of them is meant; the last goes first.
+    let fitting = spot.rules().into_iter().enumerate().rfind(|(_, (node, _))| said(node, text) == wanted);
+    fitting.map(|(index, (_, at))| Found { index, at }).ok_or(EditError::NotThere)
 }
 
-fn fits(node: &Node, text: &str, which: &Which<'_>) -> bool {
-    match which {
-        Which::Id(id) => {
-            value(node, "id").is_some_and(|own| matches!(&own.value, Value::Text(own) if own == id))
-        }
-        Which::Rule(rule) => {
-            let wanted = Said {
-                traffic: Some(rule.traffic.clone()),
-                peers: rule.peers.iter().map(|peer| canonical(&peer.to_string())).collect(),
-                interface: rule.interface.as_ref().map(|name| name.0.clone()),
-                limit: rule.limit,
-                expires: rule.expires,
-            };
-            said(node, text) == wanted
-        }
-        Which::Allow { allow, from } => {
-            let said = said(node, text);
-            let wanted = traffic(std::iter::once(*allow));
-            let peers = |from: &[String]| from.iter().map(|peer| canonical(peer)).collect::<BTreeSet<_>>();
-            wanted.is_some() && said.traffic == wanted && from.is_none_or(|from| peers(from) == said.peers)
-        }
-    }
+/// Peers, each in one spelling.
+pub(super) fn peers<T: ToString>(peers: &[T]) -> BTreeSet<String> {
+    peers.iter().map(|peer| canonical(&peer.to_string())).collect()
 }
 
 fn said(node: &Node, text: &str) -> Said {
     let own = |key: &str| value(node, key).and_then(|value| one(value, text));
-    let peers: BTreeSet<String> =
-        value(node, "from").map(texts).unwrap_or_default().into_iter().map(canonical).collect();
+    let peers = peers(&value(node, "from").map(texts).unwrap_or_default());
     let everybody = || BTreeSet::from(["anywhere".to_owned()]);
     Said {
-        traffic: traffic(value(node, "allow").map(texts).unwrap_or_default().into_iter()),
+        traffic: traffic_of(value(node, "allow").map(texts).unwrap_or_default().into_iter()),
         peers: if peers.is_empty() { everybody() } else { peers },
         interface: own("on").map(str::to_owned),
         limit: own("limit").and_then(limit_of),

@@ -5,11 +5,18 @@
 mod properties;
 mod removal;
 
-use model::edit::{EditError, RuleEdit, add_rule};
+use model::edit::{EditError, List, RuleEdit, add_rule};
+use model::plan::Rule;
 
 /// A rule that allows this, and nothing else.
 pub(crate) fn allow(allow: &str) -> RuleEdit {
     RuleEdit { allow: vec![allow.to_owned()], ..RuleEdit::default() }
+}
+
+/// The only inbound rule of `[firewall]` in a text.
+pub(crate) fn rule(text: &str) -> Rule {
+    let plan = model::compile_text("portcullis.toml", text).plan.unwrap();
+    plan.policy.firewall.unwrap().inbound.remove(0)
 }
 
 /// Every way in which the rules may be written, before and after `ssh` is allowed.
@@ -67,7 +74,50 @@ const ADDED: &[(&str, &str)] = &[
 #[test]
 fn a_rule_is_added_in_the_style_of_the_text() {
     for (before, after) in ADDED {
-        assert_eq!(add_rule(before, &allow("ssh")).as_deref(), Ok(*after), "{before}");
+        assert_eq!(add_rule(before, List::Firewall, &allow("ssh")).as_deref(), Ok(*after), "{before}");
+    }
+}
+
+/// Every way in which a group may be written, before and after `ssh` is allowed for `a`.
+const OF_A_GROUP: &[(&str, &str)] = &[
+    ("[group.a] # mine\n[group.b]\n", "[group.a] # mine\ninbound = [\"ssh\"]\n[group.b]\n"),
+    (
+        "[group.b]\ninbound = []\n[group.a]\ndescription = 'x' # y\n\n[host.h]\n",
+        "[group.b]\ninbound = []\n[group.a]\ndescription = 'x' # y\ninbound = [\"ssh\"]\n\n[host.h]\n",
+    ),
+    (
+        "[firewall]\ninbound = ['dns']\n[group.a]\ninbound = ['http'] # web\n",
+        "[firewall]\ninbound = ['dns']\n[group.a]\ninbound = ['http', \"ssh\"] # web\n",
+    ),
+    (
+        "[[group.a.inbound]] # one\nallow = 'http'\n\n[group.b]\n",
+        "[[group.a.inbound]] # one\nallow = 'http'\n\n[[group.a.inbound]]\nallow = \"ssh\"\n\n[group.b]\n",
+    ),
+    (
+        "[group]\na = { inbound = ['http'] }\nb = {}\n",
+        "[group]\na = { inbound = ['http', \"ssh\"] }\nb = {}\n",
+    ),
+    ("[group]\na = {}\n", "[group]\na = { inbound = [\"ssh\"] }\n"),
+    (
+        "[group]\na.description = 'x'\nb.description = 'y'\n",
+        "[group]\na.description = 'x'\na.inbound = [\"ssh\"]\nb.description = 'y'\n",
+    ),
+    (
+        "group.a.description = 'x'\nlog.access = 'off'\n",
+        "group.a.description = 'x'\ngroup.a.inbound = [\"ssh\"]\nlog.access = 'off'\n",
+    ),
+    ("group.a = { description = 'x' }\n", "group.a = { description = 'x', inbound = [\"ssh\"] }\n"),
+    ("['group'.'a']\noutbound = []\n", "['group'.'a']\noutbound = []\ninbound = [\"ssh\"]\n"),
+];
+
+#[test]
+fn a_rule_is_added_to_a_group() {
+    for (before, after) in OF_A_GROUP {
+        assert_eq!(add_rule(before, List::Group("a"), &allow("ssh")).as_deref(), Ok(*after), "{before}");
+    }
+    let no_group = ["", "[group.b]\n", "group = 1\n", "[group]\na = 1\n", "[group.a]\ninbound = 1\n"];
+    for text in no_group {
+        assert_eq!(add_rule(text, List::Group("a"), &allow("ssh")), Err(EditError::Shape), "{text}");
     }
 }
 
@@ -83,7 +133,7 @@ fn a_list_that_grows_too_wide_gets_one_rule_a_line() {
     let after = "[firewall]\ninbound = [\n  { allow = 'http', note = 'the shop and all of its many pages' },\n  'https',\n  \
                  { allow = \"ssh\", from = [\"192.0.2.0/24\", \"office\"], limit = \"6/30s\", \
                  note = \"say \\\"hi\\\" \\\\ $${HOME}\" },\n] # web\n";
-    assert_eq!(add_rule(before, &rule).as_deref(), Ok(after));
+    assert_eq!(add_rule(before, List::Firewall, &rule).as_deref(), Ok(after));
 }
 
 #[test]
@@ -97,7 +147,7 @@ fn what_is_added_compiles_to_the_rule() {
         expires: Some("2026-12-31T18:00:00Z".to_owned()),
         id: Some("web".to_owned()),
     };
-    let text = add_rule("[site]\n'a.test' = 'localhost:1'\n", &rule).unwrap();
+    let text = add_rule("[site]\n'a.test' = 'localhost:1'\n", List::Firewall, &rule).unwrap();
     let compiled = model::compile_text("portcullis.toml", &text);
     let plan = compiled.plan.unwrap();
     let written = &plan.policy.firewall.unwrap().inbound[0];
@@ -109,7 +159,7 @@ fn what_is_added_compiles_to_the_rule() {
 
 #[test]
 fn texts_that_cannot_be_changed_are_left_alone() {
-    let error = |text: &str| add_rule(text, &allow("ssh")).unwrap_err();
+    let error = |text: &str| add_rule(text, List::Firewall, &allow("ssh")).unwrap_err();
     assert!(matches!(error("[firewall\n"), EditError::Syntax { line: 1, .. }));
     assert!(matches!(error("[site]\n'a' = \n"), EditError::Syntax { line: 2, .. }));
     assert_eq!(error("firewall = true\n"), EditError::Shape);

@@ -1,8 +1,7 @@
-//! Rules are taken out by id, by what they say, and by traffic.
+//! Rules are taken out, and told apart by what they say.
 
-use model::edit::{EditError, Removed, Which, remove_rule};
-
-const ALLOW_SSH: Which<'_> = Which::Allow { allow: "22/tcp", from: None };
+use crate::{allow, rule};
+use model::edit::{EditError, List, RuleEdit, add_rule, remove_rule, says};
 
 /// Texts before and after `22/tcp` is taken out.
 const REMOVED: &[(&str, &str)] = &[
@@ -32,7 +31,10 @@ const REMOVED: &[(&str, &str)] = &[
 #[test]
 fn a_rule_goes_and_everything_else_stays() {
     for (before, after) in REMOVED {
-        let changed = remove_rule(before, &ALLOW_SSH).map(|(text, _)| text);
+        // From whom is not a part of what these lists are about.
+        let from = if before.contains("from = 'x'") { "{ allow = 'ssh', from = 'x' }" } else { "'ssh'" };
+        let ssh = rule(&format!("[firewall]\ninbound = [{from}]\n[network]\nx = '192.0.2.0/24'\n"));
+        let changed = remove_rule(before, List::Firewall, &ssh).map(|(text, _)| text);
         assert_eq!(changed.as_deref(), Ok(*after), "{before}");
     }
 }
@@ -47,46 +49,58 @@ inbound = [
 office = \"192.0.2.0/24\"
 ";
 
-fn line_of(which: &Which<'_>) -> Result<usize, EditError> {
-    remove_rule(RULES, which).map(|(_, Removed { line, .. })| line)
-}
-
-#[test]
-fn a_rule_is_found_by_its_id_and_by_its_traffic_and_peers_in_any_spelling() {
-    let from = |peers: &[&str]| peers.iter().map(|peer| (*peer).to_owned()).collect::<Vec<_>>();
-    assert_eq!(line_of(&Which::Id("admins")), Ok(3));
-    assert_eq!(
-        line_of(&Which::Allow { allow: "22/tcp", from: Some(&from(&["office", "10.0.0.0/8"])) }),
-        Ok(3)
-    );
-    assert_eq!(line_of(&Which::Allow { allow: "ssh", from: Some(&from(&["anywhere"])) }), Ok(4));
-    assert_eq!(line_of(&Which::Allow { allow: "443,80/tcp", from: None }), Ok(5));
-}
-
 #[test]
 fn a_rule_of_the_plan_is_found_in_the_text() {
     let plan = model::compile_text("portcullis.toml", RULES).plan.unwrap();
     for (index, rule) in plan.policy.firewall.unwrap().inbound.iter().enumerate() {
-        assert_eq!(line_of(&Which::Rule(rule)), Ok(3 + index), "{rule:?}");
+        let line = remove_rule(RULES, List::Firewall, rule).map(|(_, removed)| removed.line);
+        assert_eq!(line, Ok(3 + index), "{rule:?}");
     }
 }
 
 #[test]
-fn what_is_not_there_or_not_clear_is_said() {
-    let from = ["elsewhere".to_owned()];
-    for which in [
-        Which::Id("admin"),
-        Which::Allow { allow: "ssh", from: Some(&from) },
-        Which::Allow { allow: "?", from: None },
+fn words_fit_a_rule_in_any_spelling() {
+    let plan = model::compile_text("portcullis.toml", RULES).plan.unwrap();
+    let rules = plan.policy.firewall.unwrap().inbound;
+    let fitting = |words: &RuleEdit| -> Vec<usize> {
+        rules.iter().enumerate().filter(|(_, rule)| says(rule, words)).map(|(index, _)| index).collect()
+    };
+    let text = |text: &str| Some(text.to_owned());
+    let from = |peers: &[&str]| RuleEdit {
+        from: peers.iter().map(|peer| (*peer).to_owned()).collect(),
+        ..allow("22/tcp")
+    };
+    for (words, expected) in [
+        (allow("ssh"), &[0, 1][..]),
+        (from(&["office", "10.0.0.0/8"]), &[0]),
+        (from(&["10.0.0.9/8", "office"]), &[0]),
+        (from(&["anywhere"]), &[1]),
+        (from(&["elsewhere"]), &[]),
+        (RuleEdit { id: text("admins"), ..allow("ssh") }, &[0]),
+        (RuleEdit { limit: text("6/30s"), ..allow("ssh") }, &[1]),
+        (RuleEdit { limit: text("6"), ..allow("ssh") }, &[]),
+        (RuleEdit { note: text("everybody"), ..allow("ssh") }, &[1]),
+        (RuleEdit { on: text("eth0"), ..allow("ssh") }, &[]),
+        (RuleEdit { on: text("eth0"), ..allow("443,80/tcp") }, &[2]),
+        (RuleEdit { expires: text("2026-12-31"), ..allow("443,80/tcp") }, &[2]),
+        (allow("?"), &[]),
     ] {
-        let error = line_of(&which).unwrap_err();
-        assert!(matches!(&error, EditError::NotThere { present } if present.len() == 3), "{error}");
+        assert_eq!(fitting(&words), expected, "{words:?}");
     }
+}
+
+#[test]
+fn only_the_rule_of_the_named_list_goes() {
+    let both = "[firewall]\ninbound = ['ssh']\n[group.a]\ninbound = ['ssh'] # a\n";
+    let ssh = rule("[firewall]\ninbound = ['ssh']\n");
+    let (text, removed) = remove_rule(both, List::Group("a"), &ssh).unwrap();
     assert_eq!(
-        line_of(&ALLOW_SSH).unwrap_err().to_string(),
-        "more than one rule fits: `{ allow = [\"ssh\"], from = [\"10.0.0.9/8\", \"office\"], id = \"admins\" }`, \
-         `{ allow = \"ssh\", limit = \"6/30s\", note = \"everybody\" }`"
+        (text.as_str(), removed.line),
+        ("[firewall]\ninbound = ['ssh']\n[group.a]\ninbound = [] # a\n", 4)
     );
-    let empty = remove_rule("[site]\n", &ALLOW_SSH).unwrap_err();
-    assert_eq!(empty.to_string(), "there is no rule in `[firewall] inbound`");
+    assert_eq!(remove_rule(&text, List::Group("a"), &ssh), Err(EditError::NotThere));
+    assert_eq!(
+        add_rule(&text, List::Group("a"), &allow("ssh")).unwrap(),
+        both.replace("'ssh'] #", "\"ssh\"] #")
+    );
 }

@@ -100,7 +100,36 @@ pub(crate) struct Allow {
     /// What: 80/tcp, 8000-8100/tcp, 53, ssh, https, icmp/echo-request, gre, all
     #[arg(value_name = "WHAT")]
     pub(crate) what: String,
-    /// From whom: an address, a prefix, or a name of the file; anywhere where it is left out
+    #[command(flatten)]
+    pub(crate) words: RuleWords,
+    #[command(flatten)]
+    pub(crate) whose: Whose,
+    #[command(flatten)]
+    pub(crate) then: Then,
+}
+
+/// `portcullis revoke`.
+#[derive(Debug, Args)]
+pub(crate) struct Revoke {
+    /// The rule: its identity, or what it allows in the words of `allow`
+    #[arg(value_name = "RULE | WHAT", required_unless_present = "number")]
+    pub(crate) rule: Option<String>,
+    /// The rule of this number in `portcullis status`
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["rule", "words", "Whose"])]
+    pub(crate) number: Option<usize>,
+    #[command(flatten)]
+    pub(crate) words: RuleWords,
+    #[command(flatten)]
+    pub(crate) whose: Whose,
+    #[command(flatten)]
+    pub(crate) then: Then,
+}
+
+/// What a rule says besides what it allows.
+#[derive(Clone, Debug, Default, Args)]
+#[group(id = "words", multiple = true)]
+pub(crate) struct RuleWords {
+    /// From whom: an address, a prefix, a name of the file, or anywhere
     #[arg(long, value_name = "PEER", value_delimiter = ',')]
     pub(crate) from: Vec<String>,
     /// Only on this network interface
@@ -118,21 +147,17 @@ pub(crate) struct Allow {
     /// A name for the rule, which stays when the rule changes
     #[arg(long, value_name = "NAME")]
     pub(crate) id: Option<String>,
-    #[command(flatten)]
-    pub(crate) then: Then,
 }
 
-/// `portcullis revoke`.
-#[derive(Debug, Args)]
-pub(crate) struct Revoke {
-    /// The rule: its identity, or what it allows as it is written in the file
-    #[arg(value_name = "RULE | WHAT")]
-    pub(crate) rule: String,
-    /// From whom, where several rules allow the same
-    #[arg(long, value_name = "PEER", value_delimiter = ',')]
-    pub(crate) from: Vec<String>,
-    #[command(flatten)]
-    pub(crate) then: Then,
+/// Whose rule it is. Where a new one does not say it and the file names hosts, it is of the one group that this host carries.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Whose {
+    /// A rule of this group
+    #[arg(long, value_name = "GROUP", conflicts_with = "every_host")]
+    pub(crate) group: Option<String>,
+    /// A rule of every host of the file, which stands in `[firewall]`
+    #[arg(long)]
+    pub(crate) every_host: bool,
 }
 
 /// What follows an edit.
@@ -141,7 +166,7 @@ pub(crate) struct Then {
     /// Go on with `portcullis apply`
     #[arg(long)]
     pub(crate) apply: bool,
-    #[command(flatten, next_help_heading = "With --apply")]
+    #[command(flatten)]
     pub(crate) host: Host,
     #[command(flatten, next_help_heading = "With --apply")]
     pub(crate) how: How,
@@ -150,7 +175,7 @@ pub(crate) struct Then {
 impl Then {
     /// Whether options say how to apply, and nothing is to be applied.
     pub(crate) fn contradicts_itself(&self) -> bool {
-        !self.apply && (self.host.name.is_some() || self.how != How::default())
+        !self.apply && self.how != How::default()
     }
 }
 

@@ -5,8 +5,8 @@
 mod firewall;
 
 pub(crate) use firewall::{
-    Allow, Apply, Ban, Bans, Confirm, Firewall, Grant, History, How, Plan, Revoke, Risks, Rollback, Then,
-    Unban, source,
+    Allow, Apply, Ban, Bans, Confirm, Firewall, Grant, History, How, Plan, Revoke, Risks, Rollback,
+    RuleWords, Then, Unban, Whose, source,
 };
 
 use clap::{Args, Parser, Subcommand, ValueHint};

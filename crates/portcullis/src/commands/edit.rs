@@ -2,30 +2,129 @@
 //! after which the file has a problem is not written.
 
 use crate::cli::{Common, Then};
-use crate::configuration::Origin;
+use crate::configuration::{self, Origin};
 use crate::failure::{Exit, Failure};
 use crate::terminal;
-use model::edit::EditError;
+use model::edit::{EditError, List};
+use model::plan::{Plan, Rule};
+use model::problem::Problems;
 use model::source::Surroundings;
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-/// Changes the text of the file that a command is about, and says in one line what was done.
-pub(super) fn change(
-    common: &Common,
-    edit: impl FnOnce(&str) -> Result<(String, String), EditError>,
-) -> Result<(), Failure> {
-    let path = file(common)?;
-    let text = fs::read_to_string(&path)
-        .map_err(|error| Failure::refused(format!("cannot read {}: {error}", path.display())))?;
-    let (changed, done) = edit(&text).map_err(|error| explain(&error))?;
-    judge(&path, &changed)?;
-    write(&path, &changed)
-        .map_err(|error| Failure::refused(format!("cannot write {}: {error}", path.display())))?;
-    terminal::say(format_args!("{}: {done}\n", path.display()));
-    Ok(())
+/// The configuration that a command changes, as it is.
+pub(super) struct Subject {
+    /// The main file; it may include others.
+    main: PathBuf,
+    /// What it means.
+    pub(super) plan: Plan,
+    /// What is warned of already.
+    warnings: BTreeSet<String>,
+}
+
+/// A change that leaves the configuration without a problem.
+#[derive(Debug)]
+pub(super) struct Draft {
+    /// The file that changes.
+    pub(super) path: PathBuf,
+    text: String,
+    /// What the configuration would mean.
+    pub(super) plan: Plan,
+    /// What would be warned of, and is not yet.
+    warnings: Problems,
+}
+
+impl Subject {
+    /// Reads the configuration, which must have no problem.
+    pub(super) fn open(common: &Common) -> Result<Self, Failure> {
+        let origin = Origin::of_command(common, None)?;
+        let Origin::File(path) = &origin else { return Err(Failure::usage("there is no file to change")) };
+        let compiled = origin.compile()?;
+        if compiled.plan.is_none() {
+            configuration::show_problems(&compiled.problems);
+        }
+        let plan = compiled
+            .plan
+            .ok_or_else(|| Failure::no(format!("{} has a problem, so it stays as it is", path.display())))?;
+        let warnings = compiled.problems.iter().map(|problem| problem.title.clone()).collect();
+        Ok(Self { main: path.clone(), plan, warnings })
+    }
+
+    /// The file in which a list stands, or would stand.
+    pub(super) fn file_of(&self, list: List<'_>) -> PathBuf {
+        let place = match list {
+            List::Firewall => self.plan.policy.firewall.as_ref().map(|firewall| &firewall.place),
+            List::Group(name) => {
+                self.plan.policy.groups.iter().find(|group| group.name.0 == name).map(|group| &group.place)
+            }
+        };
+        place.map_or_else(|| self.main.clone(), |place| PathBuf::from(&place.file))
+    }
+
+    /// Changes the text of one of its files, and judges what comes out. Nothing is written.
+    pub(super) fn edited(
+        &self,
+        file: &Path,
+        edit: impl FnOnce(&str) -> Result<String, EditError>,
+    ) -> Result<Draft, Failure> {
+        let unreadable =
+            |error: io::Error| Failure::refused(format!("cannot read {}: {error}", file.display()));
+        let before = fs::read_to_string(file).map_err(unreadable)?;
+        let text = edit(&before).map_err(|error| explain(file, &error))?;
+        let changed = model::compile(&self.main, &Changed { path: file, text: &text });
+        let Some(plan) = changed.plan else {
+            configuration::show_problems(&changed.problems);
+            let reason = format!("{} would have a problem then, so it stays as it was", file.display());
+            return Err(Failure::no(reason));
+        };
+        // The file itself is changed and not a link to it.
+        let path = fs::canonicalize(file).map_err(unreadable)?;
+        let fresh = changed.problems.iter().filter(|problem| !self.warnings.contains(&problem.title));
+        let warnings = Problems::new(fresh.cloned().collect(), changed.problems.sources().clone());
+        Ok(Draft { path, text, plan, warnings })
+    }
+}
+
+impl Draft {
+    /// Writes the file, and shows what is to be warned of.
+    pub(super) fn write(&self) -> Result<(), Failure> {
+        configuration::show_problems(&self.warnings);
+        write(&self.path, &self.text)
+            .map_err(|error| Failure::refused(format!("cannot write {}: {error}", self.path.display())))
+    }
+}
+
+/// The rules of a list.
+pub(super) fn rules<'a>(plan: &'a Plan, list: List<'_>) -> &'a [Rule] {
+    match list {
+        List::Firewall => plan.policy.firewall.as_ref().map_or(&[], |firewall| &firewall.inbound),
+        List::Group(name) => {
+            plan.policy.groups.iter().find(|group| group.name.0 == name).map_or(&[], |group| &group.inbound)
+        }
+    }
+}
+
+/// The list of a group, which must be declared.
+pub(super) fn group<'a>(plan: &'a Plan, name: &str) -> Result<List<'a>, Failure> {
+    let mut names = plan.policy.groups.iter().map(|group| group.name.0.as_str());
+    names.clone().find(|own| *own == name).map(List::Group).ok_or_else(|| {
+        let failure = Failure::no(format!("the file declares no group `{name}`"));
+        match names.clone().count() {
+            0 => failure.with_hint(format!("`[group.{name}]` declares one; a host carries it by `groups`")),
+            _ => {
+                failure.with_hint(format!("its groups are {}", names.by_ref().collect::<Vec<_>>().join(", ")))
+            }
+        }
+    })
+}
+
+/// The names of the hosts that carry a group.
+pub(super) fn carried_by<'a>(plan: &'a Plan, group: &str) -> Vec<&'a str> {
+    let carries = |host: &&model::plan::Host| host.groups.iter().any(|name| name.0 == group);
+    plan.policy.hosts.iter().filter(carries).map(|host| host.name.0.as_str()).collect()
 }
 
 /// What follows an edit.
@@ -49,17 +148,8 @@ pub(super) fn judge_options(then: &Then) -> Result<(), Failure> {
     Ok(())
 }
 
-fn file(common: &Common) -> Result<PathBuf, Failure> {
-    match Origin::of_command(common, None)? {
-        // The file itself is changed and not a link to it.
-        Origin::File(path) => fs::canonicalize(&path)
-            .map_err(|error| Failure::refused(format!("cannot read {}: {error}", path.display()))),
-        Origin::QuickStart(_) => Err(Failure::usage("there is no file to change")),
-    }
-}
-
-fn explain(error: &EditError) -> Failure {
-    let failure = Failure::no(error.to_string());
+fn explain(file: &Path, error: &EditError) -> Failure {
+    let failure = Failure::no(format!("{}: {error}", file.display()));
     match error.hint() {
         Some(hint) => failure.with_hint(hint),
         None => failure,
@@ -74,29 +164,16 @@ struct Changed<'a> {
 
 impl Surroundings for Changed<'_> {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        if path == self.path {
-            Ok(self.text.as_bytes().to_vec())
-        } else {
-            crate::configuration::MACHINE.read(path)
-        }
+        if path == self.path { Ok(self.text.as_bytes().to_vec()) } else { configuration::MACHINE.read(path) }
     }
 
     fn glob(&self, pattern: &Path) -> io::Result<Vec<PathBuf>> {
-        crate::configuration::MACHINE.glob(pattern)
+        configuration::MACHINE.glob(pattern)
     }
 
     fn variable(&self, name: &str) -> Option<String> {
-        crate::configuration::MACHINE.variable(name)
+        configuration::MACHINE.variable(name)
     }
-}
-
-fn judge(path: &Path, text: &str) -> Result<(), Failure> {
-    let compiled = model::compile(path, &Changed { path, text });
-    if compiled.plan.is_some() {
-        return Ok(());
-    }
-    crate::configuration::show_problems(&compiled.problems);
-    Err(Failure::no(format!("{} would have a problem then, so it stays as it was", path.display())))
 }
 
 /// Old or new, never a half of it.
@@ -136,9 +213,12 @@ mod tests {
     #[test]
     fn a_change_after_which_the_file_has_a_problem_is_refused() {
         let folder = Folder::new();
-        let path = folder.write("portcullis.toml", "[firewall]\n");
-        assert!(judge(&path, "[firewall]\ninbound = [{ allow = \"ssh\" }]\n").is_ok());
-        let failure = judge(&path, "[firewall]\ninbound = [{ allow = \"sshh\" }]\n").expect_err("a problem");
+        let main = folder.write("portcullis.toml", "[firewall]\n");
+        let subject = Subject { main: main.clone(), plan: Plan::default(), warnings: BTreeSet::new() };
+        let edited = |text: &str| subject.edited(&main, |_| Ok(text.to_owned()));
+        let draft = edited("[firewall]\ninbound = [{ allow = \"ssh\" }]\n").expect("a plan");
+        assert_eq!(rules(&draft.plan, List::Firewall).len(), 1);
+        let failure = edited("[firewall]\ninbound = [\"sshh\"]\n").expect_err("a problem");
         assert!(failure.reason.ends_with("so it stays as it was"), "{}", failure.reason);
     }
 }

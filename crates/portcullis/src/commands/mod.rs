@@ -22,6 +22,7 @@ mod schema;
 mod status;
 mod stop;
 mod up;
+mod words;
 
 use crate::admin::Client;
 use crate::cli::{Arguments, Command, Common};

@@ -75,8 +75,10 @@ pub(crate) struct RuleChange {
     pub(crate) change: Change,
     /// Its identity.
     pub(crate) rule: String,
-    /// What it says: `allow 8080/tcp from frontend`.
+    /// What it says, as a short text: `allow 8080/tcp from frontend`.
     pub(crate) text: String,
+    /// The other end as prefixes.
+    pub(crate) prefixes: Vec<String>,
     /// What it said before, where it changed.
     pub(crate) before: Option<String>,
     /// Who says it: a group, the machine, or what it follows from.
@@ -90,8 +92,10 @@ pub(crate) struct RuleChange {
 pub(crate) struct Reach {
     /// What: `inbound 80/tcp`.
     pub(crate) what: String,
-    /// From where, or to where.
+    /// From where, or to where, as a short text.
     pub(crate) peers: String,
+    /// All of that as prefixes.
+    pub(crate) prefixes: Vec<String>,
 }
 
 /// A site or a service that changes.
@@ -376,9 +380,13 @@ pub(crate) struct Adoption {
     pub(crate) compared_with: Source,
     /// What is judged otherwise, packet by packet.
     pub(crate) differences: Vec<String>,
+    /// The same in a few lines.
+    pub(crate) summary: Vec<String>,
     /// What could not be taken over, and what that means.
     pub(crate) left_out: Vec<String>,
-    /// Whether it was switched off.
+    /// Whether its rules are in the kernel.
+    pub(crate) on: bool,
+    /// Whether it was switched off now.
     pub(crate) disabled: bool,
     /// The files that were read.
     pub(crate) read_from: Vec<PathBuf>,

@@ -1,12 +1,12 @@
 //! Putting a configuration in force: prepared, checked, installed, and its routes with it.
 
 use super::answer::{Applied, Cuts, Packets, Planned, Weight};
-use super::caller::Caller;
+use super::caller::{Caller, Session};
 use super::install::Installation;
 use super::plan::{Prepared, Served};
 use super::policy::{self, Compiled};
 use super::request::{Apply, Refused, Trial};
-use super::state::{Entry, Fate, Number, Snapshot};
+use super::state::{ChangedRules, Entry, Fate, Number, Snapshot};
 use super::tables::{self, slot};
 use super::{Keeper, Serving, addresses};
 use crate::configuration::Origin;
@@ -63,7 +63,12 @@ impl Keeper {
         refuse_what_would_not_be_enforced(&prepared.planned)?;
         let before = prepared.before.as_ref().map(|before| &before.compiled);
         policy::refuse_to_open_ssh(before, draft.compiled(), asked.wanted.risks)?;
-        let compiled = policy::check(draft, caller, asked.wanted.risks, &prepared.observed)?;
+        let carriers = |session: &Session| {
+            let route = self.machine.route(session.local.ip(), session.peer.ip());
+            policy::carriers(&prepared.observed.interfaces, session, route)
+        };
+        let sessions: Vec<_> = caller.sessions.iter().map(|session| (*session, carriers(session))).collect();
+        let compiled = policy::check(draft, caller, &sessions, asked.wanted.risks)?;
         let trial_seconds = match asked.trial {
             _ if !prepared.planned.packets_change => None,
             Trial::AsConfigured => Some(prepared.planned.confirm_seconds),
@@ -138,6 +143,7 @@ impl Keeper {
             sessions: sessions(caller, prepared, &compiled),
             origin: prepared.read.origin.clone(),
             rules: compiled.rules.len(),
+            changed: ChangedRules::of(&prepared.planned.rules),
             fate: Fate::Begun,
         };
         let new = Snapshot {

@@ -114,7 +114,7 @@ fn refuse_same_connection(entry: &Entry, caller: &Caller) -> Result<(), Refused>
 #[cfg(test)]
 mod tests {
     use super::super::caller::{Session, Who};
-    use super::super::state::Number;
+    use super::super::state::{ChangedRules, Number};
     use super::*;
     use std::net::SocketAddr;
 
@@ -140,6 +140,7 @@ mod tests {
             sessions: sessions.iter().map(|peer| address(peer)).collect(),
             origin: String::new(),
             rules: 0,
+            changed: ChangedRules::default(),
             fate: Fate::Trial { until: 60 },
         };
         let (old, new) = ("198.51.100.7:50000", "198.51.100.7:50001");

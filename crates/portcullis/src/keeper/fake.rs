@@ -13,7 +13,7 @@ use host::conntrack::Flow;
 use host::nft::{Flush, LiveChange};
 use model::plan::InterfaceName;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 /// The world of a test: it goes on when a keeper ends.
@@ -43,6 +43,8 @@ pub(super) struct Inner {
     /// The peers whose connections were cut.
     pub(super) cut: Vec<SocketAddr>,
     pub(super) interfaces: Vec<Interface>,
+    /// The interface by which every peer is reached, where it is known.
+    pub(super) route: Option<InterfaceName>,
     /// Where sshd listens; `None` where it is not up.
     pub(super) sshd: Option<u16>,
     pub(super) conntrack: Option<ConnectionTable>,
@@ -304,6 +306,10 @@ impl Machine for World {
 
     fn interfaces(&mut self, _: &[String]) -> Result<Vec<Interface>, Refused> {
         Ok(self.get().interfaces.clone())
+    }
+
+    fn route(&self, _: IpAddr, _: IpAddr) -> Option<InterfaceName> {
+        self.get().route.clone()
     }
 
     fn connections(&mut self, _: &Observed) -> Result<Vec<Live>, Refused> {

@@ -10,8 +10,9 @@ use firewall::observed::{Interface, Observed};
 use host::conntrack::{self, Flow, Load};
 use host::rights;
 use host::sockets::{self, Outcome, SocketHandle};
-use model::plan::Plan;
+use model::plan::{InterfaceName, Name, Plan};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -35,6 +36,11 @@ impl Machine for Here {
 
     fn interfaces(&mut self, containers: &[String]) -> Result<Vec<Interface>, Refused> {
         host::interfaces::interfaces(containers).map_err(|error| Refused::machine(&error))
+    }
+
+    fn route(&self, local: IpAddr, peer: IpAddr) -> Option<InterfaceName> {
+        // Without an answer every interface may be the one.
+        host::interfaces::route(local, peer).ok().flatten()
     }
 
     fn connections(&mut self, observed: &Observed) -> Result<Vec<Live>, Refused> {
@@ -98,6 +104,11 @@ pub(crate) fn of_this_host(plan: &Plan, wanted: Option<&str>) -> Result<Plan, Fa
     let observed = Here::default().observe(&[])?;
     let host = policy::host(plan, &observed, wanted)?;
     Ok(plan.of_host(host.as_ref()))
+}
+
+/// Which host of a file this machine is.
+pub(crate) fn host_here(plan: &Plan, wanted: Option<&str>) -> Result<Option<Name>, Refused> {
+    policy::host(plan, &Here::default().observe(&[])?, wanted)
 }
 
 /// What should be looked at before a plan is applied on this machine.

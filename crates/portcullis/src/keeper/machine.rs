@@ -7,8 +7,9 @@ use super::resolver::Resolved;
 use firewall::connections::Connection;
 use firewall::observed::{Interface, Observed};
 use host::conntrack::Flow;
+use model::plan::InterfaceName;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// The machine.
 pub(crate) trait Machine: Send {
@@ -20,6 +21,9 @@ pub(crate) trait Machine: Send {
 
     /// Its interfaces alone, which can be told often.
     fn interfaces(&mut self, containers: &[String]) -> Result<Vec<Interface>, Refused>;
+
+    /// The interface by which packets from an address of this machine to a peer leave; `None` where it is not known.
+    fn route(&self, local: IpAddr, peer: IpAddr) -> Option<InterfaceName>;
 
     /// Its live connections, as sockets tell them.
     fn connections(&mut self, observed: &Observed) -> Result<Vec<Live>, Refused>;

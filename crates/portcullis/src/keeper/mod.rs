@@ -55,7 +55,7 @@ pub(crate) use caller::Caller;
 #[cfg(test)]
 pub(crate) use caller::Who;
 pub(crate) use guard::Guard;
-pub(crate) use here::{findings_here, of_this_host};
+pub(crate) use here::{findings_here, host_here, of_this_host};
 #[cfg(test)]
 pub(crate) use kernel::Features;
 pub(crate) use netlink::is_table_there;
@@ -64,7 +64,7 @@ pub(crate) use request::{
     Adopt, Apply, Asked, Ban, Grant, Granted, Refused, Request, Risks, Source, Trial, Wanted,
 };
 pub(crate) use state::file as kept_file;
-pub(crate) use state::{Entry, Fate, Number};
+pub(crate) use state::{ChangedRules, Entry, Fate, Number};
 pub(crate) use status::UNSEEN;
 
 use bans::Bans;

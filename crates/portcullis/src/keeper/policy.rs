@@ -2,7 +2,7 @@
 //! decisions, so that the rest of the keeper is about order and records.
 
 use super::answer::{Change, Finding, Reach, RuleChange, Weight};
-use super::caller::Caller;
+use super::caller::{Caller, Session as Carried};
 use super::machine::Live;
 use super::request::{Refused, Risks};
 use super::tables::{self, Generation};
@@ -131,30 +131,28 @@ pub(crate) fn containers(interfaces: &[Interface]) -> BTreeSet<InterfaceName> {
     containers.map(|one| one.name.clone()).collect()
 }
 
-/// The proof that a policy locks nobody out.
+/// The proof that a policy locks nobody out. The sessions of the caller come with the interfaces that may carry them.
 pub(crate) fn check(
     draft: Draft,
     caller: &Caller,
+    sessions: &[(Carried, Vec<InterfaceName>)],
     risks: Risks,
-    observed: &Observed,
 ) -> Result<Compiled, Refused> {
     let compiled = draft.compiled();
-    // An address of ours is answered on every interface, so the one that has it says nothing about where packets come in.
-    let doubtful = |session: &super::caller::Session| {
-        carriers(&observed.interfaces, session.peer.ip())
-            .find(|name| !compiled.admits(&by(session, Some(name.clone()))))
+    let of = |wanted: bool| {
+        move |(session, carriers): &(Carried, Vec<InterfaceName>)| {
+            let is_wanted =
+                |name: &&InterfaceName| compiled.admits(&by(session, Some((*name).clone()))) == wanted;
+            carriers.iter().find(is_wanted).cloned()
+        }
     };
-    let narrowed = caller.sessions.iter().filter(|session| doubtful(session).is_some()).find_map(|session| {
-        carriers(&observed.interfaces, session.peer.ip())
-            .find(|name| compiled.admits(&by(session, Some(name.clone()))))
-    });
+    let (refused_on, admitted_on) = (of(false), of(true));
+    let narrowed = sessions.iter().filter(|one| refused_on(one).is_some()).find_map(admitted_on);
     // A person who works through a multiplexer may use any of the sessions, so each of them must stay.
-    let session = |session: &super::caller::Session| {
-        let first = || carriers(&observed.interfaces, session.peer.ip()).next();
-        by(session, doubtful(session).or_else(first))
-    };
+    let session =
+        |one: &(Carried, Vec<InterfaceName>)| by(&one.0, refused_on(one).or_else(|| one.1.first().cloned()));
     let access = Access {
-        sessions: caller.sessions.iter().map(session).collect(),
+        sessions: sessions.iter().map(session).collect(),
         way: match (caller.console, caller.sessions.is_empty()) {
             (true, _) => Way::Console,
             (false, false) => Way::Sessions,
@@ -182,18 +180,33 @@ pub(crate) fn check(
     Ok(checked.compiled().clone())
 }
 
-/// The interfaces that packets of a peer may come in by. Those of containers carry containers alone.
-fn carriers(interfaces: &[Interface], peer: IpAddr) -> impl Iterator<Item = InterfaceName> {
-    let peer = peer.to_canonical();
-    let carries = move |one: &&Interface| {
+/// The interfaces that packets of a session may come in by. The one that answers leave by and the one that has the
+/// address of the session are mostly the same; where they differ it may be either. Where one of them is not known it
+/// may be any, but interfaces of containers carry containers alone.
+pub(crate) fn carriers(
+    interfaces: &[Interface],
+    session: &Carried,
+    route: Option<InterfaceName>,
+) -> Vec<InterfaceName> {
+    let (local, peer) = (session.local.ip().to_canonical(), session.peer.ip().to_canonical());
+    // Loopback carries nothing from elsewhere: an address that it has may be asked for by any interface.
+    let has = |one: &&Interface| {
+        one.kind != InterfaceKind::Loopback && one.addresses.iter().any(|own| own.addr() == local)
+    };
+    if let (Some(own), Some(route)) = (interfaces.iter().find(has), route) {
+        let mut both = vec![own.name.clone(), route];
+        both.dedup();
+        return both;
+    }
+    let carries = |one: &&Interface| {
         one.name.0 != "lo"
             && (one.kind != InterfaceKind::Containers || one.addresses.iter().any(|net| net.contains(&peer)))
     };
-    interfaces.iter().filter(carries).map(|one| one.name.clone())
+    interfaces.iter().filter(carries).map(|one| one.name.clone()).collect()
 }
 
 /// A session whose packets come in by an interface.
-fn by(session: &super::caller::Session, interface: Option<InterfaceName>) -> Session {
+fn by(session: &Carried, interface: Option<InterfaceName>) -> Session {
     Session { peer: session.peer, local: session.local, interface, operators: true }
 }
 
@@ -365,7 +378,8 @@ fn reach(reach: &firewall::difference::Reach) -> Reach {
     let line = reach.to_string();
     let (what, peers) = line.split_once(" from ").or_else(|| line.split_once(" to ")).unwrap_or((&line, ""));
     let word = if line.contains(" from ") { "from" } else { "to" };
-    Reach { what: what.to_owned(), peers: format!("{word} {peers}") }
+    let prefixes = reach.peers.clone().into();
+    Reach { what: what.to_owned(), peers: format!("{word} {peers}"), prefixes }
 }
 
 fn change(change: Change, rule: &RuleView, before: Option<String>) -> RuleChange {
@@ -373,9 +387,33 @@ fn change(change: Change, rule: &RuleView, before: Option<String>) -> RuleChange
         change,
         rule: rule.id.to_string(),
         text: text(rule),
+        prefixes: rule.peers.clone().into(),
         before,
         owner: rule.owner.to_string(),
         note: rule.note.clone(),
+    }
+}
+
+/// Words of a list that are shown before it is said how many more there are.
+const SHOWN: usize = 4;
+
+/// A list as it was written, or the beginning of a long one.
+fn first_few(list: &str) -> String {
+    let words: Vec<&str> = list.split(", ").collect();
+    match words.len().saturating_sub(SHOWN) {
+        // One more word is as short as saying so.
+        0 | 1 => list.to_owned(),
+        more => format!("{} and {more} more", words[..SHOWN].join(", ")),
+    }
+}
+
+/// The other end as it was written; a long list of prefixes is said as the set that it is.
+fn peers(rule: &RuleView) -> String {
+    let written: Vec<&str> = rule.peers_text.split(", ").collect();
+    if written.len() > SHOWN && written.iter().all(|peer| crate::cli::source(peer).is_ok()) {
+        rule.peers.to_string()
+    } else {
+        first_few(&rule.peers_text)
     }
 }
 
@@ -386,7 +424,7 @@ pub(crate) fn text(rule: &RuleView) -> String {
         Direction::Outbound => ("to", ""),
         Direction::ContainerOutbound => ("to", "containers: "),
     };
-    let mut text = format!("{whose}allow {} {way} {}", rule.label, rule.peers_text);
+    let mut text = format!("{whose}allow {} {way} {}", first_few(&rule.label), peers(rule));
     if let Some(interface) = &rule.interface {
         text += &format!(" on {interface}");
     }

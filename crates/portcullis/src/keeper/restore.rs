@@ -5,7 +5,7 @@ use super::Keeper;
 use super::answer::Restored;
 use super::caller::Who;
 use super::request::Refused;
-use super::state::{Entry, Fate, Number, Snapshot, Standing};
+use super::state::{ChangedRules, Entry, Fate, Number, Snapshot, Standing};
 use super::tables::{self, Generation};
 use std::path::PathBuf;
 
@@ -70,6 +70,7 @@ impl Keeper {
             sessions: Vec::new(),
             origin: "the safe minimum".to_owned(),
             rules: compiled.rules.len(),
+            changed: ChangedRules::default(),
             fate: Fate::Confirmed { at: self.machine.now() },
         };
         let snapshot = bare(number, compiled);

@@ -207,5 +207,9 @@ fn rules(snapshot: &Snapshot, counters: &BTreeMap<String, Count>) -> Vec<RuleCou
 
 /// What rules say, by their identities.
 fn labels(compiled: &policy::Compiled) -> BTreeMap<String, String> {
-    compiled.rules.iter().map(|rule| (rule.id.to_string(), policy::text(rule))).collect()
+    compiled
+        .rules
+        .iter()
+        .map(|rule| (rule.id.to_string(), format!("rule {}: {}", rule.id, policy::text(rule))))
+        .collect()
 }

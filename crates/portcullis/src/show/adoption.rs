@@ -3,30 +3,49 @@
 use super::plan::bounded;
 use crate::keeper::{Adoption, ComparedWith};
 use model::printable::one_line;
+use std::path::PathBuf;
+
+/// Files that are named.
+const NAMED: usize = 4;
 
 /// What is for reading. The rules themselves are data, and printed by the command.
 pub(crate) fn adoption(adoption: &Adoption) -> String {
     let name = &adoption.name;
-    let files: Vec<_> = adoption.read_from.iter().map(|path| one_line(&path.display().to_string())).collect();
-    let mut text = format!("{name}: read from {}\n", files.join(", "));
-    let to = match adoption.compared_with {
+    let mut text = format!("{name}: read from {}\n", files(&adoption.read_from));
+    let new = match adoption.compared_with {
         ComparedWith::InForce => "the policy that is in force",
-        ComparedWith::Imported => "these rules as a policy",
+        ComparedWith::Imported => "these rules",
     };
-    text += &bounded(&format!("what {to} judges otherwise than {name}"), &adoption.differences, |list| {
+    text += &bounded(&format!("inbound, other under {new} than under {name}"), &adoption.summary, |list| {
         super::lines_of(list)
     });
-    if adoption.differences.is_empty() {
-        text +=
-            &format!("\n{to} and {name} judge inbound packets alike, as far as its rules were taken over\n");
+    if adoption.summary.is_empty() {
+        text += &format!(
+            "\ninbound packets fare alike under {new} and under {name}, as far as its rules were taken over\n"
+        );
     }
     text += &bounded("not taken over", &adoption.left_out, super::lines_of);
-    text += &match adoption.disabled {
-        true => format!("\n{name} is switched off\n"),
-        false => format!(
+    text += &match (adoption.disabled, adoption.on) {
+        (true, _) => format!("\n{name} is switched off\n"),
+        (false, true) => format!(
             "\n{name} is still on: put the rules into the file, `portcullis apply`, `portcullis confirm`, then\n\
              `portcullis firewall adopt --disable` switches it off\n"
         ),
+        (false, false) => format!(
+            "\n{name} is off: these are the rules that it would have. Put what you want of them into the file, then\n\
+             `portcullis apply`\n"
+        ),
     };
     text
+}
+
+/// Files of the administrator, the first few by name; those of packages are many and alike.
+fn files(paths: &[PathBuf]) -> String {
+    let own: Vec<&PathBuf> = paths.iter().filter(|path| path.starts_with("/etc")).collect();
+    let named: Vec<String> =
+        own.iter().take(NAMED).map(|path| one_line(&path.display().to_string())).collect();
+    match paths.len() - named.len() {
+        0 => named.join(", "),
+        more => format!("{} and {more} more", named.join(", ")),
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::table;
 use crate::day;
-use crate::keeper::{Entry, Fate, History};
+use crate::keeper::{ChangedRules, Entry, Fate, History};
 use std::time::{Duration, UNIX_EPOCH};
 
 /// The whole history.
@@ -10,11 +10,11 @@ pub(crate) fn history(history: &History) -> String {
     if history.entries.is_empty() {
         return "nothing was applied on this machine yet\n".to_owned();
     }
-    let header = ["", "number", "applied", "by", "rules", "from", "state"].map(str::to_owned);
+    let header = ["", "number", "applied", "by", "rules", "changed", "from", "state"].map(str::to_owned);
     table(&header, history.entries.iter().rev().map(|entry| row(entry, history)))
 }
 
-fn row(entry: &Entry, history: &History) -> [String; 7] {
+fn row(entry: &Entry, history: &History) -> [String; 8] {
     let in_force = if history.confirmed == Some(entry.number) { "*" } else { "" };
     [
         in_force.to_owned(),
@@ -22,9 +22,15 @@ fn row(entry: &Entry, history: &History) -> [String; 7] {
         moment(entry.applied_at),
         entry.who.to_string(),
         entry.rules.to_string(),
+        changed(&entry.changed),
         entry.origin.clone(),
         state(&entry.fate),
     ]
+}
+
+fn changed(rules: &ChangedRules) -> String {
+    let first = rules.first.join(" ");
+    if rules.more == 0 { first } else { format!("{first} and {} more", rules.more) }
 }
 
 fn state(fate: &Fate) -> String {

@@ -42,16 +42,17 @@ fn standing(snapshot: Option<Number>) -> String {
     }
 }
 
-/// Findings, one paragraph each.
+/// Findings, one paragraph each. Advice that is the same for neighbours is given once, after the last of them.
 fn findings(list: &[Finding]) -> String {
-    list.iter().fold(String::new(), |mut text, finding| {
+    list.iter().enumerate().fold(String::new(), |mut text, (at, finding)| {
         let word = match finding.weight {
             Weight::Note => "note",
             Weight::Warning => "warning",
             Weight::Error => "error",
         };
         text.push_str(&format!("{word}: {}\n", one_line(&finding.text)));
-        if let Some(hint) = &finding.hint {
+        let again = list.get(at + 1).is_some_and(|next| next.hint == finding.hint);
+        if let Some(hint) = finding.hint.as_ref().filter(|_| !again) {
             text.push_str(&format!("hint: {}\n", one_line(hint)));
         }
         text

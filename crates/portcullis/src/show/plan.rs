@@ -38,7 +38,8 @@ fn rules(list: &[RuleChange]) -> String {
         let before = rule.before.as_ref().map(|before| format!("before: {before}"));
         let note = rule.note.as_ref().map(|note| format!("\"{note}\""));
         let remarks: Vec<String> = before.into_iter().chain(note).collect();
-        [format!("{} {}", rule.change.sign(), rule.text), rule.owner.clone(), remarks.join("  ")]
+        let text = format!("{} {}", rule.change.sign(), rule.text);
+        [text, rule.rule.clone(), rule.owner.clone(), remarks.join("  ")]
     };
     bounded("rules", list, |shown| rows(shown.iter().map(row)))
 }

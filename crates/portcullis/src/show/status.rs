@@ -17,12 +17,13 @@ pub(crate) fn status(status: &Status) -> String {
         text += &section("refused (packets, bytes)", &refused);
     }
     if !status.rules.is_empty() {
-        let header = ["rule", "admits", "packets", "bytes", "note"].map(str::to_owned);
+        let header = ["number", "rule", "admits", "packets", "bytes", "note"].map(str::to_owned);
         let table = super::table(
             &header,
-            status.rules.iter().map(|rule| {
+            status.rules.iter().zip(1_usize..).map(|(rule, number)| {
                 let note = rule.note.clone().unwrap_or_default();
-                [rule.rule.clone(), rule.text.clone(), amount(rule.packets), amount(rule.bytes), note]
+                let (packets, bytes) = (amount(rule.packets), amount(rule.bytes));
+                [number.to_string(), rule.rule.clone(), rule.text.clone(), packets, bytes, note]
             }),
         );
         text += &section("rules", &table);

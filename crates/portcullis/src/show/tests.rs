@@ -8,11 +8,13 @@ fn planned() -> Planned {
         change,
         rule: "x".into(),
         text: text.into(),
+        prefixes: Vec::new(),
         before: before.map(str::to_owned),
         owner: owner.into(),
         note: note.map(str::to_owned),
     };
-    let reach = |what: &str, peers: &str| Reach { what: what.into(), peers: peers.into() };
+    let reach =
+        |what: &str, peers: &str| Reach { what: what.into(), peers: peers.into(), prefixes: Vec::new() };
     let cut = |peer: &str, yours| Cut {
         protocol: "tcp".into(),
         opened_by: firewall::connections::Opener::Peer,
@@ -112,6 +114,10 @@ fn the_history_names_who_and_what_became_of_it() {
         sessions: Vec::new(),
         origin: "/etc/portcullis/portcullis.toml".into(),
         rules: 7,
+        changed: ChangedRules {
+            first: vec!["+web-3".into(), "-ssh-1a2b3c4d".into()],
+            more: number as usize - 1,
+        },
         fate,
     };
     let entries = vec![

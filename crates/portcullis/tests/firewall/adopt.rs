@@ -127,3 +127,90 @@ fn where_there_is_nothing_to_take_over_it_is_said() {
     assert_eq!(nothing.code(), 1, "{nothing:?}");
     assert!(nothing.stderr.contains("neither ufw nor firewalld"), "{nothing:?}");
 }
+
+/// What a person who has ufw for some years has told it.
+const TOLD_UFW: &[&str] = &[
+    "limit OpenSSH",
+    "allow 80,443/tcp",
+    "deny from 203.0.113.0/24",
+    "deny from 10.9.0.0/16 to any port 3306 proto tcp",
+    "allow 3306/tcp",
+    "allow in on eth0 to any port 53",
+    "allow from 10.0.0.0/8 to any port 5432 proto tcp",
+    "allow from 10.0.0.0/8 to any port 5432 proto tcp",
+    "allow 60000:61000/udp",
+    "allow proto esp from 198.51.100.7",
+];
+
+#[test]
+fn what_differs_from_an_old_ufw_is_said_in_a_few_lines() {
+    let pair = Pair::new("[firewall]\n");
+    let ufw = Ufw::in_host(&pair.server.host);
+    for rule in TOLD_UFW {
+        ufw.run(&rule.split(' ').collect::<Vec<_>>());
+    }
+    let adopted = || adopt(&pair, |program, arguments| ufw.beside(program, arguments), &[]);
+    let on = adopted();
+    let differs = "inbound, other under these rules than under ufw
+  closed: 5353/udp from anywhere (mDNS to 224.0.0.251 and ff02::fb, which was admitted without a rule)
+  closed: 1900/udp from anywhere (SSDP to 239.255.255.250 and ff02::f, which was admitted without a rule)\n\n";
+    assert!(on.stderr.contains(differs), "{}", on.stderr);
+    assert!(
+        on.stderr.contains("ufw: read from /etc/default/ufw") && on.stderr.contains("ufw is still on"),
+        "{on:?}"
+    );
+    let with_complement =
+        "  # from all but 10.9.0.0/16, 203.0.113.0/24\n  { allow = \"3306/tcp\", from = [\"0.0.0.0/5\"";
+    assert!(on.stdout.contains(with_complement), "{}", on.stdout);
+
+    pair.server.write(&on.stdout);
+    let checked = pair.server.done(&["check"]);
+    assert!(checked.contains("no problems"), "{checked}");
+    let plan = pair.server.done(&["plan"]);
+    for line in
+        ["+ allow 3306/tcp from all but 10.9.0.0/16, 203.0.113.0/24 ", "+ 3306/tcp         from all but 10.9"]
+    {
+        assert!(plan.contains(line), "{line} in {plan}");
+    }
+    let planned = pair.server.json(&["plan", "--json"]);
+    let of = planned["opens"].as_array().unwrap().iter().find(|one| one["what"] == "3306/tcp").unwrap();
+    assert_eq!(of["prefixes"].as_array().unwrap().len(), 39, "a program gets all of them: {of}");
+
+    ufw.run(&["disable"]);
+    let off = adopted();
+    assert_eq!(off.stdout.replace("# ufw is not enabled: its rules are not in force\n", ""), on.stdout);
+    assert!(off.stderr.contains("ufw is off: these are the rules that it would have"), "{}", off.stderr);
+}
+
+/// The same for firewalld.
+const TOLD_FIREWALLD: &[&[&str]] = &[
+    &["--add-service=http"],
+    &["--add-port=3306/tcp"],
+    &["--add-rich-rule=rule family=ipv4 source address=10.9.0.0/16 port port=3306 protocol=tcp reject"],
+    &["--add-rich-rule=rule family=ipv4 source address=198.51.100.0/24 drop"],
+    &["--zone=trusted", "--add-source=192.168.7.0/24"],
+    &["--zone=dmz", "--add-interface=eth0"],
+    &["--add-forward-port=port=8443:proto=tcp:toport=443:toaddr=10.0.0.9"],
+];
+
+#[test]
+fn what_differs_from_an_old_firewalld_is_said_in_a_few_lines() {
+    let pair = Pair::new("[firewall]\n");
+    let firewalld = Firewalld::in_host(&pair.server.host);
+    for rule in TOLD_FIREWALLD {
+        firewalld.run(&[&["--permanent"][..], rule].concat());
+    }
+    firewalld.run(&["--reload"]);
+    let adopted = adopt(&pair, |program, arguments| firewalld.beside(program, arguments), &[]);
+    assert_eq!(adopted.code(), 0, "{adopted:?}");
+    let read = adopted.stderr.lines().next().unwrap_or_default();
+    assert!(
+        read.starts_with("firewalld: read from /etc/firewalld/firewalld.conf, ") && read.len() < 250,
+        "{read}"
+    );
+    let forwarded = "(forwarded by firewalld: a forward of [nat] does the same)";
+    assert!(adopted.stderr.contains(forwarded), "{}", adopted.stderr);
+    pair.server.write(&adopted.stdout);
+    let checked = pair.server.done(&["check"]);
+    assert!(!checked.contains("adds nothing"), "{checked}\n{}", adopted.stdout);
+}

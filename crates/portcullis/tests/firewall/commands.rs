@@ -41,7 +41,7 @@ fn allow_and_revoke_change_the_file_and_keep_its_comments() {
     let refused = pair.server.ask(&["allow", "82/tpc"]);
     assert_ne!(refused.code, 0, "{refused:?}");
     let refused = pair.server.ask(&["revoke", "84/tcp"]).expect(1);
-    assert!(refused.contains("no such rule in `[firewall] inbound`"), "{refused}");
+    assert!(refused.contains("no inbound rule says `84/tcp`"), "{refused}");
     assert_eq!(file(), FILE);
 }
 
@@ -58,6 +58,42 @@ fn allow_and_revoke_take_the_risks_of_the_apply_that_follows() {
     assert!(refused.contains("the file keeps the change, and nothing of it is in force"), "{refused}");
     pair.server.done(&["apply", "--yes", "--console", "--no-trial", "--open-ssh"]);
     sshd.wait_for_login(&pair.client);
+}
+
+#[test]
+fn a_rule_is_taken_back_by_the_number_that_the_status_gives_it() {
+    let (pair, _service) = story();
+    let with_site = FILE.replace("[firewall]", "[site]\n\"a.test\" = \"localhost:3000\"\n[firewall]");
+    pair.server.apply(&with_site);
+    let rules = pair.server.status()["rules"].clone();
+    let rules = rules.as_array().unwrap();
+    let number = |text: &str| {
+        let index = rules.iter().position(|rule| rule["text"].as_str().unwrap().contains(text));
+        (index.unwrap() + 1).to_string()
+    };
+    let status = pair.server.done(&["status"]);
+    assert!(status.contains(&format!("{}       81-tcp-", number("81/tcp"))), "{status}");
+    for (wrong, said) in [
+        ("0".to_owned(), "there is no rule 0: `portcullis status` numbers them from 1 to 4"),
+        ("5".to_owned(), "there is no rule 5"),
+        (number("443"), "not a rule of the file"),
+    ] {
+        let refused = pair.server.ask(&["revoke", "--number", &wrong]).expect(1);
+        assert!(refused.contains(said), "{refused}");
+    }
+    let revoked = pair.server.done(&["revoke", "--number", &number("81/tcp")]);
+    assert!(revoked.contains("is gone from [firewall]: \"81/tcp\""), "{revoked}");
+    // The number goes on to mean the rule that is in force, and not the one that follows it.
+    let again = pair.server.ask(&["revoke", "--number", &number("81/tcp")]).expect(1);
+    assert!(again.contains("not a rule of the file"), "{again}");
+    let plan = pair.server.done(&["plan"]);
+    assert!(plan.contains("- allow 81/tcp from anywhere  81-tcp-"), "{plan}");
+    pair.server.done(&["apply", "--yes", "--console", "--no-trial"]);
+    assert_eq!(open(&pair), [false; 3]);
+    let shown = pair.server.done(&["firewall", "show"]);
+    assert!(shown.contains("# rule ssh-"), "{shown}");
+    let history = pair.server.done(&["history"]);
+    assert!(history.contains("-81-tcp-"), "{history}");
 }
 
 #[test]

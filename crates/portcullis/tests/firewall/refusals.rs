@@ -21,6 +21,26 @@ fn a_policy_that_cuts_the_own_session_is_refused_with_the_flag_named() {
 }
 
 #[test]
+fn a_rule_for_an_interface_keeps_the_session_that_comes_in_by_it() {
+    let rule =
+        |interface: &str| format!("[firewall]\ninbound = [{{ allow = \"ssh\", on = \"{interface}\" }}]\n");
+    let pair = Pair::new(&rule("eth1"));
+    pair.server.host.ip("link add eth1 type veth peer name far1\nlink set eth1 up\nlink set far1 up\naddr add 198.51.100.1/24 dev eth1\n");
+    let door = Door::at(&pair.server.host);
+    for address in both(22) {
+        let session = door.enter(&pair.client, address);
+        let refused = pair.server.ask_from(&session, &["apply", "--yes"]).expect(1);
+        assert!(refused.contains("your own session would be cut"), "{refused}");
+    }
+    pair.server.write(&rule("eth0"));
+    for address in both(22) {
+        let session = door.enter(&pair.client, address);
+        pair.server.ask_from(&session, &["apply", "--yes"]).expect(0);
+        pair.server.ask_from(&session, &["rollback"]).expect(0);
+    }
+}
+
+#[test]
 fn a_policy_that_closes_the_last_way_in_is_refused_with_the_flag_named() {
     let file = "[firewall]\ninbound = [{ allow = \"ssh\", from = \"empty\" }]\n[network]\nempty = []\n";
     let pair = Pair::new(file);

@@ -7,6 +7,7 @@ mod service;
 mod xml;
 mod zone;
 
+use super::needed::needed;
 use super::ordered::allowed;
 use super::{BuiltIn, Effect, Imported, NotImported};
 use crate::addresses::AddressSet;
@@ -136,7 +137,7 @@ impl<'a> Import<'a> {
                 });
             }
         }
-        self.result.rules = allowed.rules;
+        self.result.rules = needed(&allowed.rules);
         self.result
     }
 

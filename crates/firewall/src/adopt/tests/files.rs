@@ -1,6 +1,6 @@
 //! Files that ufw 0.36.2 wrote, and the configuration that comes of them.
 
-use crate::adopt::{Effect, Imported, RulesFile, UfwFiles, compare, to_toml, ufw};
+use crate::adopt::{Effect, Imported, RulesFile, UfwFiles, compare, summary, to_toml, ufw};
 use crate::compiled::Compiled;
 use crate::foreign::{Owner, Published};
 use model::plan::InterfaceName;
@@ -61,6 +61,17 @@ fn real_files_become_the_configuration_that_is_expected() {
     let text = to_toml(&ufw(&files()));
     let wanted = include_str!("data/ufw/portcullis.toml");
     assert_eq!(text, wanted, "\n{text}");
+}
+
+#[test]
+fn a_rule_that_another_one_admits_all_of_is_not_written() {
+    let rules = ["allow any any 0.0.0.0/0 any 10.0.0.0/8 in", "limit tcp 22 0.0.0.0/0 any 10.1.0.0/16 in"];
+    let narrow = "allow tcp 80 0.0.0.0/0 any 10.2.0.0/16 in";
+    let lines = |rules: &[&str]| to_toml(&import(rules, &[])).matches("allow = ").count();
+    assert_eq!(lines(&rules[..1]), 1);
+    assert_eq!(lines(&[rules[0], narrow]), 1);
+    assert_eq!(lines(&[narrow, rules[0]]), 1);
+    assert_eq!(lines(&[narrow, narrow]), 1);
 }
 
 #[test]
@@ -153,12 +164,16 @@ fn the_comparison_names_what_ufw_leaves_open() {
     let texts: Vec<String> = found.iter().map(ToString::to_string).collect();
     for wanted in [
         "opened: 22/tcp from 198.51.100.66",
-        "closed: 5353/udp from any IPv4 (mDNS to 224.0.0.251, which was admitted without a rule)",
-        "closed: 1900/udp from any IPv4 (SSDP to 239.255.255.250, which was admitted without a rule)",
+        "closed: 5353/udp from anywhere (mDNS to 224.0.0.251 and ff02::fb, which was admitted without a rule)",
+        "closed: 1900/udp from anywhere (SSDP to 239.255.255.250 and ff02::f, which was admitted without a rule)",
         "closed: 8088/tcp from anywhere (published by Docker, which the other firewall did not judge)",
     ] {
         assert!(texts.iter().any(|text| text == wanted), "{wanted}\n{}", texts.join("\n"));
     }
+    let lines = summary(&found);
+    assert!(lines.len() < 16 && lines[0].starts_with("opened: "), "{}", lines.join("\n"));
+    let cut = "closed: 1-21/tcp, 23-52/tcp, 54-79/tcp, 81-442/tcp and ";
+    assert!(lines.iter().any(|line| line.starts_with(cut)), "{}", lines.join("\n"));
     assert!(!texts.iter().any(|text| text.contains("ping") || text.contains("DHCP")), "{}", texts.join("\n"));
 }
 

@@ -11,15 +11,32 @@ use std::path::{Path, PathBuf};
 /// A configuration of a person; something larger is another file.
 const MAX_BYTES: u64 = 4 << 20;
 
-/// Which firewall has rules below a root. Of two, ufw must be switched on: its package alone brings files, too.
-pub(super) fn find(root: &Path) -> Option<Other> {
-    let ufw = root.join("etc/ufw/user.rules").exists();
-    let firewalld = root.join("etc/firewalld/firewalld.conf").exists();
-    match (ufw, firewalld) {
-        (true, true) if !ufw_is_enabled(root) => Some(Other::Firewalld),
-        (true, _) => Some(Other::Ufw),
-        (false, true) => Some(Other::Firewalld),
-        (false, false) => None,
+/// Which firewall has rules below a root. Of two it is the one that is in the kernel, then the one that is to be, then
+/// the one that somebody told something: a package that is only installed brings files, too.
+pub(super) fn find(root: &Path, is_on: impl Fn(Other) -> bool) -> Option<Other> {
+    let files = [(Other::Ufw, "etc/ufw/user.rules"), (Other::Firewalld, "etc/firewalld/firewalld.conf")];
+    let there = files.into_iter().filter(|(_, file)| root.join(file).exists()).map(|(other, _)| other);
+    let weight = |other: &Other| match other {
+        other if is_on(*other) => 4,
+        Other::Ufw if ufw_is_enabled(root) => 3,
+        other if was_told(*other, root) => 2,
+        Other::Firewalld => 1,
+        Other::Ufw => 0,
+    };
+    there.max_by_key(weight)
+}
+
+/// Whether it has rules of an administrator.
+fn was_told(other: Other, root: &Path) -> bool {
+    match other {
+        Other::Ufw => {
+            let rules = fs::read_to_string(root.join("etc/ufw/user.rules")).unwrap_or_default();
+            rules.lines().any(|line| line.starts_with("### tuple ###"))
+        }
+        Other::Firewalld => {
+            let zones = fs::read_dir(root.join("etc/firewalld/zones"));
+            zones.is_ok_and(|mut zones| zones.next().is_some())
+        }
     }
 }
 
@@ -72,7 +89,9 @@ impl Files {
                 for folder in FOLDERS.iter().flat_map(|folder| KINDS.map(|kind| Path::new(folder).join(kind)))
                 {
                     let entries = fs::read_dir(root.join(&folder)).into_iter().flatten().flatten();
-                    entries.for_each(|entry| take(folder.join(entry.file_name())));
+                    let names = entries.map(|entry| PathBuf::from(entry.file_name()));
+                    let named = names.filter(|name| name.extension().is_some_and(|end| end == "xml"));
+                    named.for_each(|name| take(folder.join(name)));
                 }
             }
         }
@@ -146,9 +165,13 @@ mod tests {
     use super::*;
     use testkit::Folder;
 
+    const fn off(_: Other) -> bool {
+        false
+    }
+
     #[test]
     fn a_machine_without_another_firewall_has_nothing_to_take_over() {
-        assert_eq!(find(Folder::new().path()), None);
+        assert_eq!(find(Folder::new().path(), off), None);
     }
 
     #[test]
@@ -160,7 +183,7 @@ mod tests {
             "etc/default/ufw",
             "IPV6=no\nDEFAULT_INPUT_POLICY=\"DROP\"\nDEFAULT_OUTPUT_POLICY=\"ACCEPT\"\n",
         );
-        let other = find(folder.path()).expect("ufw");
+        let other = find(folder.path(), off).expect("ufw");
         let files = Files::read(folder.path(), other);
         let imported = files.import(&Observed::default(), &[]);
         assert_eq!((other, imported.rules.len(), files.paths().count()), (Other::Ufw, 1, 3));
@@ -171,11 +194,16 @@ mod tests {
         let folder = Folder::new();
         folder.write("etc/ufw/user.rules", "");
         folder.write("etc/ufw/ufw.conf", "# set to yes\nENABLED=no\n");
-        assert_eq!(find(folder.path()), Some(Other::Ufw));
+        assert_eq!(find(folder.path(), off), Some(Other::Ufw));
         folder.write("etc/firewalld/firewalld.conf", "DefaultZone=public\n");
-        assert_eq!(find(folder.path()), Some(Other::Firewalld));
+        assert_eq!(find(folder.path(), off), Some(Other::Firewalld));
         folder.write("etc/ufw/ufw.conf", "ENABLED=yes\n");
-        assert_eq!(find(folder.path()), Some(Other::Ufw));
+        assert_eq!(find(folder.path(), off), Some(Other::Ufw));
+        folder.write("etc/ufw/ufw.conf", "ENABLED=no\n");
+        folder.write("etc/ufw/user.rules", "### tuple ### allow tcp 80 0.0.0.0/0 any 0.0.0.0/0 in\n");
+        assert_eq!(find(folder.path(), off), Some(Other::Ufw));
+        let runs = |other| other == Other::Firewalld;
+        assert_eq!(find(folder.path(), runs), Some(Other::Firewalld));
     }
 
     #[test]
@@ -184,7 +212,7 @@ mod tests {
         folder.write("etc/firewalld/firewalld.conf", "DefaultZone=public\n");
         folder.write("usr/lib/firewalld/zones/public.xml", "<zone/>");
         folder.write("etc/firewalld/zones/public.xml", "<zone><port port=\"80\" protocol=\"tcp\"/></zone>");
-        let other = find(folder.path()).expect("firewalld");
+        let other = find(folder.path(), off).expect("firewalld");
         let files = Files::read(folder.path(), other);
         let zones = files.kind("zones");
         assert_eq!((other, zones.len()), (Other::Firewalld, 1));

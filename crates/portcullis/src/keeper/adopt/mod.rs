@@ -9,8 +9,9 @@ use super::policy::{self, Compiled};
 use super::request::{Adopt, Blame, Refused};
 use super::state::{Entry, Fate};
 use files::Files;
-use firewall::adopt::{Effect, Imported, NotImported, compare, to_toml};
-use firewall::foreign::{Published, published};
+use firewall::adopt::{Effect, Imported, NotImported, compare, summary, to_toml};
+use firewall::foreign::{ForeignTable, Owner, Published, of_chain, published};
+use firewall::nft::{Expression, Rule, Verdict};
 use firewall::observed::Observed;
 use std::path::Path;
 use std::process::Command;
@@ -43,13 +44,13 @@ impl Keeper {
     /// What another firewall of this machine admits.
     pub(super) fn adopt(&mut self, asked: &Adopt) -> Result<Adoption, Refused> {
         let root = Path::new("/");
-        let other = files::find(root).ok_or_else(|| {
-            Refused::no("neither ufw nor firewalld has rules on this machine").with_hint(
-                "`portcullis init` and `portcullis allow` write rules; other tables are read, never changed",
-            )
+        let foreign = self.kernel()?.foreign()?;
+        let other = files::find(root, |other| is_on(other, &foreign)).ok_or_else(|| {
+            Refused::no("neither ufw nor firewalld has rules on this machine")
+                .with_hint("`portcullis allow` writes rules; other tables are read, never changed")
         })?;
         let observed = self.machine.observe(&[])?;
-        let published = published(&self.kernel()?.foreign()?);
+        let published = published(&foreign);
         let files = Files::read(root, other);
         let imported = files.import(&observed, &published);
         let in_force = self.in_force()?.map(|snapshot| snapshot.compiled);
@@ -58,7 +59,8 @@ impl Keeper {
             self.refuse_without_own_policy()?;
             switch_off(other)?;
         }
-        Ok(Adoption { disabled: asked.disable, read_from: files.paths().collect(), ..adoption })
+        let on = is_on(other, &foreign) && !asked.disable;
+        Ok(Adoption { on, disabled: asked.disable, read_from: files.paths().collect(), ..adoption })
     }
 
     fn refuse_without_own_policy(&mut self) -> Result<(), Refused> {
@@ -73,6 +75,27 @@ impl Keeper {
         Err(Refused::no("no policy of ours is confirmed, so the other firewall stays on")
             .with_hint("put the rules into the file, then `portcullis apply` and `portcullis confirm`"))
     }
+}
+
+/// Whether a firewall judges packets, whatever its settings say: ufw leaves empty chains behind.
+fn is_on(other: Other, tables: &[ForeignTable]) -> bool {
+    let owner = match other {
+        Other::Ufw => Owner::Ufw,
+        Other::Firewalld => Owner::Firewalld,
+    };
+    let leads = |table: &ForeignTable, rule: &Rule| {
+        rule.0.iter().any(|expression| match expression {
+            Expression::Verdict(Verdict::Jump(chain) | Verdict::Goto(chain)) => {
+                let is_empty = table.table.chains.get(chain).is_none_or(|chain| chain.rules.is_empty());
+                of_chain(table, chain) == Some(owner) && !is_empty
+            }
+            _ => false,
+        })
+    };
+    tables.iter().any(|table| {
+        let mut first = table.table.chains.values().filter(|chain| chain.base.is_some());
+        first.any(|chain| chain.rules.iter().any(|rule| leads(table, rule)))
+    })
 }
 
 /// What would be different: from the policy in force, or else from the very rules that were taken over.
@@ -91,7 +114,9 @@ fn describe(
         toml,
         compared_with: if in_force.is_some() { Source::InForce } else { Source::Imported },
         differences: differences.iter().map(ToString::to_string).collect(),
+        summary: summary(&differences),
         left_out: imported.not_imported.iter().map(left_out).collect(),
+        on: false,
         disabled: false,
         read_from: Vec::new(),
     }
@@ -109,7 +134,8 @@ fn left_out(one: &NotImported) -> String {
         Effect::Wider => "; MORE is admitted than before",
         Effect::Unknown => "; read it yourself",
     };
-    format!("{}:{}: {} ({}{effect})", one.file, one.line, one.text, one.why)
+    let line = if one.line == 0 { String::new() } else { format!(":{}", one.line) };
+    format!("{}{line}: {} ({}{effect})", one.file, one.text, one.why)
 }
 
 fn switch_off(other: Other) -> Result<(), Refused> {

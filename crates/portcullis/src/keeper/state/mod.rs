@@ -12,7 +12,7 @@ mod record;
 pub(crate) use file::Damage;
 pub(crate) use journal::Journal;
 pub(crate) use lock::WriterLock;
-pub(crate) use record::{Entry, Fate, Number, Snapshot, Standing, Text};
+pub(crate) use record::{ChangedRules, Entry, Fate, Number, Snapshot, Standing, Text};
 
 use crate::admin::FolderError;
 use file::Found;

@@ -1,5 +1,6 @@
 //! What is written down of every policy that was given to the kernel: who, when, from which texts, and what became of it.
 
+use super::super::answer::RuleChange;
 use super::super::caller::Who;
 use super::super::policy::Compiled;
 use serde::{Deserialize, Serialize};
@@ -58,8 +59,34 @@ pub(crate) struct Entry {
     pub(crate) origin: String,
     /// How many rules it has.
     pub(crate) rules: usize,
+    /// Rules that it changed.
+    #[serde(default)]
+    pub(crate) changed: ChangedRules,
     /// What became of it.
     pub(crate) fate: Fate,
+}
+
+/// Rules that a snapshot changed. The history of many rules stays small.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ChangedRules {
+    /// The identities of the first few, each with its sign: `+web-3`.
+    pub(crate) first: Vec<String>,
+    /// How many there are beside those.
+    pub(crate) more: usize,
+}
+
+impl ChangedRules {
+    /// How many are kept.
+    const FIRST: usize = 4;
+
+    /// The rules of a plan.
+    pub(crate) fn of(rules: &[RuleChange]) -> Self {
+        let signed = |rule: &RuleChange| format!("{}{}", rule.change.sign(), rule.rule);
+        Self {
+            first: rules.iter().take(Self::FIRST).map(signed).collect(),
+            more: rules.len().saturating_sub(Self::FIRST),
+        }
+    }
 }
 
 /// What is to be in force.

@@ -25,6 +25,7 @@ fn entry(number: u64, fate: Fate) -> Entry {
         sessions: Vec::new(),
         origin: "portcullis.toml".into(),
         rules: 1,
+        changed: ChangedRules::default(),
         fate,
     }
 }

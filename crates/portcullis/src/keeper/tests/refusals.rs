@@ -47,8 +47,25 @@ fn a_rule_on_an_interface_counts_only_where_no_other_one_may_carry_the_session()
     let mut keeper = bench.keeper();
     let refused = ask_as::<Applied>(&mut keeper, &caller, bench.apply()).expect_err("eth1 may carry it");
     assert!(refused.hint.is_some_and(|hint| hint.contains("a rule on eth0 admits it")));
+    // The route says which one it is, unless it is not the one that has the address.
+    bench.world.get().route = Some(model::plan::InterfaceName("eth1".to_owned()));
+    ask_as::<Applied>(&mut keeper, &caller, bench.apply()).expect_err("answers leave by eth1");
+    bench.world.get().route = None;
     bench.world.get().interfaces.pop();
     ask_as::<Applied>(&mut keeper, &caller, bench.apply()).expect("nothing else carries it");
+}
+
+#[test]
+fn a_session_is_carried_by_the_interface_that_has_its_address_and_its_route() {
+    let bench = Bench::new("[firewall]\ninbound = [{ allow = \"ssh\", on = \"eth0\" }]\n");
+    let other = firewall::observed::Interface {
+        name: model::plan::InterfaceName("eth1".to_owned()),
+        addresses: Vec::new(),
+        kind: firewall::observed::InterfaceKind::Other,
+    };
+    bench.world.get().interfaces.push(other);
+    bench.world.get().route = Some(model::plan::InterfaceName("eth0".to_owned()));
+    ask_as::<Applied>(&mut bench.keeper(), &over("198.51.100.7:50000"), bench.apply()).expect("it is eth0");
 }
 
 #[test]
