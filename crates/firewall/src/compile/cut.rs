@@ -17,7 +17,7 @@ pub(super) const FLOWS: u32 = 16_384;
 
 /// Writes `X_cut` and its sets.
 pub(super) fn write(table: &mut Table, generation: &InSlot<'_>) {
-    let mut rules = vec![rule().protocol(TCP).back()];
+    let mut rules = Vec::new();
     for family in Family::BOTH {
         let name = names::by_family(generation.slot, "cut", family);
         let key = vec![sets::address(family), Field::Port, Field::Protocol, Field::Port];
@@ -32,5 +32,5 @@ pub(super) fn write(table: &mut Table, generation: &InSlot<'_>) {
 
 /// What is asked about packets that seem to be the first ones of this side.
 pub(super) fn asked(generation: &InSlot<'_>) -> Rule {
-    rule().jump(&names::of(generation.slot, "cut"))
+    rule().protocol_is_not(TCP).jump(&names::of(generation.slot, "cut"))
 }

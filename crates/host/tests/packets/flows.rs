@@ -137,15 +137,21 @@ fn a_container_is_not_answered_by_whom_it_may_not_ask_any_more() {
     let mut kernel = Kernel::with(&server, &to(r#""7000-7003", "7100-7103""#));
     let out = |port| flows(&web.host, &client, port, leg.client, leg.client);
     let (kept, removed) = (out(7000), out(7100));
-    let siblings = {
-        let at = [db.four.to_string(), db.six.to_string()];
-        flows(&web.host, &db.host, 7200, [&at[0], &at[1]], [&at[0], &at[1]])
-    };
+    let at = [db.four.to_string(), db.six.to_string()];
+    let siblings = |port| flows(&web.host, &db.host, port, [&at[0], &at[1]], [&at[0], &at[1]]);
+    let unseen = siblings(7200);
     assert_eq!(Flow::which_pass(&removed), [true; 8], "while there is a rule");
     kernel.put(&to(r#""7000-7003""#));
     assert_eq!(Flow::which_pass(&removed), [false; 8], "whichever side sends");
     assert_eq!(Flow::which_pass(&kept), [true; 8]);
-    assert_eq!(Flow::which_pass(&siblings), [true; 8], "a bridge is a switch");
+    assert_eq!(Flow::which_pass(&unseen), [true; 8], "a bridge is a switch");
+    // Where the kernel has br_netfilter, frames on the bridge come to the firewall as well.
+    for family in ["iptables", "ip6tables"].map(|family| format!("net/bridge/bridge-nf-call-{family}")) {
+        if server.has_sysctl(&family) {
+            server.sysctl(&family, "1");
+        }
+    }
+    assert_eq!(Flow::which_pass(&siblings(7300)), [true; 8], "also where its frames are seen");
 }
 
 fn publish_udp(server: &Host, port: u16, four: &str, six: &str) {

@@ -46,6 +46,9 @@ impl Keeper {
         }
         if self.is_there() {
             self.kernel()?.forget(grants::set_of(&granted), &[grants::element(&granted, None)])?;
+            if let Some(in_force) = self.in_force()? {
+                self.remember(&in_force, &[]);
+            }
         }
         Ok(())
     }

@@ -102,6 +102,19 @@ fn what_a_grant_admits_is_not_cut() {
 }
 
 #[test]
+fn a_grant_that_is_taken_back_leaves_no_flow_behind() {
+    let bench = Bench::confirmed(NARROW);
+    bench.world.get().flows = Some(vec![flow("203.0.113.9:5000", 53)]);
+    let mut keeper = bench.keeper();
+    let granted = Granted { address: [203, 0, 113, 9].into(), protocol: 17, port: 53 };
+    ask::<GrantInForce>(&mut keeper, Request::Grant(Grant { granted, seconds: 600 })).expect("a grant");
+    change(&bench, &mut keeper, OPEN);
+    assert_eq!(kept(&bench), NOTHING);
+    ask::<Value>(&mut keeper, Request::Ungrant(granted)).expect("no grant any more");
+    assert_eq!(kept(&bench), [vec![key("203.0.113.9:5000")], vec![]]);
+}
+
+#[test]
 fn the_kernel_remembers_flows_that_are_refused_until_a_policy_admits_them() {
     let bench = Bench::confirmed(SERVED);
     let (stranger, office) = ("203.0.113.9:5000", "198.51.100.7:5000");
