@@ -63,8 +63,8 @@ impl ConnectError {
                  grep -r ^listen /etc/php/*/fpm/pool.d"
             }
             (io::ErrorKind::PermissionDenied, Endpoint::Unix(_)) => {
-                "listen.owner, listen.group and listen.mode of the pool say who may use the socket, and its folder has \
-                 to let the gate's user through"
+                "let the gate's user use the socket: in the pool of php-fpm, listen.group = its group, \
+                 listen.mode = 0660; the socket's folder has to let it through"
             }
             (io::ErrorKind::ConnectionRefused, _) => "is php-fpm running? nobody listens there",
             (io::ErrorKind::WouldBlock, Endpoint::Unix(_)) => {

@@ -240,6 +240,27 @@ fn a_body_in_chunks_is_gathered_while_it_is_small() {
 }
 
 #[test]
+fn an_answer_before_the_body_is_passed_on() {
+    let folder = scripts();
+    let output = "Status: 413 Content Too Large\r\n\r\nno";
+    let app = FastCgi::start(vec![Reply { reads_body: false, ..Reply::answering(output) }]);
+    let gate = before(&app, &folder, "");
+    let mut raw = gate.raw();
+    raw.send("POST /a.php HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n").send(vec![b'x'; 10_000]);
+    assert_eq!(raw.response("POST").status, 413);
+}
+
+#[test]
+fn an_application_that_says_nothing_is_not_waited_for() {
+    let folder = scripts();
+    let silent = Reply { stays: true, ..Reply::new(record(STDERR, "thinking")) };
+    let app = FastCgi::start(vec![silent]);
+    let gate = before(&app, &folder, "response_timeout = \"200ms\"\n");
+    assert_eq!(get(&gate).status, 504);
+    eventually("what it said", || gate.stderr().contains("thinking").then_some(()));
+}
+
+#[test]
 fn a_kept_connection_carries_one_request_after_the_other() {
     let folder = scripts();
     let kept = |output: &str| Reply { stays: true, ..Reply::answering(output) };
