@@ -127,17 +127,12 @@ pub(crate) fn route_to(service: usize) -> Route {
 }
 
 pub(crate) fn service(service_name: &str, host: &str, port: u16) -> Service {
-    let target =
-        Target { address: TargetAddress::Tcp { host: host.to_owned(), port }, tls: false, http2: false };
+    let target = Target::plain(TargetAddress::Tcp { host: host.to_owned(), port });
     Service::with_defaults(service_name.to_owned(), vec![target])
 }
 
 pub(crate) fn stream(name: &str, listen: StreamListen, from: &[Peer]) -> Stream {
-    let target = Target {
-        address: TargetAddress::Tcp { host: "10.0.0.9".to_owned(), port: 5432 },
-        tls: false,
-        http2: false,
-    };
+    let target = Target::plain(TargetAddress::Tcp { host: "10.0.0.9".to_owned(), port: 5432 });
     Stream {
         name: name.to_owned(),
         listen,

@@ -7,6 +7,7 @@
 mod coding;
 mod compress;
 mod connection;
+mod fastcgi;
 mod files;
 mod forward;
 mod gate;

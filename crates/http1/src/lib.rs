@@ -10,6 +10,7 @@
 //! This crate is strict on purpose: what two implementations could read in two ways is refused, never repaired.
 
 mod body;
+pub mod cgi;
 mod chunked;
 mod exchange;
 mod field;

@@ -4,7 +4,7 @@ use super::containers;
 use crate::addresses::{AddressSet, internet};
 use crate::observed::{Interface, InterfaceKind, Observed};
 use ipnet::IpNet;
-use model::plan::{Handler, Host, InterfaceName, Name, Network, Peer, Plan, Service, TargetAddress};
+use model::plan::{Host, InterfaceName, Name, Network, Peer, Plan, Service, TargetAddress};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -177,8 +177,8 @@ impl<'a> Resolver<'a> {
         let routes =
             self.plan.sites.iter().filter(|site| self.serves(site.on.as_ref())).flat_map(|site| &site.routes);
         routes.into_iter().any(|route| {
-            matches!(&route.handler, Handler::Service(handler)
-                if self.plan.services.get(handler.service.0).is_some_and(|used| used.name == service.name))
+            let leads_to = route.handler.service().and_then(|used| self.plan.services.get(used.0));
+            leads_to.is_some_and(|used| used.name == service.name)
         })
     }
 

@@ -2,6 +2,7 @@
 
 use super::finish::RAW;
 use super::{After, Client};
+use crate::fastcgi::{Found, NoScript};
 use crate::forward::{Failure, Forwarding};
 use crate::request::{Arrival, Denied, Destination, RequestId, judge};
 use crate::respond::{Answer, expand};
@@ -184,11 +185,7 @@ impl Client {
                 self.respond(working, Answer::status(400), Some(site)).await
             }
             Matched::Route(route) => self.at_route(active, working, site, &site.routes[route]).await,
-            Matched::AddSlash => {
-                let location =
-                    [&working.facts.path, &b"/"[..], working.facts.query_with_mark(&working.head)].concat();
-                self.respond(working, Answer::redirect(308, &location), Some(site)).await
-            }
+            Matched::AddSlash => self.add_slash(working, site).await,
             Matched::MethodNotAllowed => {
                 let allowed = site.table.allowed_methods(&working.facts.path).join(", ");
                 working.outcome.rule = Some("method");
@@ -200,6 +197,25 @@ impl Client {
                 self.respond(working, Answer::status(404), Some(site)).await
             }
         }
+    }
+
+    /// Redirects to the same path with a slash.
+    async fn add_slash(&mut self, working: &mut Working, site: &SiteRuntime) -> After {
+        let location =
+            [&working.facts.path, &b"/"[..], working.facts.query_with_mark(&working.head)].concat();
+        self.respond(working, Answer::redirect(308, &location), Some(site)).await
+    }
+
+    /// No script of the service answers.
+    async fn no_script(&mut self, working: &mut Working, forwarding: &Forwarding<'_>, no: NoScript) -> After {
+        working.outcome.rule = Some(no.rule());
+        if let Some(reason) = no.reason() {
+            let plan = &forwarding.service().plan;
+            let root = plan.fastcgi.as_ref().map(|fastcgi| fastcgi.root.display().to_string());
+            let root = root.unwrap_or_default();
+            self.tell(format!("service {}: cannot look for scripts in {root}: {reason}", plan.name));
+        }
+        self.respond(working, Answer::status(no.status()), Some(forwarding.site)).await
     }
 
     async fn at_route(
@@ -227,13 +243,22 @@ impl Client {
         }
     }
 
-    async fn forward(
+    pub(super) async fn forward(
         &mut self,
         working: &mut Working,
         forwarding: Forwarding<'_>,
         handler: &ServiceHandler,
     ) -> After {
         working.outcome.service = Some(handler.service.0);
+        working.script = None;
+        if let Some(scripts) = &forwarding.service().scripts {
+            let (_, path) = forwarding.split_path(&working.facts.path);
+            match scripts.find(path, working.facts.started) {
+                Ok(Found::Script(script)) => working.script = Some(script),
+                Ok(Found::AddSlash) => return self.add_slash(working, forwarding.site).await,
+                Err(no) => return self.no_script(working, &forwarding, no).await,
+            }
+        }
         let forwarded = forwarding.run(self, working).await;
         // An instance that answers early may leave a part of the request's body unsent.
         working.upload.abandon(&mut self.stream);
@@ -256,7 +281,7 @@ impl Client {
             working.outcome.error = Some(failure.to_string());
         }
         if failure.is_of_instance() {
-            self.worker.shared.notices.tell(notice(working, forwarding, &failure));
+            self.tell(notice(working, forwarding, &failure));
         }
         let status = failure.status();
         if started || status == 499 {

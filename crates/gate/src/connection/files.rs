@@ -3,12 +3,14 @@
 use super::respond::{close_unless_drained, further_lines};
 use super::{After, Client};
 use crate::files::{Conditions, Content, FileAnswer, FileRequest};
+use crate::forward::Forwarding;
 use crate::respond::{Answer, persistence};
 use crate::snapshot::{RouteRuntime, SiteRuntime};
 use crate::worker::active::Active;
 use crate::worker::clock;
 use crate::worker::scratch::Working;
 use http1::{ClientNext, Known, Version, write};
+use model::plan::{FilesHandler, Handler};
 
 impl Client {
     /// Answers from the files of a route.
@@ -24,6 +26,14 @@ impl Client {
             active.files[route.files].answer(&request, &self.worker.file_cache, working.facts.started);
         let edits = &route.route.response_headers;
         match answer {
+            FileAnswer::Otherwise => {
+                let Handler::Files(FilesHandler { otherwise: Some(otherwise), .. }) = &route.route.handler
+                else {
+                    return self.respond(working, Answer::status(404), Some(site)).await;
+                };
+                let handler = &otherwise.handler;
+                self.forward(working, Forwarding { active, site, route, handler }, handler).await
+            }
             FileAnswer::Content(content) => self.content(working, site, route, content).await,
             FileAnswer::Redirect { location } => {
                 self.respond_with(working, Answer::redirect(308, &location), Some(site), edits).await

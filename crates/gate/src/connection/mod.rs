@@ -199,6 +199,11 @@ impl Client {
         Ok(())
     }
 
+    /// Tells the operator, unless too much is told already.
+    pub(crate) fn tell(&self, notice: String) {
+        self.worker.shared.notices.tell(notice);
+    }
+
     /// Whether the gate is ending, so that no further request is taken from this connection.
     pub(crate) fn is_draining(&self) -> bool {
         self.worker.draining.get()

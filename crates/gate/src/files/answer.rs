@@ -26,6 +26,8 @@ pub(crate) enum FileAnswer {
         /// The rule that refused, for the log.
         rule: &'static str,
     },
+    /// None; the service of the route answers.
+    Otherwise,
     /// The same path with a slash, as a 308.
     Redirect {
         /// Path and query.

@@ -28,11 +28,12 @@ mod tests;
 pub(crate) use answer::{Body, Content, FileAnswer, FileSlice};
 pub(crate) use cache::FileCache;
 pub(crate) use condition::Conditions;
+pub(crate) use name::is_hidden;
+pub(crate) use root::{OpenError, OpenRoot, Root};
 
 use self::cache::{Key, Lookup};
 use self::name::{FileName, NameError};
 use self::resource::{Found, Resource};
-use self::root::{OpenError, OpenRoot, Root};
 use crate::coding::{Accepted, Coding};
 use model::plan::FilesHandler;
 use std::rc::Rc;
@@ -79,17 +80,28 @@ impl FileRoute {
     /// Answers a request. `now` decides how old a look at the file system may be: up to a second.
     pub(crate) fn answer(&self, request: &FileRequest<'_>, cache: &FileCache, now: Instant) -> FileAnswer {
         if !matches!(request.method, b"GET" | b"HEAD") {
-            return FileAnswer::method_not_allowed();
+            let otherwise = self.handler.otherwise.is_some();
+            return if otherwise { FileAnswer::Otherwise } else { FileAnswer::method_not_allowed() };
         }
         let key = Key { route: self.id, lookup: Lookup::Path(request.path) };
         if let Some(answer) = self.cached(key, request, cache, now) {
             return answer;
         }
         match FileName::of(request.path, &self.handler) {
+            Ok(name) if self.is_script(&name) => FileAnswer::Otherwise,
             Ok(name) => self.look_up(&name, key, request, cache, now),
             Err(NameError::Hidden) => FileAnswer::refused(404, "file-hidden"),
+            Err(NameError::Segment(_) | NameError::Long) if self.handler.otherwise.is_some() => {
+                FileAnswer::Otherwise
+            }
             Err(NameError::Segment(_) | NameError::Long) => FileAnswer::refused(404, "file-name"),
         }
+    }
+
+    /// Whether a file would be the text of a script, which is run and never sent.
+    fn is_script(&self, name: &FileName) -> bool {
+        let scripts = self.handler.otherwise.as_ref().and_then(|otherwise| otherwise.scripts.as_ref());
+        scripts.is_some_and(|extension| name.is_script(extension))
     }
 
     /// The answer from the cache, when what it has is at most a second old or still what is on the disk.
@@ -123,6 +135,8 @@ impl FileRoute {
         };
         match Resource::load(&root, name.path(), &self.handler, self.handler.cache_control.as_deref()) {
             Ok(Found::Resource(resource)) => self.keep_and_present(resource, key, request, cache, now),
+            // Whether it has something to say about its folders is known to the service.
+            Ok(Found::Folder(_)) if self.handler.otherwise.is_some() => FileAnswer::Otherwise,
             Ok(Found::Folder(_)) if !name.is_folder() => redirect_to_folder(request),
             Ok(Found::Folder(_)) => self.fall_back(request, cache, now),
             Err(OpenError::Absent) if name.is_folder() && self.handler.listing => {
@@ -155,6 +169,9 @@ impl FileRoute {
     /// Answers with the fallback where there is one. It is cached under its own name: there is no end of paths that
     /// lead to it.
     fn fall_back(&self, request: &FileRequest<'_>, cache: &FileCache, now: Instant) -> FileAnswer {
+        if self.handler.otherwise.is_some() {
+            return FileAnswer::Otherwise;
+        }
         let Some(fallback) = &self.handler.fallback else { return FileAnswer::refused(404, "file-absent") };
         let key = Key { route: self.id, lookup: Lookup::Fallback };
         if let Some(answer) = self.cached(key, request, cache, now) {

@@ -56,6 +56,23 @@ impl FileName {
         if self.path.is_empty() { b"." } else { &self.path }
     }
 
+    /// Whether it is the name of a script, or of what editors and people leave beside one: `x.php`, `x.PHP`, `x.php~`,
+    /// `x.php.bak`, `x.php5`.
+    pub(super) fn is_script(&self, extension: &str) -> bool {
+        let name = self.path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+        let extension = extension.trim_start_matches('.').as_bytes();
+        let is_of_script = |part: &[u8]| {
+            let (front, rest) = part.split_at(part.len().min(extension.len()));
+            let ends = rest.first().is_none_or(|byte| !byte.is_ascii_alphabetic()) || rest == b"s";
+            front.eq_ignore_ascii_case(extension) && ends
+        };
+        let of_php = |part: &[u8]| {
+            let others: [&[u8]; 2] = [b"phtml", b"phar"];
+            extension == b"php" && others.iter().any(|other| part.eq_ignore_ascii_case(other))
+        };
+        name.split(|byte| *byte == b'.').skip(1).any(|part| is_of_script(part) || of_php(part))
+    }
+
     /// Whether the request path ended in a slash.
     pub(super) fn is_folder(&self) -> bool {
         self.folder.is_some()
@@ -71,6 +88,6 @@ impl FileName {
 }
 
 /// Whether a name starts with a dot. `.well-known` is made to be public (RFC 8615).
-pub(super) fn is_hidden(name: &[u8]) -> bool {
+pub(crate) fn is_hidden(name: &[u8]) -> bool {
     name.first() == Some(&b'.') && name != b".well-known"
 }

@@ -19,7 +19,7 @@ const TRIES: usize = 64;
 /// The folder of a route: opened once, and again when another folder has its name (a release that is switched by a
 /// link, for example).
 #[derive(Debug)]
-pub(super) struct Root {
+pub(crate) struct Root {
     path: PathBuf,
     state: RefCell<State>,
 }
@@ -33,7 +33,7 @@ struct State {
 
 /// A folder that is open.
 #[derive(Debug)]
-pub(super) struct OpenRoot {
+pub(crate) struct OpenRoot {
     folder: OwnedFd,
     meta: Meta,
     /// Another number after every change of folder.
@@ -42,7 +42,7 @@ pub(super) struct OpenRoot {
 
 /// Why a file cannot be opened.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum OpenError {
+pub(crate) enum OpenError {
     /// There is none.
     Absent,
     /// A link leads out of the folder.
@@ -58,12 +58,12 @@ pub(super) enum OpenError {
 }
 
 impl Root {
-    pub(super) fn new(path: PathBuf) -> Self {
+    pub(crate) fn new(path: PathBuf) -> Self {
         Self { path, state: RefCell::default() }
     }
 
     /// The folder as it was at most a second ago.
-    pub(super) fn open(&self, now: Instant) -> rustix::io::Result<Rc<OpenRoot>> {
+    pub(crate) fn open(&self, now: Instant) -> rustix::io::Result<Rc<OpenRoot>> {
         let mut state = self.state.borrow_mut();
         let is_fresh = state.checked.is_some_and(|checked| now.saturating_duration_since(checked) < FRESH);
         if let Some(open) = state.open.as_ref().filter(|_| is_fresh) {
@@ -101,12 +101,19 @@ impl OpenRoot {
     /// Opens a file or folder beneath this one. Links are followed as long as they stay beneath it. Nothing waits: a
     /// FIFO without writer, or a terminal, is opened and refused.
     pub(super) fn file(&self, name: &[u8]) -> Result<(OwnedFd, Meta), OpenError> {
-        let file = self.open_beneath(name)?;
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let file = self.open_beneath(name, flags)?;
         let meta = Meta::of(file.as_fd()).map_err(OpenError::Failed)?;
         match meta.kind() {
             FileType::RegularFile | FileType::Directory => Ok((file, meta)),
             _ => Err(OpenError::NotAFile),
         }
+    }
+
+    /// What a name beneath this folder leads to. Needs no right to read it.
+    pub(crate) fn kind(&self, name: &[u8]) -> Result<FileType, OpenError> {
+        let found = self.open_beneath(name, OFlags::PATH | OFlags::CLOEXEC)?;
+        Ok(Meta::of(found.as_fd()).map_err(OpenError::Failed)?.kind())
     }
 
     /// What has a name beneath this folder, as far as [`Meta::at`] can tell.
@@ -116,8 +123,7 @@ impl OpenRoot {
 
     /// `openat2` and nothing else. It answers EAGAIN when somebody renames meanwhile and it cannot be sure where the
     /// walk is; then it is asked again.
-    fn open_beneath(&self, name: &[u8]) -> Result<OwnedFd, OpenError> {
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    fn open_beneath(&self, name: &[u8], flags: OFlags) -> Result<OwnedFd, OpenError> {
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
         for _ in 0..TRIES {
             match rustix::fs::openat2(&self.folder, name, flags, Mode::empty(), resolve) {

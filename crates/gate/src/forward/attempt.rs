@@ -178,10 +178,10 @@ fn poll_head(
             Poll::Pending => return Ok(Poll::Pending),
             Poll::Ready(Ok(0)) => {
                 let error = sending.broken.take();
-                return Err(Failure::Broken(Step::Exchange, error.unwrap_or_else(closed)));
+                return Err(Failure::of_exchange(error.unwrap_or_else(closed)));
             }
             Poll::Ready(Ok(_)) => {}
-            Poll::Ready(Err(error)) => return Err(Failure::Broken(Step::Exchange, error)),
+            Poll::Ready(Err(error)) => return Err(Failure::of_exchange(error)),
         }
     }
 }

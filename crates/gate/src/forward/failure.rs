@@ -1,5 +1,6 @@
 //! Why a request could not be forwarded, sorted by whose fault it is.
 
+use crate::fastcgi::Refused;
 use crate::service::ConnectError;
 use http1::Refusal;
 use std::fmt;
@@ -35,6 +36,8 @@ pub(crate) enum Failure {
     Connect(ConnectError),
     /// The instance broke its connection.
     Broken(Step, io::Error),
+    /// A request is not what FastCGI can carry, or the application has no room for it.
+    FastCgi(Refused),
     /// The instance did not answer in time.
     Silent(Step),
     /// The instance's response is not strict.
@@ -42,14 +45,28 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// What broke an exchange before its answer began.
+    pub(super) fn of_exchange(error: io::Error) -> Self {
+        if let Some(refused) = Refused::of(&error) {
+            return Self::FastCgi(refused);
+        }
+        match error.downcast() {
+            // A head that was refused before it could be written as one of HTTP/1.1.
+            Ok(refusal) => Self::Response(refusal),
+            Err(error) => Self::Broken(Step::Exchange, error),
+        }
+    }
+
     /// The status that the client is answered with, when nothing of a response was sent; 499 is for the log alone.
     pub(crate) fn status(&self) -> u16 {
         match self {
             Self::Client(_) | Self::ClientSlow => 499,
             Self::ClientSilent => 408,
             Self::Request(refusal) => refusal.status(),
+            Self::FastCgi(refused) => refused.status(),
             Self::TooLarge => 413,
             Self::Unresolved | Self::NoInstance => 503,
+            Self::Connect(error) if error.is_full() => 503,
             Self::Connect(_) | Self::Broken(..) | Self::Response(_) => 502,
             Self::Silent(_) => 504,
         }
@@ -62,6 +79,7 @@ impl Failure {
             Self::ClientSlow => Some("write-timeout"),
             Self::Request(refusal) | Self::Response(refusal) => Some(refusal.rule()),
             Self::TooLarge => Some("body-limit"),
+            Self::FastCgi(refused) => Some(refused.rule()),
             _ => None,
         }
     }
@@ -80,6 +98,8 @@ impl Failure {
     pub(super) fn step(&self) -> Option<Step> {
         match self {
             Self::Broken(step, _) => Some(*step),
+            // Another instance may have room.
+            Self::FastCgi(Refused::Overloaded) => Some(Step::Exchange),
             _ => None,
         }
     }
@@ -98,6 +118,7 @@ impl fmt::Display for Failure {
             Self::Connect(error) => write!(f, "{error}"),
             Self::Broken(Step::Exchange, error) => write!(f, "request: {error}"),
             Self::Broken(Step::Body, error) => write!(f, "response body: {error}"),
+            Self::FastCgi(refused) => write!(f, "request: {refused}"),
             Self::Silent(Step::Exchange) => f.write_str("response head: no answer in time"),
             Self::Silent(Step::Body) => f.write_str("response body: silence for too long"),
             Self::Response(refusal) => write!(f, "response: {refusal}"),

@@ -17,6 +17,7 @@ pub(crate) use pump::{Blocked, Pump};
 pub(crate) use stall::{Patience, Stall};
 
 use crate::connection::Client;
+use crate::fastcgi::{FastCgiStream, Refused, Variables};
 use crate::grpc;
 use crate::service::{ConnectError, InFlight, Instance, Lease, ServiceRuntime};
 use crate::snapshot::{RouteRuntime, SiteRuntime};
@@ -25,10 +26,12 @@ use crate::worker::active::Active;
 use crate::worker::scratch::Working;
 use http1::InstanceNext;
 use http1::Upgrade;
+use model::path::skip_segments;
 use model::plan::ServiceHandler;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll;
+use wire::fastcgi::Params;
 
 /// Connections that are opened for one request at most, each to another instance.
 const MAX_CONNECTS: usize = 3;
@@ -46,6 +49,17 @@ impl Forwarding<'_> {
         &self.active.services[self.handler.service.0]
     }
 
+    /// The canonical path as what is taken off, and what is forwarded.
+    pub(crate) fn split_path<'p>(&self, path: &'p [u8]) -> (&'p [u8], &'p [u8]) {
+        match self.route.strip {
+            0 => (b"", path),
+            count => match skip_segments(path, count) {
+                b"" => (path, b"/"),
+                rest => (&path[..path.len() - rest.len()], rest),
+            },
+        }
+    }
+
     /// Forwards the request and the response. When this answers with an error, nothing of a response was sent
     /// unless the error says so.
     pub(crate) async fn run(&self, client: &mut Client, working: &mut Working) -> Result<(), Failure> {
@@ -56,6 +70,7 @@ impl Forwarding<'_> {
             return tunnel::run(client, working, &mut lease, self, &mut sending).await;
         }
         let relayed = relay::run(client, working, &mut lease, self, &mut sending).await;
+        self.tell_said(client, working, &mut lease);
         let leftover = !lease.stream.received().is_empty();
         let sent = sending.done && sending.broken.is_none();
         // An instance that was asked to switch protocols may have read what follows in its own way.
@@ -92,6 +107,7 @@ impl Forwarding<'_> {
             // Anew for each attempt: the head may name the instance, and may be gone from the lead when a body that
             // turned out to be empty was sent behind it.
             request_head::write(self, &instance, working);
+            self.begin_fastcgi(client, working, &mut lease)?;
             let failure = match attempt::run(client, working, &mut lease, self).await {
                 Ok(sending) => {
                     instance.succeeded();
@@ -99,6 +115,7 @@ impl Forwarding<'_> {
                 }
                 Err(failure) => failure,
             };
+            self.tell_said(client, working, &mut lease);
             let refused = lease.stream.is_refused();
             if failure.speaks_against_instance() && !lease.reused && !refused {
                 instance.failed(service.plan.ejection);
@@ -121,6 +138,35 @@ impl Forwarding<'_> {
             retried |= refused || !lease.reused;
             last = Some(failure);
         }
+    }
+
+    /// Tells an application what it does not learn from the head.
+    fn begin_fastcgi(&self, client: &Client, working: &Working, lease: &mut Lease) -> Result<(), Failure> {
+        let (Some(stream), Some(script)) = (lease.stream.as_fastcgi(), &working.script) else {
+            return Ok(());
+        };
+        let variables = Variables {
+            facts: &working.facts,
+            head: &working.head,
+            script,
+            prefix: self.split_path(&working.facts.path).0,
+            ends: client.ends(working),
+            http2: client.stream.is_http2(),
+            version: working.request.version,
+        };
+        let mut params = Params::begin(self.service().plan.keep_alive > 0);
+        variables.write(&mut params).map_err(|_| Failure::FastCgi(Refused::LongVariable))?;
+        stream.begin(params);
+        Ok(())
+    }
+
+    /// Tells the operator what an application said to its own.
+    fn tell_said(&self, client: &Client, working: &Working, lease: &mut Lease) {
+        let Some(text) = lease.stream.as_fastcgi().and_then(FastCgiStream::take_said) else { return };
+        let (facts, service) = (&working.facts, &self.service().plan.name);
+        let path = String::from_utf8_lossy(&facts.path);
+        client
+            .tell(format!("service {service} says for {}{path} (request {}): {text}", facts.host, facts.id));
     }
 
     /// A connection to an instance that was not tried yet: an idle one, or a new one.

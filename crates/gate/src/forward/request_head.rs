@@ -7,7 +7,6 @@ use crate::respond::expand;
 use crate::service::Instance;
 use crate::worker::scratch::Working;
 use http1::{BodyLength, Field, Known, write};
-use model::path::skip_segments;
 use model::plan::{HeaderEdit, InstanceHost};
 use std::net::IpAddr;
 
@@ -33,13 +32,7 @@ pub(super) fn write(forwarding: &Forwarding<'_>, instance: &Instance, working: &
 
 fn write_first_line(forwarding: &Forwarding<'_>, working: &Working, out: &mut Vec<u8>) {
     let (head, facts) = (&working.head, &working.facts);
-    let path = match forwarding.route.strip {
-        0 => &facts.path[..],
-        count => match skip_segments(&facts.path, count) {
-            b"" => b"/",
-            rest => rest,
-        },
-    };
+    let (_, path) = forwarding.split_path(&facts.path);
     write::request_line(out, working.request.method.of(head), &[path, facts.query_with_mark(head)]);
 }
 

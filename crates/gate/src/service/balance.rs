@@ -103,11 +103,7 @@ mod tests {
     use std::time::Duration;
 
     fn service(balance: Balance) -> ServiceRuntime {
-        let target = |port| Target {
-            address: TargetAddress::Tcp { host: "127.0.0.1".into(), port },
-            tls: false,
-            http2: false,
-        };
+        let target = |port| Target::plain(TargetAddress::Tcp { host: "127.0.0.1".into(), port });
         let mut plan = Service::with_defaults("test".into(), vec![target(1), target(2), target(3)]);
         plan.balance = balance;
         ServiceRuntime::new(plan, None, None)

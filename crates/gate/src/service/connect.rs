@@ -2,6 +2,7 @@
 
 use super::instance::{Endpoint, Lease};
 use super::{Instance, ServiceRuntime};
+use crate::fastcgi::FastCgiStream;
 use crate::transport::instance::InstanceStream;
 use model::plan::ProxyProtocol;
 use rustls::pki_types::ServerName;
@@ -36,6 +37,43 @@ pub(crate) enum ConnectStep {
 pub(crate) struct ConnectError {
     pub(crate) step: ConnectStep,
     pub(crate) error: io::Error,
+    /// What may be the matter.
+    pub(crate) hint: Option<&'static str>,
+}
+
+impl ConnectError {
+    fn new(step: ConnectStep, error: io::Error) -> Self {
+        Self { step, error, hint: None }
+    }
+
+    fn connect(error: io::Error) -> Self {
+        Self::new(ConnectStep::Connect, error)
+    }
+
+    /// Whether the instance has no room for another connection in its queue.
+    pub(crate) fn is_full(&self) -> bool {
+        self.error.kind() == io::ErrorKind::WouldBlock
+    }
+
+    /// Adds what usually is the matter when PHP-FPM cannot be reached.
+    fn of_fastcgi(self, endpoint: &Endpoint) -> Self {
+        let hint = match (self.error.kind(), endpoint) {
+            (io::ErrorKind::NotFound, _) => {
+                "is php-fpm running? the socket is where `listen` of its pool says: \
+                 grep -r ^listen /etc/php/*/fpm/pool.d"
+            }
+            (io::ErrorKind::PermissionDenied, Endpoint::Unix(_)) => {
+                "let the gate's user use the socket: in the pool of php-fpm, listen.group = its group, \
+                 listen.mode = 0660; the socket's folder has to let it through"
+            }
+            (io::ErrorKind::ConnectionRefused, _) => "is php-fpm running? nobody listens there",
+            (io::ErrorKind::WouldBlock, Endpoint::Unix(_)) => {
+                "the queue of php-fpm is full: every process is busy (pm.max_children, listen.backlog)"
+            }
+            _ => return self,
+        };
+        Self { hint: Some(hint), ..self }
+    }
 }
 
 impl fmt::Display for ConnectError {
@@ -44,7 +82,8 @@ impl fmt::Display for ConnectError {
             ConnectStep::Connect => "connect",
             ConnectStep::TlsHandshake => "TLS handshake",
         };
-        write!(f, "{step}: {}", self.error)
+        write!(f, "{step}: {}", self.error)?;
+        self.hint.map_or(Ok(()), |hint| write!(f, "; {hint}"))
     }
 }
 
@@ -62,8 +101,12 @@ impl ServiceRuntime {
                 io::ErrorKind::TimedOut,
                 format!("no answer within {:?}", self.plan.connect_timeout),
             );
-            Err(ConnectError { step: ConnectStep::Connect, error })
-        })?;
+            Err(ConnectError::connect(error))
+        });
+        let stream = stream
+            .map_err(|error| if instance.fastcgi { error.of_fastcgi(&instance.endpoint) } else { error })?;
+        let stream =
+            if instance.fastcgi { InstanceStream::fastcgi(FastCgiStream::new(stream)) } else { stream };
         Ok(Lease { stream, reused: false })
     }
 
@@ -79,7 +122,7 @@ impl ServiceRuntime {
         if shared && let Some(stream) = instance.multiplexed.take(instance.tls).await {
             return Ok(Lease { stream, reused: true });
         }
-        let failed = |error| ConnectError { step: ConnectStep::Connect, error };
+        let failed = ConnectError::connect;
         let opened = timeout(self.plan.connect_timeout, async {
             let stream = self.open(instance, client).await?;
             let kept = if shared { self.plan.keep_alive } else { 0 };
@@ -95,7 +138,7 @@ impl ServiceRuntime {
     }
 
     async fn open(&self, instance: &Instance, client: Option<Ends>) -> Result<InstanceStream, ConnectError> {
-        let failed = |error| ConnectError { step: ConnectStep::Connect, error };
+        let failed = ConnectError::connect;
         let addresses = match &instance.endpoint {
             Endpoint::Unix(path) => {
                 let mut stream = UnixStream::connect(path).await.map_err(failed)?;
@@ -130,7 +173,7 @@ impl ServiceRuntime {
         instance: &Instance,
         stream: TcpStream,
     ) -> Result<InstanceStream, ConnectError> {
-        let failed = |error| ConnectError { step: ConnectStep::TlsHandshake, error };
+        let failed = |error| ConnectError::new(ConnectStep::TlsHandshake, error);
         let name = self.plan.tls.server_name.as_deref().unwrap_or(&instance.host).to_owned();
         let name = ServerName::try_from(name).map_err(|error| failed(io::Error::other(error)))?;
         let connector = TlsConnector::from(Arc::clone(config));

@@ -34,6 +34,8 @@ pub(crate) struct Instance {
     pub(super) tls: bool,
     /// Whether it is spoken to with HTTP/2.
     pub(crate) http2: bool,
+    /// Whether it is spoken to with FastCGI.
+    pub(super) fastcgi: bool,
     pub(super) multiplexed: Multiplexed,
     pub(super) endpoint: Endpoint,
     /// Which of several addresses answered last.
@@ -80,6 +82,7 @@ impl Instance {
             host,
             tls: target.tls,
             http2: target.http2,
+            fastcgi: target.fastcgi,
             multiplexed: Multiplexed::default(),
             endpoint,
             preferred: Cell::new(0),

@@ -13,6 +13,7 @@ pub(crate) use instance::{InFlight, Instance, Lease};
 pub use tls::InstanceTlsError;
 pub(crate) use tls::client_config;
 
+use crate::fastcgi::Scripts;
 use instance::Endpoint;
 use model::plan::{Service, Target, TargetAddress};
 use std::cell::{Cell, RefCell};
@@ -25,6 +26,8 @@ use std::sync::Arc;
 pub(crate) struct ServiceRuntime {
     pub(crate) plan: Service,
     tls: Option<Arc<rustls::ClientConfig>>,
+    /// Its scripts, where it is spoken to with FastCGI.
+    pub(crate) scripts: Option<Scripts>,
     /// The instances of each target; a name has as many as it has addresses.
     targets: RefCell<Vec<TargetRuntime>>,
     /// All instances, in the order of their targets.
@@ -52,6 +55,7 @@ impl ServiceRuntime {
         let service = Self {
             targets: RefCell::new(targets.collect()),
             tls,
+            scripts: plan.fastcgi.clone().map(Scripts::new),
             plan,
             instances: RefCell::new(Vec::new()),
             next: Cell::new(former.map_or(0, |former| former.next.get())),

@@ -93,6 +93,10 @@ fn site_runtime(site: &Site, plan: &Plan, files: &mut usize) -> Result<SiteRunti
 fn route_runtime(route: &Route, plan: &Plan, files: &mut usize) -> RouteRuntime {
     let strip = match &route.handler {
         Handler::Service(service) => service.strip_prefix.as_deref().map_or(0, segments),
+        // Scripts are looked up where the files are.
+        Handler::Files(files) if files.otherwise.as_ref().is_some_and(|other| other.scripts.is_some()) => {
+            files.skip_segments
+        }
         _ => 0,
     };
     let number = *files;

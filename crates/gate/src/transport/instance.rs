@@ -2,6 +2,7 @@
 
 use super::plain::Plain;
 use super::{Input, Sink, Source, poll_receive};
+use crate::fastcgi::FastCgiStream;
 use crate::http2::Http2Exchange;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -23,6 +24,7 @@ enum Stream {
     Unix(UnixStream),
     Tls(Box<TlsStream<TcpStream>>),
     Http2(Box<Http2Exchange>),
+    FastCgi(Box<FastCgiStream>),
 }
 
 impl InstanceStream {
@@ -42,6 +44,18 @@ impl InstanceStream {
         Self { stream: Stream::Http2(Box::new(exchange)), input: Input::default() }
     }
 
+    pub(crate) fn fastcgi(stream: FastCgiStream) -> Self {
+        Self { stream: Stream::FastCgi(Box::new(stream)), input: Input::default() }
+    }
+
+    /// The connection as one of FastCGI, which has to be told of a request before it is sent.
+    pub(crate) fn as_fastcgi(&mut self) -> Option<&mut FastCgiStream> {
+        match &mut self.stream {
+            Stream::FastCgi(stream) => Some(stream),
+            _ => None,
+        }
+    }
+
     /// Whether it carries one exchange and others travel beside it.
     pub(crate) fn is_shared(&self) -> bool {
         matches!(self.stream, Stream::Http2(_))
@@ -49,7 +63,11 @@ impl InstanceStream {
 
     /// Whether the instance said that it has not looked at the request.
     pub(crate) fn is_refused(&self) -> bool {
-        matches!(&self.stream, Stream::Http2(exchange) if exchange.is_refused())
+        match &self.stream {
+            Stream::Http2(exchange) => exchange.is_refused(),
+            Stream::FastCgi(stream) => stream.is_overloaded(),
+            _ => false,
+        }
     }
 
     /// The connection for the kernel to move bytes from and to; nothing where they have to be seen.
@@ -57,22 +75,26 @@ impl InstanceStream {
         match &self.stream {
             Stream::Tcp(stream) => Some(Plain::Tcp(stream)),
             Stream::Unix(stream) => Some(Plain::Unix(stream)),
-            Stream::Tls(_) | Stream::Http2(_) => None,
+            Stream::Tls(_) | Stream::Http2(_) | Stream::FastCgi(_) => None,
         }
     }
 
     /// Has the instance see that the connection was broken off.
     pub(crate) fn abort(self) {
-        if let Stream::Tcp(stream) = &self.stream {
-            // Without it the end looks like one that was meant.
-            let _ = stream.set_zero_linger();
+        match self.stream {
+            Stream::Tcp(stream) => {
+                // Without it the end looks like one that was meant.
+                let _ = stream.set_zero_linger();
+            }
+            Stream::FastCgi(stream) => stream.abort(),
+            Stream::Unix(_) | Stream::Tls(_) | Stream::Http2(_) => {}
         }
     }
 
     /// Whether an idle connection has something to say, which can only be its end or a response that nobody asked
     /// for: either way it must not be used again. Asks the runtime, not the kernel.
     pub(crate) fn is_stale(&mut self, context: &mut Context<'_>) -> bool {
-        let ready = match &self.stream {
+        let ready = match &mut self.stream {
             Stream::Tcp(stream) => stream.poll_read_ready(context).is_ready(),
             Stream::Unix(stream) => stream.poll_read_ready(context).is_ready(),
             Stream::Tls(stream) => {
@@ -81,6 +103,7 @@ impl InstanceStream {
                 !session.wants_read() || is_readable(socket, context)
             }
             Stream::Http2(_) => true,
+            Stream::FastCgi(stream) => stream.is_stale(context),
         };
         ready || !self.input.is_empty()
     }
@@ -91,7 +114,7 @@ impl InstanceStream {
             Stream::Tcp(stream) => Pin::new(stream).poll_shutdown(context),
             Stream::Unix(stream) => Pin::new(stream).poll_shutdown(context),
             Stream::Tls(stream) => Pin::new(stream).poll_shutdown(context),
-            Stream::Http2(_) => Poll::Ready(Ok(())),
+            Stream::Http2(_) | Stream::FastCgi(_) => Poll::Ready(Ok(())),
         }
     }
 }
@@ -106,6 +129,7 @@ impl Source for InstanceStream {
     fn received(&self) -> &[u8] {
         match &self.stream {
             Stream::Http2(exchange) => exchange.received(),
+            Stream::FastCgi(stream) => stream.received(),
             _ => self.input.received(),
         }
     }
@@ -113,20 +137,23 @@ impl Source for InstanceStream {
     fn consume(&mut self, count: usize) {
         match &mut self.stream {
             Stream::Http2(exchange) => exchange.consume(count),
+            Stream::FastCgi(stream) => stream.consume(count),
             _ => self.input.consume(count),
         }
     }
 
     fn poll_fill(&mut self, context: &mut Context<'_>, large: bool) -> Poll<io::Result<usize>> {
         let Self { stream, input } = self;
-        if let Stream::Http2(exchange) = stream {
-            return exchange.poll_fill(context, large);
+        match stream {
+            Stream::Http2(exchange) => return exchange.poll_fill(context, large),
+            Stream::FastCgi(stream) => return stream.poll_fill(context, large),
+            _ => {}
         }
         input.fill(large, |buffer| match stream {
             Stream::Tcp(stream) => poll_receive(stream, context, buffer),
             Stream::Unix(stream) => poll_receive(stream, context, buffer),
             Stream::Tls(stream) => poll_receive(stream, context, buffer),
-            Stream::Http2(_) => Poll::Ready(Ok(0)),
+            Stream::Http2(_) | Stream::FastCgi(_) => Poll::Ready(Ok(0)),
         })
     }
 }
@@ -138,6 +165,7 @@ impl Sink for InstanceStream {
             Stream::Unix(stream) => send(stream, context, lead, rest),
             Stream::Tls(stream) => send(stream, context, lead, rest),
             Stream::Http2(exchange) => exchange.poll_send(context, lead, rest),
+            Stream::FastCgi(stream) => stream.poll_send(context, lead, rest),
         }
     }
 
@@ -145,6 +173,7 @@ impl Sink for InstanceStream {
         match &mut self.stream {
             Stream::Tcp(_) | Stream::Unix(_) | Stream::Http2(_) => Poll::Ready(Ok(())),
             Stream::Tls(stream) => Pin::new(stream).poll_flush(context),
+            Stream::FastCgi(stream) => stream.poll_flush(context),
         }
     }
 }
@@ -173,7 +202,7 @@ impl AsyncRead for InstanceStream {
             Stream::Tcp(stream) => Pin::new(stream).poll_read(context, into),
             Stream::Unix(stream) => Pin::new(stream).poll_read(context, into),
             Stream::Tls(stream) => Pin::new(stream).poll_read(context, into),
-            Stream::Http2(_) => Poll::Ready(Err(io::ErrorKind::Unsupported.into())),
+            Stream::Http2(_) | Stream::FastCgi(_) => Poll::Ready(Err(io::ErrorKind::Unsupported.into())),
         }
     }
 }

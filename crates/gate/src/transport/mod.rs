@@ -34,7 +34,7 @@ pub(crate) trait Sink {
 }
 
 /// The most that is kept of what was received and not consumed: a head of the largest size that can be configured.
-const LARGEST: usize = 128 << 10;
+pub(crate) const LARGEST: usize = 128 << 10;
 
 /// What was received of a peer and not consumed yet. It holds a buffer only while there is something in it.
 #[derive(Debug, Default)]

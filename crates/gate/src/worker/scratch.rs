@@ -1,5 +1,6 @@
 //! What a request needs while it is answered, reused from request to request on a thread.
 
+use crate::fastcgi::Script;
 use crate::forward::Pump;
 use crate::request::Facts;
 use crate::service::Instance;
@@ -34,6 +35,8 @@ pub(crate) struct Working {
     pub(crate) tried: Vec<Rc<Instance>>,
     /// Whether the request is a call of gRPC.
     pub(crate) call: bool,
+    /// The script that answers, where the service has some.
+    pub(crate) script: Option<Script>,
     pub(crate) outcome: Outcome,
 }
 
@@ -80,6 +83,7 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         let Some(mut working) = self.0.take() else { return };
         working.tried.clear();
+        working.script = None;
         working.outcome = Outcome::default();
         for bytes in [&mut working.head, &mut working.upload.lead, &mut working.download.lead] {
             bytes.clear();

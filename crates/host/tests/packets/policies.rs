@@ -212,8 +212,7 @@ fn plan() -> impl Strategy<Value = Plan> {
     (firewall(), groups(), hosts(), networks, nat()).prop_map(|(firewall, groups, hosts, networks, nat)| {
         let mut plan = Plan::default();
         let address = TargetAddress::Tcp { host: "127.0.0.1".to_owned(), port: 3000 };
-        let mut service =
-            Service::with_defaults("app".to_owned(), vec![Target { address, tls: false, http2: false }]);
+        let mut service = Service::with_defaults("app".to_owned(), vec![Target::plain(address)]);
         service.on = Some(name(HERE));
         plan.services = vec![service];
         plan.policy.firewall = Some(firewall);

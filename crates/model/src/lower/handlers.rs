@@ -6,7 +6,7 @@ use super::services::Services;
 use super::template::template;
 use super::{Lowering, settings};
 use crate::pattern::RoutePattern;
-use crate::plan::{Compression, FilesHandler, Handler, RespondHandler, ServiceHandler};
+use crate::plan::{Compression, FilesHandler, Handler, Otherwise, RespondHandler, ServiceHandler};
 use crate::problem::{Problem, shown};
 use crate::raw::decode::Text;
 use crate::raw::route::{Compress, Route, StripPrefix};
@@ -33,7 +33,7 @@ pub(super) fn handler(
         return service(pattern, raw, &target.value, services, lowering).map(Handler::Service);
     }
     if let Some(folder) = &raw.files {
-        return files(pattern, raw, &folder.value, lowering).map(Handler::Files);
+        return files(pattern, raw, &folder.value, services, lowering).map(Handler::Files);
     }
     if let Some(to) = &raw.redirect {
         return redirects::redirect(&to.value, raw, pattern.parameters(), lowering).map(Handler::Redirect);
@@ -80,12 +80,15 @@ fn refuse_foreign_keys(handler: &str, raw: &Route, lowering: &mut Lowering<'_>) 
     fn place<T>(key: &Option<Located<T>>) -> Option<Location> {
         key.as_ref().map(|key| key.at)
     }
-    let keys: [(&str, Option<Location>, &[&str]); 11] = [
+    // Files with a service behind them take what is for services too.
+    let forwards: &[&str] = if raw.otherwise.is_some() { &["service", "files"] } else { &["service"] };
+    let keys: [(&str, Option<Location>, &[&str]); 12] = [
         ("strip_prefix", place(&raw.strip_prefix), &["service"]),
-        ("compress", place(&raw.compress), &["service"]),
-        ("request_headers", place(&raw.request_headers), &["service"]),
+        ("compress", place(&raw.compress), forwards),
+        ("request_headers", place(&raw.request_headers), forwards),
         ("index", place(&raw.index), &["files"]),
         ("fallback", place(&raw.fallback), &["files"]),
+        ("otherwise", place(&raw.otherwise), &["files"]),
         ("listing", place(&raw.listing), &["files"]),
         ("precompressed", place(&raw.precompressed), &["files"]),
         ("hidden", place(&raw.hidden), &["files"]),
@@ -112,12 +115,42 @@ fn service(
 ) -> Option<ServiceHandler> {
     let service = services.resolve(target, lowering);
     let strip_prefix = raw.strip_prefix.as_ref().map(|strip| strip_prefix(strip, pattern, lowering));
-    let compression = match raw.compress.as_ref().map(|compress| compress.value) {
+    Some(ServiceHandler {
+        service: service?,
+        strip_prefix: strip_prefix.flatten(),
+        compression: compression(raw),
+    })
+}
+
+fn compression(raw: &Route) -> Compression {
+    match raw.compress.as_ref().map(|compress| compress.value) {
         None | Some(Compress::Plain(false)) => Compression::Off,
         Some(Compress::Plain(true)) => Compression::On,
         Some(Compress::WithCookies) => Compression::WithCookies,
-    };
-    Some(ServiceHandler { service: service?, strip_prefix: strip_prefix.flatten(), compression })
+    }
+}
+
+/// The service behind files.
+fn otherwise(
+    raw: &Route,
+    written: &Located<Text>,
+    services: &mut Services<'_>,
+    lowering: &mut Lowering<'_>,
+) -> Option<Otherwise> {
+    for (key, at) in [
+        ("fallback", raw.fallback.as_ref().map(|key| key.at)),
+        ("listing", raw.listing.as_ref().filter(|listed| listed.value).map(|key| key.at)),
+    ] {
+        let Some(at) = at else { continue };
+        lowering.report(
+            Problem::error(at, format!("a route with both `otherwise` and `{key}`"))
+                .label("would never answer")
+                .related(written.at, "answers all that is no file"),
+        );
+    }
+    let service = services.resolve(&written.value, lowering)?;
+    let handler = ServiceHandler { service, strip_prefix: None, compression: compression(raw) };
+    Some(Otherwise { handler, scripts: services.extension(service).map(str::to_owned) })
 }
 
 fn strip_prefix(
@@ -159,6 +192,7 @@ fn files(
     pattern: &RoutePattern,
     raw: &Route,
     folder: &Text,
+    services: &mut Services<'_>,
     lowering: &mut Lowering<'_>,
 ) -> Option<FilesHandler> {
     let root = lowering.path(folder);
@@ -171,12 +205,14 @@ fn files(
     if let Some(value) = illegal {
         lowering.report(headers::illegal_value(&value.value));
     }
+    let otherwise = raw.otherwise.as_ref().map(|written| otherwise(raw, written, services, lowering));
     let flag = |key: &Option<Located<bool>>, default| key.as_ref().map_or(default, |flag| flag.value);
     Some(FilesHandler {
         root: root?,
         skip_segments: pattern.segment_count() - usize::from(!pattern.is_subtree()),
         index: index.unwrap_or_else(|| "index.html".to_owned()),
         fallback,
+        otherwise: otherwise.flatten(),
         listing: flag(&raw.listing, false),
         precompressed: flag(&raw.precompressed, true),
         hidden: flag(&raw.hidden, false),
@@ -207,12 +243,17 @@ fn refuse_file(pattern: &RoutePattern, folder: &Text, lowering: &mut Lowering<'_
     }
 }
 
+/// Whether a text names a file beneath a folder.
+pub(super) fn is_inside(name: &str) -> bool {
+    !name.is_empty()
+        && !name.contains(['\0', '\\'])
+        && name.split('/').all(|part| !matches!(part, "" | "." | ".."))
+}
+
 /// The name of a file beneath the folder of a route.
 fn file_name(text: &Text, lowering: &mut Lowering<'_>) -> Option<String> {
     let name = text.as_str();
-    let inside = !name.is_empty()
-        && !name.contains(['\0', '\\'])
-        && name.split('/').all(|part| !matches!(part, "" | "." | ".."));
+    let inside = is_inside(name);
     if !inside {
         lowering.report(
             Problem::error(text.inner(), format!("{} is not the name of a file in the folder", shown(name)))

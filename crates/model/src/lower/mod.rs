@@ -2,6 +2,7 @@
 //!
 //! Each part reports all it finds and goes on with what is usable; whether a plan comes out is decided at the end.
 
+mod fastcgi;
 mod handlers;
 mod headers;
 mod limits;

@@ -37,6 +37,10 @@ pub(super) fn settings(mut service: Service, raw: &raw::Service, lowering: &mut 
     time(&mut service.connect_timeout, raw.connect_timeout.as_ref());
     time(&mut service.response_timeout, raw.response_timeout.as_ref());
     time(&mut service.read_timeout, raw.read_timeout.as_ref());
+    if service.instances.iter().any(|target| target.fastcgi) {
+        // PHP-FPM reserves a process for each connection, so idle ones could use up all of them.
+        service.keep_alive = 0;
+    }
     count(&mut service.keep_alive, raw.keep_alive.as_ref());
     time(&mut service.keep_alive_timeout, raw.keep_alive_timeout.as_ref());
     time(&mut service.ejection, raw.ejection.as_ref());

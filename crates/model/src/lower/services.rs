@@ -3,7 +3,7 @@
 use super::policy::{Hosts, Names, Resolved};
 use super::service_settings;
 use super::target::{self, Named};
-use super::{Lowering, Merged, service_host};
+use super::{Lowering, Merged, fastcgi, service_host};
 use crate::plan::{Listen, Service, ServiceIndex, Site, Target};
 use crate::problem::{Problem, Severity, closest};
 use crate::raw::decode::Text;
@@ -75,6 +75,7 @@ impl<'a> Services<'a> {
         let (instances, hosts): (Vec<_>, Vec<_>) = self.instances(name, raw, lowering).into_iter().unzip();
         let service = Service::with_defaults(name.as_str().to_owned(), instances);
         let mut service = service_settings::settings(service, &raw.value, lowering);
+        service.fastcgi = fastcgi::settings(&service, &raw.value, name.at, lowering);
         service_host::certificate_name(&mut service, &hosts, name.at, lowering);
         service_host::place(&mut service, name, &raw.value, self.hosts, names, lowering);
         self.list.push(service);
@@ -138,6 +139,10 @@ impl<'a> Services<'a> {
     pub(super) fn resolve(&mut self, text: &Text, lowering: &mut Lowering<'_>) -> Option<ServiceIndex> {
         match target::target(text, lowering)? {
             Named::Service => self.named(text, lowering),
+            Named::Address(target) if target.fastcgi => {
+                lowering.report(fastcgi::not_direct(text, &target));
+                None
+            }
             Named::Address(target) => {
                 let resolved = self.hosts.resolve(target, text.inner(), lowering)?;
                 refuse_loop(&resolved.target, text.inner(), self.listen, lowering);
@@ -145,6 +150,12 @@ impl<'a> Services<'a> {
                 Some(self.direct(text.as_str(), (resolved.target, name)))
             }
         }
+    }
+
+    /// How the scripts of a service end, where it has some.
+    pub(super) fn extension(&self, service: ServiceIndex) -> Option<&str> {
+        let fastcgi = self.list.get(service.0)?.fastcgi.as_ref()?;
+        Some(&fastcgi.extension)
     }
 
     fn named(&mut self, text: &Text, lowering: &mut Lowering<'_>) -> Option<ServiceIndex> {

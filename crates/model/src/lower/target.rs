@@ -21,6 +21,7 @@ enum Spoken {
     Http1,
     Http2,
     Tls,
+    FastCgi,
 }
 
 /// Why a text is no target: the reason and what to write instead.
@@ -42,10 +43,11 @@ impl Refusal {
 /// Reads a target. A text without a colon is the name of a service.
 pub(super) fn target(text: &Text, lowering: &mut Lowering<'_>) -> Option<Named> {
     let written = text.as_str();
-    if let Some(socket) = written.strip_prefix("unix:").filter(|socket| !socket.starts_with("//")) {
-        let start = written.len() - socket.len();
-        let path = text.tail(start);
-        return lowering.socket(&path).map(|path| address(TargetAddress::Unix(path), Spoken::Http1));
+    for (scheme, spoken) in [("unix:", Spoken::Http1), ("fastcgi+unix:", Spoken::FastCgi)] {
+        if let Some(socket) = written.strip_prefix(scheme).filter(|socket| !socket.starts_with("//")) {
+            let path = text.tail(written.len() - socket.len());
+            return lowering.socket(&path).map(|path| address(TargetAddress::Unix(path), spoken));
+        }
     }
     match tcp_or_name(written) {
         Ok(Some((address_part, spoken))) => Some(address(address_part, spoken)),
@@ -59,8 +61,12 @@ pub(super) fn target(text: &Text, lowering: &mut Lowering<'_>) -> Option<Named> 
 }
 
 fn address(address: TargetAddress, spoken: Spoken) -> Named {
-    let (tls, http2) = (spoken == Spoken::Tls, spoken == Spoken::Http2);
-    Named::Address(Target { address, tls, http2 })
+    Named::Address(Target {
+        address,
+        tls: spoken == Spoken::Tls,
+        http2: spoken == Spoken::Http2,
+        fastcgi: spoken == Spoken::FastCgi,
+    })
 }
 
 fn tcp_or_name(written: &str) -> Result<Option<(TargetAddress, Spoken)>, Refusal> {
@@ -72,6 +78,9 @@ fn tcp_or_name(written: &str) -> Result<Option<(TargetAddress, Spoken)>, Refusal
     }
     if let Some((scheme, rest)) = written.split_once("://") {
         return with_scheme(scheme, rest).map(Some);
+    }
+    if let Some(path) = written.strip_prefix("fastcgi:").filter(|path| path.starts_with('/')) {
+        return with_scheme("fastcgi", path).map(Some);
     }
     if written.starts_with(['/', '.', '~']) {
         return Err(Refusal::new(
@@ -98,16 +107,19 @@ fn with_scheme(scheme: &str, rest: &str) -> Result<(TargetAddress, Spoken), Refu
             let port = if authority.contains(':') { "" } else { ":80" };
             Err(Refusal::new("a target without TLS has no scheme", format!("write \"{authority}{port}\"")))
         }
-        "fastcgi" => {
-            Err(Refusal::plain(format!("`{scheme}://` is not served by this version of portcullis")))
+        "fastcgi" if rest.starts_with('/') => {
+            let hint = format!("write \"fastcgi+unix:/{}\"", rest.trim_start_matches('/'));
+            Err(Refusal::new("a path is a Unix socket, which is written otherwise", hint))
         }
-        "unix" => {
-            let hint = format!("write \"unix:/{}\"", rest.trim_start_matches('/'));
+        "fastcgi" => host_and_port(rest, Some(9000)).map(|tcp| (tcp, Spoken::FastCgi)),
+        "unix" | "fastcgi+unix" => {
+            let hint = format!("write \"{scheme}:/{}\"", rest.trim_start_matches('/'));
             Err(Refusal::new("the path of a Unix socket follows the colon", hint))
         }
         _ => Err(Refusal::new(
             format!("there is no scheme `{scheme}://` for a target"),
-            "a target is host:port, https://host:port, h2c://host:port or unix:/path",
+            "a target is host:port, https://host:port, h2c://host:port, fastcgi://host:port, unix:/path or \
+             fastcgi+unix:/path",
         )),
     }
 }

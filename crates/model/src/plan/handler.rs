@@ -52,6 +52,8 @@ pub struct FilesHandler {
     pub index: String,
     /// A file, relative to the folder, that answers with 200 where none is found (single-page applications).
     pub fallback: Option<String>,
+    /// What answers where no file is found, in place of 404.
+    pub otherwise: Option<Otherwise>,
     /// Whether a folder without index is listed.
     pub listing: bool,
     /// Whether `.br`, `.zst` and `.gz` siblings are served to those who accept them.
@@ -60,6 +62,15 @@ pub struct FilesHandler {
     pub hidden: bool,
     /// The `Cache-Control` of found files, where one is wanted.
     pub cache_control: Option<String>,
+}
+
+/// The service behind files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Otherwise {
+    /// The service, for every path that is no file.
+    pub handler: ServiceHandler,
+    /// How the names of its scripts end, which are never sent as files; `None` where it runs none.
+    pub scripts: Option<String>,
 }
 
 /// Redirects.

@@ -6,12 +6,21 @@ use super::service::ServiceIndex;
 use super::{Plan, Site, Stream};
 
 impl Handler {
-    /// The service that it leads to, where it is one.
+    /// The service that it leads to, where there is one.
     #[must_use]
     pub fn service(&self) -> Option<ServiceIndex> {
         match self {
             Self::Service(handler) => Some(handler.service),
-            Self::Files(_) | Self::Redirect(_) | Self::Respond(_) => None,
+            Self::Files(files) => files.otherwise.as_ref().map(|otherwise| otherwise.handler.service),
+            Self::Redirect(_) | Self::Respond(_) => None,
+        }
+    }
+
+    fn service_mut(&mut self) -> Option<&mut ServiceIndex> {
+        match self {
+            Self::Service(handler) => Some(&mut handler.service),
+            Self::Files(files) => files.otherwise.as_mut().map(|otherwise| &mut otherwise.handler.service),
+            Self::Redirect(_) | Self::Respond(_) => None,
         }
     }
 }
@@ -34,8 +43,8 @@ impl Plan {
             services.push(service.clone());
         }
         for route in sites.iter_mut().flat_map(|site| &mut site.routes) {
-            if let Handler::Service(handler) = &mut route.handler {
-                handler.service = places[handler.service.0].unwrap_or(handler.service);
+            if let Some(service) = route.handler.service_mut() {
+                *service = places[service.0].unwrap_or(*service);
             }
         }
         let is_ours = |stream: &&Stream| stream.on.is_none() || stream.on.as_ref() == host;

@@ -15,14 +15,16 @@ mod stream;
 mod template;
 mod written;
 
-pub use handler::{Compression, FilesHandler, Handler, RedirectHandler, RespondHandler, ServiceHandler};
+pub use handler::{
+    Compression, FilesHandler, Handler, Otherwise, RedirectHandler, RespondHandler, ServiceHandler,
+};
 pub use limits::Limits;
 pub use policy::{
     Essential, Firewall, Forward, Group, Host, InterfaceName, Name, Nat, Network, Peer, Policy, Rule, RuleId,
     RuleLimit, TRIAL_SECONDS, Traffic, Transport,
 };
 pub use service::{
-    Balance, InstanceHost, InstanceTls, ProxyProtocol, Service, ServiceIndex, Target, TargetAddress,
+    Balance, FastCgi, InstanceHost, InstanceTls, ProxyProtocol, Service, ServiceIndex, Target, TargetAddress,
 };
 pub use settings::{AccessLog, Admin, CertificateFiles, Listen, Log, LogFormat, State, Tls, TlsVersion};
 pub use site::{

@@ -19,6 +19,8 @@ pub struct Service {
     pub balance: Balance,
     /// TLS towards instances whose target is `https://`.
     pub tls: InstanceTls,
+    /// The scripts of an application that is spoken to with FastCGI; present where all its instances are, and only there.
+    pub fastcgi: Option<FastCgi>,
     /// What the instance sees as `Host`.
     pub host: InstanceHost,
     /// How long a connection to an instance may take to open, TLS included.
@@ -51,6 +53,7 @@ impl Service {
             instances,
             balance: Balance::default(),
             tls: InstanceTls::default(),
+            fastcgi: None,
             host: InstanceHost::default(),
             connect_timeout: Duration::from_secs(3),
             response_timeout: Duration::from_secs(60),
@@ -103,6 +106,21 @@ impl Default for InstanceTls {
     }
 }
 
+/// The scripts of an application that is spoken to with FastCGI.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct FastCgi {
+    /// The folder of the scripts, where the application sees it.
+    pub root: PathBuf,
+    /// The script of a folder, for a path that ends in `/`.
+    pub index: String,
+    /// The script of the root, relative to it, for every path that names none.
+    pub fallback: Option<String>,
+    /// How the name of a script ends: a dot and something behind it.
+    pub extension: String,
+    /// Whether a script has to be a file beneath the root on this machine.
+    pub check: bool,
+}
+
 /// What the instance sees as `Host`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum InstanceHost {
@@ -124,6 +142,16 @@ pub struct Target {
     pub tls: bool,
     /// Whether HTTP/2 is spoken: `h2c://`, or what a service says of all its instances.
     pub http2: bool,
+    /// Whether FastCGI is spoken, without TLS and HTTP/2.
+    pub fastcgi: bool,
+}
+
+impl Target {
+    /// An address where HTTP/1.1 is spoken, without TLS.
+    #[must_use]
+    pub fn plain(address: TargetAddress) -> Self {
+        Self { address, tls: false, http2: false, fastcgi: false }
+    }
 }
 
 /// The address of an instance.
@@ -146,6 +174,10 @@ impl std::fmt::Display for Target {
             f.write_str("https://")?;
         } else if self.http2 && matches!(self.address, TargetAddress::Tcp { .. }) {
             f.write_str("h2c://")?;
+        }
+        if self.fastcgi {
+            let of_socket = matches!(self.address, TargetAddress::Unix(_));
+            f.write_str(if of_socket { "fastcgi+" } else { "fastcgi://" })?;
         }
         match &self.address {
             TargetAddress::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),

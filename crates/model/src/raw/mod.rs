@@ -129,6 +129,7 @@ pub(crate) fn sections() -> Vec<Described> {
         described::<settings::State>(),
         described::<service::Service>(),
         described::<service::InstanceTls>(),
+        described::<service::FastCgi>(),
         described::<site::SiteKeys>(),
         described::<site::HstsKeys>(),
         described::<settings::Certificate>(),

@@ -24,12 +24,14 @@ section! {
     header: Names<Text>,
     /// With `service`: takes the literal beginning of the pattern off the path, or a prefix such as `"/api"`.
     strip_prefix: StripPrefix = "false",
-    /// With `service`: compresses responses; `"with-cookies"` also those that set or follow cookies (see BREACH).
+    /// With `service` or `otherwise`: compresses responses; `"with-cookies"` also those that set or follow cookies (see BREACH).
     compress: Compress = "false",
     /// With `files`: the file for a path that ends in `/`.
     index: Text = "\"index.html\"",
     /// With `files`: the file of the folder that answers with 200 where none is found.
     fallback: Text,
+    /// With `files`: the service for every path that is no file, and for scripts, whose text is never sent.
+    otherwise: Text,
     /// With `files`: lists folders without an index.
     listing: bool = "false",
     /// With `files`: serves `.br`, `.zst` and `.gz` siblings to those who accept them.
@@ -46,7 +48,7 @@ section! {
     encoded_slashes: bool = "false",
     /// The bound of a request body, in place of the one of `[limits]`.
     body: BodySize,
-    /// With `service`: changes to the request before it is forwarded.
+    /// With `service` or `otherwise`: changes to the request before it is forwarded.
     request_headers: HeaderEdits,
     /// Changes to the response.
     response_headers: HeaderEdits,

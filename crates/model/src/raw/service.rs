@@ -19,6 +19,8 @@ section! {
     http: HttpVersion = "\"1.1\"",
     /// TLS towards instances whose target is `https://`.
     tls: InstanceTls,
+    /// The scripts of an application whose targets are `fastcgi://` or `fastcgi+unix:`; required there.
+    fastcgi: FastCgi,
     /// Begins every connection with a header of the PROXY protocol that names the client; such a connection serves one request.
     proxy_protocol: ProxyProtocol = "\"off\"",
     /// How long a connection to an instance may take to open, TLS included.
@@ -27,7 +29,7 @@ section! {
     response_timeout: Wait = "\"60s\"",
     /// Silence of an instance in the middle of a response body.
     read_timeout: Wait = "\"5m\"",
-    /// Idle connections kept open to each instance by each thread.
+    /// Idle connections kept open to each instance by each thread; none with FastCGI unless written, since each holds a process of PHP-FPM.
     keep_alive: Count<0, 65_536> = "64",
     /// How long an idle connection to an instance is kept.
     keep_alive_timeout: Wait = "\"30s\"",
@@ -52,6 +54,21 @@ choice! {
 choice! {
     /// A version of the PROXY protocol.
     pub(crate) enum ProxyProtocol { Off = "off", V1 = "v1", V2 = "v2" }
+}
+
+section! {
+    /// The scripts of an application that is spoken to with FastCGI.
+    pub(crate) struct FastCgi = "the `fastcgi` of a service", later [];
+    /// The folder of the scripts, where the application sees it; required.
+    root: Text,
+    /// The script for a path that ends in `/`.
+    index: Text = "\"index.php\"",
+    /// The script of the root for every path that names none, the front controller; `"off"`: 404.
+    fallback: Text = "\"index.php\"",
+    /// How the name of a script ends, in these letters.
+    extension: Text = "\".php\"",
+    /// Whether a script has to be a file beneath `root` on this machine; `false` where the application runs elsewhere.
+    check: bool = "true",
 }
 
 section! {

@@ -1,8 +1,8 @@
 //! A plan as short text for comparison: what is as it is by default is left out.
 
 use model::plan::{
-    FilesHandler, Handler, HeaderEdit, Limits, Peer, Piece, Plan, RedirectHandler, RespondHandler, Route,
-    Service, ServiceHandler, Site, Stream, StreamTls, Template,
+    FilesHandler, Handler, HeaderEdit, Limits, Otherwise, Peer, Piece, Plan, RedirectHandler, RespondHandler,
+    Route, Service, ServiceHandler, Site, Stream, StreamTls, Template,
 };
 use std::fmt::Debug;
 
@@ -49,6 +49,7 @@ fn service(lines: &mut Vec<String>, index: usize, service: &Service) {
     let default = Service::with_defaults(String::new(), Vec::new());
     part(lines, "  ", "balance", &service.balance, &default.balance);
     part(lines, "  ", "tls", &service.tls, &default.tls);
+    part(lines, "  ", "fastcgi", &service.fastcgi, &default.fastcgi);
     part(lines, "  ", "host", &service.host, &default.host);
     part(lines, "  ", "connect_timeout", &service.connect_timeout, &default.connect_timeout);
     part(lines, "  ", "response_timeout", &service.response_timeout, &default.response_timeout);
@@ -109,11 +110,26 @@ fn handler(handler: &Handler) -> String {
 }
 
 fn files(files: &FilesHandler) -> String {
-    let FilesHandler { root, skip_segments, index, fallback, listing, precompressed, hidden, cache_control } =
-        files;
+    let FilesHandler {
+        root,
+        skip_segments,
+        index,
+        fallback,
+        otherwise,
+        listing,
+        precompressed,
+        hidden,
+        cache_control,
+    } = files;
+    let otherwise = otherwise.as_ref().map_or(String::new(), |Otherwise { handler, scripts }| {
+        format!(
+            " otherwise service {} compression {:?} scripts {scripts:?}",
+            handler.service.0, handler.compression
+        )
+    });
     format!(
         "files {root:?} skip {skip_segments} index {index:?} fallback {fallback:?} listing {listing} \
-         precompressed {precompressed} hidden {hidden} cache_control {cache_control:?}"
+         precompressed {precompressed} hidden {hidden} cache_control {cache_control:?}{otherwise}"
     )
 }
 

@@ -56,7 +56,13 @@ fn describe(site: &Site, plan: &Plan, listeners: &[Listener]) -> String {
 fn handler(route: &Route, plan: &Plan) -> String {
     match &route.handler {
         Handler::Service(handler) => plan.services[handler.service.0].name.clone(),
-        Handler::Files(files) => files.root.display().to_string(),
+        Handler::Files(files) => match &files.otherwise {
+            Some(otherwise) => {
+                let service = &plan.services[otherwise.handler.service.0].name;
+                format!("{} and {service}", files.root.display())
+            }
+            None => files.root.display().to_string(),
+        },
         Handler::Redirect(_) => "a redirect".to_owned(),
         Handler::Respond(_) => "a fixed response".to_owned(),
     }

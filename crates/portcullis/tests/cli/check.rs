@@ -83,6 +83,18 @@ maintenance = "down.html"
 
 [site."http://c.test"]
 files = "a.pem"
+otherwise = "gone"
+
+[site."http://d.test"]
+service = "bare"
+
+[service.gone]
+instances = ["fastcgi+unix:/run/php/fpm.sock"]
+fastcgi = { root = "missing" }
+
+[service.bare]
+instances = ["fastcgi+unix:/run/php/fpm.sock"]
+fastcgi = { root = "public" }
 "#,
     );
     let finished = run(&folder, &["check"]);

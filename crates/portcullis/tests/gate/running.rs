@@ -126,6 +126,11 @@ impl Gate {
             .unwrap_or_else(|| panic!("{words:?} in {metrics}"))
     }
 
+    /// What it has said to its operator until now.
+    pub(crate) fn stderr(&self) -> String {
+        self.program().stderr()
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         self.program().signal(signal);
     }

@@ -1,5 +1,6 @@
-//! Instances for tests: one that records and judges, one that follows a script.
+//! Instances for tests: one that records and judges, one that follows a script, one that speaks FastCGI.
 
+pub mod fastcgi;
 mod recording;
 mod scripted;
 mod server;

@@ -5,6 +5,7 @@ mod answers;
 mod caching;
 mod escape;
 mod listings;
+mod otherwise;
 mod ranges;
 
 use super::{Body, Conditions, Content, FileAnswer, FileCache, FileRequest, FileRoute};
@@ -34,6 +35,7 @@ fn handler(root: &Path) -> FilesHandler {
         skip_segments: 0,
         index: "index.html".into(),
         fallback: None,
+        otherwise: None,
         listing: false,
         precompressed: false,
         hidden: false,
@@ -119,6 +121,9 @@ impl Shown {
         match answer {
             FileAnswer::Refused { status, lines, rule } => {
                 Self { status, lines: split(&lines), body: Vec::new(), rule }
+            }
+            FileAnswer::Otherwise => {
+                Self { status: 0, lines: Vec::new(), body: Vec::new(), rule: "otherwise" }
             }
             FileAnswer::Redirect { location } => {
                 let lines = vec![format!("Location: {}", String::from_utf8(location).unwrap())];

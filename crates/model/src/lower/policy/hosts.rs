@@ -60,10 +60,7 @@ impl Hosts {
             return None;
         };
         let tcp = TargetAddress::Tcp { host: address.to_string(), port: *port };
-        Some(Resolved {
-            target: Target { address: tcp, tls: target.tls, http2: target.http2 },
-            name: Some(name.clone()),
-        })
+        Some(Resolved { target: Target { address: tcp, ..target }, name: Some(name.clone()) })
     }
 
     /// The host that has the address of a target.

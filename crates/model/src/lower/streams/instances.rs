@@ -71,6 +71,11 @@ fn instance(
             "a stream speaks no TLS with instances",
             "write host:port; `tls = \"passthrough\"` leaves TLS to the instance".to_owned(),
         ),
+        _ if target.fastcgi => refused(
+            format!("`{target}` of a stream"),
+            "a stream moves bytes as they are",
+            "write host:port or unix:/path".to_owned(),
+        ),
         TargetAddress::Unix(_) if own.transport == Transport::Udp => refused(
             format!("`{target}` of a stream over UDP"),
             "Unix sockets are for TCP",

@@ -3,7 +3,7 @@
 //! It is judged as the user who asks; the gate may run as another.
 
 use certs::{Event, StateFolder, Store, StoreError};
-use model::plan::{AccessLog, FilesHandler, Handler, Place, Plan, Route, Site};
+use model::plan::{AccessLog, FilesHandler, Handler, Place, Plan, Route, Service, Site};
 use model::problem::{Problem, Severity};
 use rustix::fs::{Access, access};
 use std::error::Error;
@@ -22,6 +22,7 @@ pub(super) fn look(plan: &Plan) -> Vec<Problem> {
             }
         }
     }
+    plan.services.iter().for_each(|service| look_at_scripts(service, &mut found));
     let authorities = plan.services.iter().filter_map(|service| service.tls.authorities.as_deref());
     found.extend(authorities.filter_map(|path| unreadable(path, "the authorities of a service")));
     if let AccessLog::File(path) = &plan.log.access {
@@ -77,6 +78,32 @@ fn look_at_files(files: &FilesHandler, route: &Route, found: &mut Vec<Problem>) 
         let path = root.join(fallback);
         let problem = unreadable(&path, "the fallback");
         found.extend(problem.map(|problem| placed(problem, &route.place)));
+    }
+}
+
+/// The scripts of FastCGI, unless they are on another machine. They are read by the application and not by the gate.
+fn look_at_scripts(service: &Service, found: &mut Vec<Problem>) {
+    let Some(fastcgi) = service.fastcgi.as_ref().filter(|fastcgi| fastcgi.check) else { return };
+    let root = fastcgi.root.as_path();
+    let flaw = match fs::metadata(root) {
+        Err(error) => Some(error.to_string()),
+        Ok(facts) if !facts.is_dir() => Some("it is no folder".to_owned()),
+        Ok(_) => access(root, Access::EXEC_OK).err().map(|error| error.to_string()),
+    };
+    let name = &service.name;
+    if let Some(flaw) = flaw {
+        let title = format!("cannot look for scripts of the service {name} in {}: {flaw}", root.display());
+        let hint = "fastcgi = { check = false } is for scripts on another machine";
+        found.push(Problem::placeless(title).hint(hint));
+    } else if let Some(script) =
+        fastcgi.fallback.as_ref().map(|fallback| root.join(fallback)).filter(|script| !script.is_file())
+    {
+        let title = format!("the service {name} has no script {}", script.display());
+        found.push(
+            Problem { severity: Severity::Warning, ..Problem::placeless(title) }
+                .note("every path that names no script is answered with 404")
+                .hint("write the front controller as `fallback` of its `fastcgi`, or fallback = \"off\""),
+        );
     }
 }
 
