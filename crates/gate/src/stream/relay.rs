@@ -54,15 +54,15 @@ impl Relay {
         (self.up.moved, self.down.moved)
     }
 
-    /// Moves bytes until both directions have ended.
+    /// Moves bytes until both directions have ended. The stream was found after so many `installs`.
     pub(super) async fn run(
         &mut self,
         deadline: &Deadline,
         worker: &Worker,
         stream: &mut Rc<StreamRuntime>,
         in_flight: &InFlight,
+        installs: u64,
     ) -> Result<(), Ended> {
-        let installs = worker.installs.get();
         let last = (0, deadlines::now());
         let mut watch = Watch { worker, stream, in_flight, installs, removed: Tick::NEVER, last };
         poll_fn(|context| {
