@@ -22,6 +22,7 @@ mod limits;
 mod log;
 mod paths;
 mod reload;
+mod servers;
 mod serving;
 mod smuggling;
 mod streams;
