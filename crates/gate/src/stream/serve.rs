@@ -182,7 +182,8 @@ impl Connection<'_> {
             served.instance = Some(instance.label.clone());
             tried.push(Rc::clone(&instance));
             let in_flight = InFlight::new(&instance);
-            match service.connect(&instance, Some(ends)).await {
+            // In a box, for the task of a connection would keep the room of all that connecting may need.
+            match Box::pin(service.connect(&instance, Some(ends))).await {
                 Ok(lease) => {
                     instance.succeeded();
                     return Ok((lease, in_flight));

@@ -86,7 +86,7 @@ fn receive(socket: &UdpSocket, into: &mut [u8]) -> io::Result<(usize, Way)> {
     let received =
         recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut pieces, Some(&mut told), MsgFlags::empty())?;
     let client = received.address.as_ref().and_then(address).ok_or(io::ErrorKind::InvalidData)?;
-    let local = received.cmsgs()?.find_map(destination);
+    let local = received.cmsgs()?.find_map(|told| destination(&told));
     Ok((received.bytes, Way { client, local }))
 }
 
@@ -96,11 +96,13 @@ fn address(storage: &SockaddrStorage) -> Option<SocketAddr> {
 }
 
 /// The address that answers leave from (ip(7), ipv6(7)); none for a group of hosts, which cannot answer.
-fn destination(told: ControlMessageOwned) -> Option<IpAddr> {
+fn destination(told: &ControlMessageOwned) -> Option<IpAddr> {
     match told {
         // The address of the host that a datagram to its network came in by, which is the one it was sent to otherwise.
         ControlMessageOwned::Ipv4PacketInfo(info) => {
-            Some(Ipv4Addr::from(u32::from_be(info.ipi_spec_dst.s_addr)).into())
+            let address = Ipv4Addr::from(u32::from_be(info.ipi_spec_dst.s_addr));
+            // Not known of a datagram that came before the kernel was asked to tell.
+            (!address.is_unspecified()).then_some(address.into())
         }
         ControlMessageOwned::Ipv6PacketInfo(info) => {
             let address = Ipv6Addr::from(info.ipi6_addr.s6_addr);
