@@ -84,6 +84,19 @@ fn a_subscriber_of_redis_hears_on_after_a_reload() {
     }
 }
 
+#[test]
+fn redis_is_reached_over_tls_with_a_name_and_without() {
+    let (redis, listen) = (Redis::start(), free_address());
+    let names = "tls = \"terminate\"\nhosts = [\"redis.test\", \"cache.test\"]\n";
+    let gate = Gate::up(&(redis_stream(listen, &[&redis]) + names));
+    gate.folder.write("trust.pem", gate.ask(&["cert", "trust"]).stdout);
+    let trust = gate.folder.join("trust.pem").display().to_string();
+    for name in [&[][..], &["--sni", "cache.test"]] {
+        let arguments = [&["--tls", "--cacert", &trust], name, &["ping"]].concat();
+        assert_eq!(redis_cli(listen, &arguments), "PONG\n", "{name:?}");
+    }
+}
+
 /// Whether a connection still has its Redis.
 fn is_answered(connection: &mut TcpStream) -> bool {
     connection.set_read_timeout(Some(PATIENCE)).unwrap();
