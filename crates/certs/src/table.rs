@@ -37,6 +37,12 @@ impl Table {
         self.hosts.find(host).map(|served| served.id)
     }
 
+    /// The same, for the handshake. A wildcard as it is written stands for a host of its own.
+    #[must_use]
+    pub fn certificate(&self, host: &str) -> Option<Arc<CertifiedKey>> {
+        self.hosts.find(host).map(|served| Arc::clone(&served.key))
+    }
+
     /// The certificate that serves clients without SNI, `None` when their handshakes are refused.
     #[must_use]
     pub fn nameless(&self) -> Option<CertificateId> {

@@ -1,6 +1,6 @@
 //! The gate as its owner sees it: started with values, changed with values, drained at the end.
 
-use crate::identity::{Identities, NotingResolver};
+use crate::identity::{AloneResolver, Identities, NotingResolver};
 use crate::listener::Listener;
 use crate::log::AccessLog;
 use crate::metrics;
@@ -11,7 +11,7 @@ use crate::shared::{Connections, Shared};
 use crate::snapshot::Snapshot;
 use crate::worker::active::Served;
 use crate::worker::{Order, Start, run};
-use model::plan::{Plan, TargetAddress};
+use model::plan::{Plan, Stream, StreamTls, TargetAddress};
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::io;
@@ -195,19 +195,31 @@ fn served(content: Content, names: &Names) -> Result<Served, StartError> {
     let instance_tls: Result<Vec<_>, _> = plan.services.iter().map(client_config).collect();
     let instance_tls = instance_tls.map_err(StartError::InstanceTls)?;
     names.want(names_of(plan));
+    let stream_tls = plan.streams.iter().map(|stream| stream_tls(&content, stream)).collect();
     let mut tls = content.tls;
     tls.cert_resolver = Arc::new(NotingResolver::new(tls.cert_resolver));
-    let mut stream_tls = tls.clone();
-    // What is spoken inside of it is the matter of client and instance.
-    stream_tls.alpn_protocols.clear();
     Ok(Served {
         snapshot: Arc::new(content.snapshot),
         tls: Arc::new(tls),
-        stream_tls: Arc::new(stream_tls),
+        stream_tls,
         identities: content.identities,
         instance_tls: Arc::new(instance_tls),
         resolved: Arc::new(names.known()),
     })
+}
+
+/// TLS towards the clients of a stream, where the gate speaks it.
+fn stream_tls(content: &Content, stream: &Stream) -> Option<Arc<rustls::ServerConfig>> {
+    let host = stream.hosts.first().filter(|_| stream.tls == StreamTls::Terminate)?;
+    let mut tls = content.tls.clone();
+    tls.cert_resolver = Arc::new(AloneResolver {
+        inner: tls.cert_resolver,
+        identities: Arc::clone(&content.identities),
+        host: host.to_string(),
+    });
+    // What is spoken inside of it is the matter of client and instance.
+    tls.alpn_protocols.clear();
+    Some(Arc::new(tls))
 }
 
 /// The names of instances that have to be resolved.

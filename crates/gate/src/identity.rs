@@ -1,5 +1,8 @@
-//! What the gate needs to know of certificates beyond serving them: whether two names are one identity.
+//! What the gate needs to know of certificates beyond serving them: whether two names are one identity, and which one
+//! serves a client that asks for no name.
 
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
 use std::cell::RefCell;
 use std::sync::Arc;
 
@@ -8,6 +11,9 @@ pub trait Identities: Send + Sync + std::fmt::Debug {
     /// Whether a TLS connection that was opened for `sni` may carry requests for `host`: the same certificate and
     /// the same policy for client certificates serve both (RFC 9110 section 7.4).
     fn agree(&self, sni: Option<&str>, host: &str) -> bool;
+
+    /// The certificate of a host, or of a wildcard as it is written.
+    fn certificate(&self, host: &str) -> Option<Arc<CertifiedKey>>;
 }
 
 thread_local! {
@@ -18,19 +24,37 @@ thread_local! {
 /// tell. A session resolves on the thread that drives it, before the call that drives it returns.
 #[derive(Debug)]
 pub(crate) struct NotingResolver {
-    inner: Arc<dyn rustls::server::ResolvesServerCert>,
+    inner: Arc<dyn ResolvesServerCert>,
 }
 
 impl NotingResolver {
-    pub(crate) fn new(inner: Arc<dyn rustls::server::ResolvesServerCert>) -> Self {
+    pub(crate) fn new(inner: Arc<dyn ResolvesServerCert>) -> Self {
         Self { inner }
     }
 }
 
-impl rustls::server::ResolvesServerCert for NotingResolver {
-    fn resolve(&self, hello: rustls::server::ClientHello<'_>) -> Option<Arc<rustls::sign::CertifiedKey>> {
+impl ResolvesServerCert for NotingResolver {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         ASKED.set(hello.server_name().map(canonical));
         self.inner.resolve(hello)
+    }
+}
+
+/// A resolver for clients that can only mean one host: one that asks for no name is served as if it had asked for that.
+#[derive(Debug)]
+pub(crate) struct AloneResolver {
+    pub(crate) inner: Arc<dyn ResolvesServerCert>,
+    pub(crate) identities: Arc<dyn Identities>,
+    /// The host, or a wildcard as it is written.
+    pub(crate) host: String,
+}
+
+impl ResolvesServerCert for AloneResolver {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        match hello.server_name() {
+            Some(_) => self.inner.resolve(hello),
+            None => self.identities.certificate(&self.host),
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! Listeners: sockets that somebody else opened and handed over as values.
 
 use crate::snapshot::{PlannedPort, Speaks};
+use crate::stream::udp::tell_destinations;
+use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::sync::Arc;
 
@@ -45,14 +47,20 @@ impl Listener {
 
     /// A listener of UDP that serves a port of the plan. All sockets are bound to `local` and do not block.
     ///
+    /// # Errors
+    ///
+    /// The sockets of a wildcard address cannot be asked to tell to which address a datagram came.
+    ///
     /// # Panics
     ///
     /// There is no socket.
-    #[must_use]
-    pub fn datagrams(planned: PlannedPort, local: SocketAddr, sockets: Vec<UdpSocket>) -> Self {
+    pub fn datagrams(planned: PlannedPort, local: SocketAddr, sockets: Vec<UdpSocket>) -> io::Result<Self> {
         assert!(!sockets.is_empty(), "a listener has a socket");
+        for socket in &sockets {
+            tell_destinations(socket, local.ip())?;
+        }
         let sockets = Sockets::Udp(sockets.into_iter().map(Arc::new).collect());
-        Self { facts: PortFacts { planned, local }, sockets }
+        Ok(Self { facts: PortFacts { planned, local }, sockets })
     }
 
     /// How many sockets a listener needs for so many threads.

@@ -52,6 +52,8 @@ impl Shared {
 
 /// How many mutexes the counts by address are spread over.
 const SHARDS: usize = 16;
+/// Wanted places at most: who wants more asks again.
+const MOST_WANTED: usize = 64;
 
 /// Counts client connections, in total and by address.
 #[derive(Debug)]
@@ -60,6 +62,8 @@ pub(crate) struct Connections {
     most: AtomicUsize,
     most_per_address: AtomicUsize,
     by_address: [Mutex<HashMap<IpAddr, usize>>; SHARDS],
+    /// Places that were asked for in vain, for a thread that can give up some.
+    wanted: AtomicUsize,
 }
 
 impl Connections {
@@ -69,6 +73,7 @@ impl Connections {
             most: AtomicUsize::new(most),
             most_per_address: AtomicUsize::new(most_per_address),
             by_address: std::array::from_fn(|_| Mutex::default()),
+            wanted: AtomicUsize::new(0),
         }
     }
 
@@ -118,6 +123,19 @@ impl Connections {
         // What was reserved is in the count of the place now, or of nobody.
         self.total.fetch_sub(1, Ordering::Relaxed);
         place.ok_or(Full::Address)
+    }
+
+    /// Asks other threads for a place.
+    pub(crate) fn want(&self) {
+        let more = |wanted: usize| (wanted < MOST_WANTED).then_some(wanted + 1);
+        let _ = self.wanted.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+    }
+
+    /// Whether a place is wanted, which the caller promises to free.
+    pub(crate) fn take_wanted(&self) -> bool {
+        let less = |wanted: usize| wanted.checked_sub(1);
+        self.wanted.load(Ordering::Relaxed) > 0
+            && self.wanted.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
     }
 
     /// Counts a connection of a proxy in the total alone, because it is not the proxy's own: whose it is will be told.

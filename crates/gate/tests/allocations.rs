@@ -56,6 +56,10 @@ impl Identities for Nobody {
     fn agree(&self, _: Option<&str>, _: &str) -> bool {
         false
     }
+
+    fn certificate(&self, _: &str) -> Option<Arc<CertifiedKey>> {
+        None
+    }
 }
 
 const REQUEST: &[u8] =

@@ -1,10 +1,10 @@
 //! A backend that costs as little as it can: one thread, prepared answers. `/…1m` is answered with 1 MiB, everything
-//! else with 256 bytes. It reads no body and knows keep-alive only.
+//! else with 256 bytes. It reads no body and knows keep-alive only. Datagrams to the same port come back as they are.
 
 use super::poll::Poll;
 use crate::Outcome;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 
 /// Bytes of the small answer's body.
 pub(crate) const SMALL: usize = 256;
@@ -20,8 +20,19 @@ pub(crate) struct Options {}
 pub(crate) fn run(_: &Options) -> Outcome {
     let listener = TcpListener::bind(("127.0.0.1", 0))?;
     listener.set_nonblocking(true)?;
+    let datagrams = UdpSocket::bind(listener.local_addr()?)?;
+    std::thread::spawn(move || echo(&datagrams));
     println!("{}", listener.local_addr()?.port());
     Ok(serve(&listener)?)
+}
+
+/// Sends datagrams back until the process ends.
+fn echo(socket: &UdpSocket) -> io::Result<()> {
+    let mut buffer = vec![0; 65_535];
+    loop {
+        let (length, client) = socket.recv_from(&mut buffer)?;
+        socket.send_to(&buffer[..length], client)?;
+    }
 }
 
 /// A connection and what is left to send on it.

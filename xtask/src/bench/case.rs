@@ -11,6 +11,8 @@ pub(super) struct Case {
     pub(super) title: &'static str,
     pub(super) mode: Mode,
     pub(super) tls: bool,
+    /// Whether bytes are relayed as they are, and nobody on the way knows HTTP.
+    pub(super) stream: bool,
     pub(super) path: &'static str,
     /// Bytes of the body.
     pub(super) length: usize,
@@ -35,13 +37,14 @@ const PLAIN: Case = Case {
     title: "HTTP/1.1, 256 B",
     mode: Mode::KeepAlive,
     tls: false,
+    stream: false,
     path: "/api/products/7",
     length: SMALL,
     connections: 64,
 };
 
 /// Every case, in the order of the report.
-pub(super) const CASES: [Case; 9] = [
+pub(super) const CASES: [Case; 13] = [
     PLAIN,
     Case { name: "tls", title: "HTTP/1.1 over TLS 1.3, 256 B", tls: true, ..PLAIN },
     Case {
@@ -71,12 +74,37 @@ pub(super) const CASES: [Case; 9] = [
         connections: 8,
         ..PLAIN
     },
+    Case { name: "stream", title: "relayed TCP, 256 B", stream: true, ..PLAIN },
+    Case {
+        name: "stream-large",
+        title: "relayed TCP, 1 MiB",
+        stream: true,
+        path: "/api/1m",
+        length: LARGE,
+        connections: 8,
+        ..PLAIN
+    },
+    Case {
+        name: "datagrams",
+        title: "relayed UDP, 256 B both ways",
+        mode: Mode::Datagrams,
+        stream: true,
+        ..PLAIN
+    },
     Case { name: "idle", title: "idle connections", mode: Mode::Idle, connections: IDLE, ..PLAIN },
     Case {
         name: "idle-tls",
         title: "idle TLS connections",
         mode: Mode::Idle,
         tls: true,
+        connections: IDLE,
+        ..PLAIN
+    },
+    Case {
+        name: "idle-stream",
+        title: "idle relayed connections",
+        mode: Mode::Idle,
+        stream: true,
         connections: IDLE,
         ..PLAIN
     },

@@ -7,7 +7,7 @@ use super::peer::{LOAD_CORE, PROXY_CORE, Peer, Ports};
 use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256};
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -75,7 +75,7 @@ impl Lab {
 
     /// Starts a proxy under another program, such as a profiler.
     pub(super) fn start_under(&self, peer: Peer, wrapper: &[&str]) -> Result<Proxy, Failure> {
-        let ports = Ports { plain: free_port()?, tls: free_port()? };
+        let ports = Ports::free(peer)?;
         let (name, template) = peer.settings();
         if !name.is_empty() {
             fs::write(self.path(name), self.fill_in(template, ports))?;
@@ -96,13 +96,18 @@ impl Lab {
             .replace("@FOLDER@", self.path("").trim_end_matches('/'))
             .replace("@PLAIN@", &ports.plain.to_string())
             .replace("@TLS@", &ports.tls.to_string())
+            .replace("@STREAM@", &ports.stream.to_string())
             .replace("@BACKEND@", &self.backend_port.to_string())
     }
 
     /// The load generator for a case, on its core.
     pub(super) fn client(&self, case: &Case, ports: Ports) -> Command {
         let mut command = pinned(LOAD_CORE, &Command::new(&self.xtask));
-        let (port, host) = if case.tls { (ports.tls, "secure.test") } else { (ports.plain, "plain.test") };
+        let (port, host) = match case {
+            Case { tls: true, .. } => (ports.tls, "secure.test"),
+            Case { stream: true, .. } => (ports.stream, "plain.test"),
+            _ => (ports.plain, "plain.test"),
+        };
         command
             .args(["bench-client", "--host", host, "--path", case.path])
             .args(["--address", &format!("127.0.0.1:{port}")])
@@ -129,11 +134,6 @@ fn wrapped(wrapper: &[&str], command: Command) -> Command {
     outer.args(arguments).arg(command.get_program()).args(command.get_args());
     outer.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
     outer
-}
-
-/// A port that was free a moment ago.
-fn free_port() -> std::io::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
 /// A proxy that runs.

@@ -208,7 +208,7 @@ fn memory(
     let mut all = Vec::new();
     for case in cases {
         let mut memory = Memory { case, peers: Vec::new() };
-        for peer in peers.iter().filter(|peer| **peer != Peer::Relay) {
+        for peer in peers.iter().filter(|peer| **peer != Peer::Relay && peer.can(case)) {
             let proxy = lab.start(*peer)?;
             let size = sample::memory(lab, case, &proxy);
             let size = size.map_err(|error| format!("{}, {}: {error}", case.name, peer.name()))?;

@@ -1,7 +1,10 @@
 //! Who is measured and how each is started. The settings of each are a file of xtask/bench.
 
 use super::case::Case;
+use super::client::Mode;
 use super::lab::Lab;
+use std::io;
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::process::Command;
 
@@ -26,6 +29,23 @@ pub(crate) enum Peer {
 pub(super) struct Ports {
     pub(super) plain: u16,
     pub(super) tls: u16,
+    /// What comes here is relayed as it is, over TCP and UDP.
+    pub(super) stream: u16,
+}
+
+impl Ports {
+    /// Free ones, as a peer uses them.
+    pub(super) fn free(peer: Peer) -> io::Result<Self> {
+        let plain = free()?;
+        // The relay has one port, where it does to everything what others do to streams.
+        let stream = if peer == Peer::Relay { plain } else { free()? };
+        Ok(Self { plain, tls: free()?, stream })
+    }
+}
+
+/// A port that was free a moment ago.
+fn free() -> io::Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
 impl Peer {
@@ -45,9 +65,11 @@ impl Peer {
     /// Whether it can do the work of a case.
     pub(super) fn can(self, case: &Case) -> bool {
         match self {
-            Self::Portcullis | Self::Nginx | Self::Caddy => true,
-            Self::Haproxy => !case.is_file(),
-            Self::Relay => !case.is_file() && !case.tls,
+            Self::Portcullis | Self::Nginx => true,
+            // In Debian it knows HTTP alone.
+            Self::Caddy => !case.stream,
+            Self::Haproxy => !case.is_file() && case.mode != Mode::Datagrams,
+            Self::Relay => !case.is_file() && !case.tls && case.mode != Mode::Datagrams,
         }
     }
 
@@ -117,9 +139,15 @@ mod tests {
     #[test]
     fn the_settings_of_portcullis_are_a_plan_without_a_warning() {
         let (_, template) = Peer::Portcullis.settings();
-        let text = [("@FOLDER@", "/srv"), ("@PLAIN@", "8080"), ("@TLS@", "8443"), ("@BACKEND@", "3000")]
-            .iter()
-            .fold(template.to_owned(), |text, (mark, value)| text.replace(mark, value));
+        let text = [
+            ("@FOLDER@", "/srv"),
+            ("@PLAIN@", "8080"),
+            ("@TLS@", "8443"),
+            ("@STREAM@", "5432"),
+            ("@BACKEND@", "3000"),
+        ]
+        .iter()
+        .fold(template.to_owned(), |text, (mark, value)| text.replace(mark, value));
         let compiled = model::compile_text("/etc/portcullis.toml", &text);
         assert!(
             compiled.plan.is_some() && compiled.problems.is_empty(),

@@ -2,7 +2,7 @@
 
 use super::{PlannedPort, PortTable, Speaks};
 use model::host::{HostPattern, HostTable, canonical_sni};
-use model::plan::{Plan, Scheme, Stream, Transport};
+use model::plan::{Plan, Scheme, Stream, StreamTls, Transport};
 use std::collections::HashMap;
 use std::net::IpAddr;
 
@@ -33,6 +33,8 @@ pub(crate) enum StreamPort {
         names: HostTable<Destination>,
         /// Whether sites answer for every other name.
         sites: bool,
+        /// The stream of clients that ask for no name: the only one here, where the gate speaks TLS with them.
+        nameless: Option<usize>,
     },
 }
 
@@ -47,9 +49,11 @@ impl StreamTable {
                 continue;
             }
             let sites = is_of_sites(stream, ports);
-            let port =
-                table.entry(key).or_insert_with(|| StreamPort::Named { names: HostTable::new(), sites });
-            let StreamPort::Named { names, .. } = port else { continue };
+            let alone = (!sites && stream.tls == StreamTls::Terminate).then_some(index);
+            let named = |nameless| StreamPort::Named { names: HostTable::new(), sites, nameless };
+            let port = table.entry(key).or_insert_with(|| named(alone));
+            let StreamPort::Named { names, nameless, .. } = port else { continue };
+            *nameless = nameless.filter(|first| *first == index);
             for host in &stream.hosts {
                 names.insert(Some(host), Destination::Stream(index));
             }
@@ -82,10 +86,14 @@ impl StreamPort {
     pub(crate) fn find(&self, name: Option<&str>) -> Option<Destination> {
         match self {
             Self::Whole(stream) => Some(Destination::Stream(*stream)),
-            Self::Named { names, sites } => {
+            Self::Named { names, sites, nameless } => {
                 let mut scratch = String::new();
-                let name = name.and_then(|name| canonical_sni(name, &mut scratch).ok());
-                let found = name.and_then(|name| names.find(name)).copied();
+                let found = match name {
+                    Some(name) => {
+                        canonical_sni(name, &mut scratch).ok().and_then(|name| names.find(name)).copied()
+                    }
+                    None => nameless.map(Destination::Stream),
+                };
                 found.or(sites.then_some(Destination::Sites))
             }
         }

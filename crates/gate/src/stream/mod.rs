@@ -29,17 +29,26 @@ pub(crate) struct StreamRuntime {
     pub(crate) counters: Arc<StreamCounters>,
     /// The connections of all threads.
     pub(crate) connections: Arc<Connections>,
+    /// TLS towards clients, where the gate speaks it.
+    tls: Option<Arc<rustls::ServerConfig>>,
 }
 
 impl StreamRuntime {
     /// A stream of a new snapshot. What `former` has too is kept.
-    pub(crate) fn new(plan: Stream, shared: &Shared, thread: usize, former: Option<&Self>) -> Self {
+    pub(crate) fn new(
+        plan: Stream,
+        tls: Option<Arc<rustls::ServerConfig>>,
+        shared: &Shared,
+        thread: usize,
+        former: Option<&Self>,
+    ) -> Self {
         let known = former.map(|former| former.service.as_ref());
         Self {
             service: Rc::new(ServiceRuntime::new(plan.service.clone(), None, known)),
             counters: shared.metrics.stream(&plan.name, thread),
             connections: shared.connections_of(&plan),
             plan,
+            tls,
         }
     }
 }

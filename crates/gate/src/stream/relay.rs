@@ -12,12 +12,16 @@ use crate::worker::Worker;
 use crate::worker::deadlines::{self, Deadline, Tick};
 use std::future::poll_fn;
 use std::io;
+use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-/// Bytes of one direction after which the kernel moves what follows: below, a pipe costs more than it saves.
-const SPLICE_AFTER: u64 = 256 << 10;
+/// Bytes of one direction, taken at least [`MUCH`] at once, after which the kernel moves what follows: below, a pipe
+/// costs more than it saves.
+const SPLICE_AFTER: usize = 256 << 10;
+/// Bytes that come at once while a transfer is long.
+const MUCH: usize = 16 << 10;
 
 /// What is read and dropped of a client whose instance takes no more, and how long that may take.
 const LINGER_BYTES: usize = 256 << 10;
@@ -54,15 +58,15 @@ impl Relay {
         (self.up.moved, self.down.moved)
     }
 
-    /// Moves bytes until both directions have ended.
+    /// Moves bytes until both directions have ended. The stream was found after so many `installs`.
     pub(super) async fn run(
         &mut self,
         deadline: &Deadline,
         worker: &Worker,
         stream: &mut Rc<StreamRuntime>,
         in_flight: &InFlight,
+        installs: u64,
     ) -> Result<(), Ended> {
-        let installs = worker.installs.get();
         let last = (0, deadlines::now());
         let mut watch = Watch { worker, stream, in_flight, installs, removed: Tick::NEVER, last };
         poll_fn(|context| {
@@ -199,6 +203,8 @@ impl End for InstanceStream {
 #[derive(Debug, Default)]
 struct Direction {
     moved: u64,
+    /// Bytes since less than [`MUCH`] came at once.
+    run: usize,
     pipe: Option<Pipe>,
     state: State,
     /// Why the receiver takes no more.
@@ -279,19 +285,25 @@ impl Direction {
                 from.consume(taken);
                 self.moved += taken as u64;
             }
-            if self.moved >= SPLICE_AFTER
+            if self.run >= SPLICE_AFTER
                 && let (Some(source), Some(sink)) = (from.as_plain(), to.as_plain())
                 && (self.pipe.is_some() || self.lend())
             {
-                return self.poll_splice(context, source, sink);
+                if ready!(self.poll_splice(context, source, sink))?.is_break() {
+                    return Poll::Ready(Ok(()));
+                }
+                self.pipe = None;
+                self.run = 0;
             }
             let filled = from.poll_fill(context, true);
             if filled.is_pending() {
                 // What was taken leaves before more is waited for.
                 let _ = to.poll_flush(context).map_err(Broken::Sink)?;
             }
-            if ready!(filled).map_err(Broken::Source)? == 0 {
-                return to.poll_flush(context).map_err(Broken::Sink);
+            match ready!(filled).map_err(Broken::Source)? {
+                0 => return to.poll_flush(context).map_err(Broken::Sink),
+                count @ MUCH.. => self.run = self.run.saturating_add(count),
+                _ => self.run = 0,
             }
         }
     }
@@ -301,14 +313,16 @@ impl Direction {
         self.pipe.is_some()
     }
 
-    /// Has the kernel move bytes through a pipe, which is given back while there are none.
+    /// Has the kernel move bytes through a pipe, which is given back while there are none: to the end of them, or until
+    /// few come at once.
     fn poll_splice(
         &mut self,
         context: &mut Context<'_>,
         from: Plain<'_>,
         to: Plain<'_>,
-    ) -> Poll<Result<(), Broken>> {
+    ) -> Poll<Result<ControlFlow<()>, Broken>> {
         let Some(pipe) = &mut self.pipe else { return Poll::Pending };
+        let mut last = MUCH;
         loop {
             while !pipe.is_empty() {
                 let taken = ready!(pipe.poll_drain(context, to)).map_err(Broken::Sink)?;
@@ -317,9 +331,12 @@ impl Direction {
                 }
                 self.moved += taken as u64;
             }
+            if last < MUCH {
+                return Poll::Ready(Ok(ControlFlow::Continue(())));
+            }
             match pipe.poll_fill(context, from) {
-                Poll::Ready(Ok(0)) => return Poll::Ready(Ok(())),
-                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Ok(0)) => return Poll::Ready(Ok(ControlFlow::Break(()))),
+                Poll::Ready(Ok(count)) => last = count,
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(Broken::Source(error))),
                 Poll::Pending => {
                     self.pipe = None;

@@ -11,7 +11,6 @@ use crate::transport::socket::SocketStream;
 use crate::worker::clock;
 use crate::worker::deadlines::Tick;
 use crate::worker::{Counted, Worker};
-use model::plan::StreamTls;
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
@@ -52,7 +51,8 @@ impl Served {
         let Arrival { socket, place, deadline, worker, local, received, host: _ } = arrival;
         let ended = match self.stream.connections.admit_below(self.client) {
             Ok(own) => {
-                let mut connection = Connection { deadline, worker: &worker, local, since };
+                let installs = worker.installs.get();
+                let mut connection = Connection { deadline, worker: &worker, local, since, installs };
                 let client = ClientParts { socket, received };
                 let ended = connection.run(&mut self, client).await.err();
                 // Both hold the connection's place until it is over.
@@ -126,6 +126,8 @@ struct Connection<'a> {
     worker: &'a Counted,
     local: SocketAddr,
     since: Tick,
+    /// What was installed when the stream was found: what comes while an instance is connected is seen afterwards.
+    installs: u64,
 }
 
 impl Connection<'_> {
@@ -133,7 +135,8 @@ impl Connection<'_> {
         let client = self.handshake(&served.stream, client).await?;
         let (lease, in_flight) = self.instance(served).await?;
         let mut relay = Relay::new(client, lease.stream);
-        let ended = relay.run(&self.deadline, self.worker, &mut served.stream, &in_flight).await;
+        let ended =
+            relay.run(&self.deadline, self.worker, &mut served.stream, &in_flight, self.installs).await;
         (served.bytes_in, served.bytes_out) = relay.moved();
         match &ended {
             Ok(()) => {}
@@ -146,16 +149,14 @@ impl Connection<'_> {
     /// Speaks TLS with the client, where the stream has the gate do so.
     async fn handshake(&self, stream: &StreamRuntime, client: ClientParts) -> Result<SocketStream, Ended> {
         let ClientParts { socket, received } = client;
-        if stream.plan.tls != StreamTls::Terminate {
+        let Some(config) = stream.tls.clone() else {
             return Ok(match received {
                 Some(received) => SocketStream::plain_after(socket, received),
                 None => SocketStream::plain(socket),
             });
-        }
-        let active = self.worker.active();
-        let config = active.served.stream_tls.clone();
-        self.deadline.set_at(self.since.after(active.served.snapshot.plan.limits.handshake_timeout));
-        drop(active);
+        };
+        let timeout = self.worker.active().served.snapshot.plan.limits.handshake_timeout;
+        self.deadline.set_at(self.since.after(timeout));
         let mut client = match received {
             Some(received) => SocketStream::tls_after(socket, config, received),
             None => SocketStream::tls(socket, config),
@@ -181,7 +182,8 @@ impl Connection<'_> {
             served.instance = Some(instance.label.clone());
             tried.push(Rc::clone(&instance));
             let in_flight = InFlight::new(&instance);
-            match service.connect(&instance, Some(ends)).await {
+            // In a box, for the task of a connection would keep the room of all that connecting may need.
+            match Box::pin(service.connect(&instance, Some(ends))).await {
                 Ok(lease) => {
                     instance.succeeded();
                     return Ok((lease, in_flight));

@@ -18,8 +18,8 @@ use std::sync::Arc;
 pub(crate) struct Served {
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) tls: Arc<rustls::ServerConfig>,
-    /// TLS towards clients of streams.
-    pub(crate) stream_tls: Arc<rustls::ServerConfig>,
+    /// TLS towards the clients of each stream that has the gate speak it.
+    pub(crate) stream_tls: Arc<[Option<Arc<rustls::ServerConfig>>]>,
     pub(crate) identities: Arc<dyn Identities>,
     pub(crate) instance_tls: Arc<Vec<Option<Arc<rustls::ClientConfig>>>>,
     /// What is known of the addresses of names.
@@ -52,9 +52,16 @@ impl Active {
         let streams: Vec<_> = plan
             .streams
             .iter()
-            .map(|stream| {
+            .zip(served.stream_tls.iter())
+            .map(|(stream, tls)| {
                 let known = former.and_then(|former| former.stream(&stream.name));
-                Rc::new(StreamRuntime::new(stream.clone(), shared, thread, known.map(Rc::as_ref)))
+                Rc::new(StreamRuntime::new(
+                    stream.clone(),
+                    tls.clone(),
+                    shared,
+                    thread,
+                    known.map(Rc::as_ref),
+                ))
             })
             .collect();
         for service in services.iter().chain(streams.iter().map(|stream| &stream.service)) {

@@ -20,7 +20,8 @@ pub struct Stream {
     pub idle_timeout: Duration,
     /// Connections or sessions at once; `None` is bounded by [`super::Limits::connections`] alone.
     pub connections: Option<usize>,
-    /// The same of one address (IPv6: of one /64); `None` is bounded by [`super::Limits::connections_per_address`] alone.
+    /// The same of one address (IPv6: of one /64); `None` is bounded by [`super::Limits::connections_per_address`]
+    /// alone, which holds for no session of UDP.
     pub connections_per_address: Option<usize>,
     /// What the gate has to do with the TLS of clients.
     pub tls: StreamTls,

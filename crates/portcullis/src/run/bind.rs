@@ -114,7 +114,7 @@ fn listener(planned: PlannedPort, local: SocketAddr, threads: usize) -> io::Resu
             drop(datagram_socket(local, false)?);
         }
         let sockets = (0..count).map(|_| datagram_socket(local, count > 1).map(Into::into));
-        return Ok(Listener::datagrams(planned, local, sockets.collect::<io::Result<_>>()?));
+        return Listener::datagrams(planned, local, sockets.collect::<io::Result<_>>()?);
     }
     let sockets = (0..count).map(|_| open_socket(local, count > 1).map(Into::into));
     Ok(Listener::new(planned, local, sockets.collect::<io::Result<_>>()?))

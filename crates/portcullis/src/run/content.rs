@@ -6,6 +6,7 @@ use certs::{Event, Resolver, Severity, Store};
 use gate::{Identities, Snapshot};
 use model::plan::Plan;
 use rustls::server::ProducesTickets;
+use rustls::sign::CertifiedKey;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
@@ -65,6 +66,10 @@ impl Identities for Certificates {
             None => table.nameless(),
         };
         opened_for.is_some() && opened_for == table.identity(host)
+    }
+
+    fn certificate(&self, host: &str) -> Option<Arc<CertifiedKey>> {
+        self.0.table().certificate(host)
     }
 }
 

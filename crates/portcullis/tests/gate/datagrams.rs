@@ -17,6 +17,13 @@ fn stream(threads: usize, instances: &[SocketAddr], settings: &str) -> (Gate, So
     (gate, listen)
 }
 
+/// The same on every address of the host.
+fn everywhere(instance: SocketAddr, wildcard: &str) -> (Gate, u16) {
+    let port = free_address().port();
+    let listen = format!("listen = \"{wildcard}:{port}/udp\"");
+    (Gate::up(&format!("[stream.s]\n{listen}\ninstances = [\"{instance}\"]\n")), port)
+}
+
 fn client(address: SocketAddr) -> UdpSocket {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.connect(address).unwrap();
@@ -57,6 +64,33 @@ fn datagrams_of_every_size_come_back_to_who_sent_them() {
 }
 
 #[test]
+fn answers_leave_from_the_address_that_was_asked() {
+    let echo = Hello::datagrams();
+    let (gate, port) = everywhere(echo.address, "0.0.0.0");
+    for last in [1, 2, 77] {
+        // A connected socket takes datagrams from that address alone.
+        let client = client(SocketAddr::from(([127, 0, 0, last], port)));
+        for datagram in [&b"one"[..], &[2; 60_000]] {
+            echoes(&client, datagram);
+        }
+    }
+    // Two addresses and one client are two ways.
+    let client = UdpSocket::bind("0.0.0.0:0").unwrap();
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
+    for last in [3, 4, 3] {
+        let to = SocketAddr::from(([127, 0, 0, last], port));
+        client.send_to(b"x", to).unwrap();
+        assert_eq!(client.recv_from(&mut [0; 9]).unwrap(), (1, to));
+    }
+    drop(gate);
+    let (_gate, port) = everywhere(echo.address, "[::]");
+    let client = UdpSocket::bind("[::1]:0").unwrap();
+    client.connect(("::1", port)).unwrap();
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
+    echoes(&client, b"over IPv6");
+}
+
+#[test]
 fn a_session_stays_with_its_instance_and_a_dead_one_is_left_alone() {
     let (first, second) = (Hello::datagrams(), Hello::datagrams());
     let (gate, address) = stream(2, &[first.address, second.address], "ejection = \"60s\"");
@@ -77,7 +111,6 @@ fn a_session_stays_with_its_instance_and_a_dead_one_is_left_alone() {
 #[test]
 fn sessions_are_bounded_and_the_silent_ones_make_room() {
     let echo = Hello::datagrams();
-    // On one thread, for each has the sessions of its own clients alone.
     let (gate, address) = stream(1, &[echo.address], "connections = 2");
     let clients: Vec<UdpSocket> = (0..2).map(|_| client(address)).collect();
     for client in &clients {
@@ -88,10 +121,35 @@ fn sessions_are_bounded_and_the_silent_ones_make_room() {
     eventually("room", || is_answered(&third).then_some(()));
     let lines = gate.log(1);
     assert_eq!(lines[0]["rule"], "evicted");
+}
+
+#[test]
+fn a_session_makes_room_for_one_of_another_thread() {
+    let echo = Hello::datagrams();
+    let (gate, address) = stream(8, &[echo.address], "connections = 2");
+    // Which thread a client has is the kernel's choice; eight of them do not all have one.
+    for _ in 0..8 {
+        let client = client(address);
+        eventually("room", || is_answered(&client).then_some(()));
+    }
+    let lines = gate.log(6);
+    assert!(lines.iter().all(|line| line["rule"] == "evicted"), "{lines:?}");
+}
+
+#[test]
+fn who_has_too_many_sessions_drives_nobody_out() {
+    let echo = Hello::datagrams();
     let (gate, address) = stream(1, &[echo.address], "connections_per_address = 1");
-    echoes(&client(address), b"x");
-    assert!(!is_answered(&client(address)));
-    assert!(gate.metric(&["stream_refused_total"]) >= 1.0);
+    let first = client(address);
+    echoes(&first, b"x");
+    let second = client(address);
+    // Long enough for the first one to count as silent.
+    for _ in 0..6 {
+        assert!(!is_answered(&second));
+    }
+    assert!(gate.metric(&["stream_refused_total"]) >= 6.0);
+    echoes(&first, b"still there");
+    assert_eq!(gate.log_text(), "");
 }
 
 #[test]

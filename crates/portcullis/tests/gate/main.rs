@@ -24,6 +24,7 @@ mod log;
 mod paths;
 mod php;
 mod reload;
+mod servers;
 mod serving;
 mod smuggling;
 mod streams;

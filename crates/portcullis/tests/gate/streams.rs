@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixListener;
 use std::thread;
+use std::time::Duration;
 use testkit::{PATIENCE, Raw, Recording, eventually};
 
 /// A gate with one stream, and where it listens.
@@ -127,7 +128,7 @@ fn a_hundred_megabytes_pass_both_ways_at_once() {
 #[test]
 fn a_client_that_does_not_read_is_not_buffered() {
     let (address, served) = instance(|mut stream| {
-        stream.set_write_timeout(Some(std::time::Duration::from_secs(2))).unwrap();
+        stream.set_write_timeout(Some(Duration::from_secs(2))).unwrap();
         let piece = vec![0; 1 << 20];
         (0..200).take_while(|_| stream.write_all(&piece).is_ok()).count()
     });
@@ -144,7 +145,7 @@ fn silence_ends_a_connection_and_bytes_put_it_off() {
     let (gate, address) = stream(&[echo.address], "idle_timeout = \"1s\"");
     let mut raw = Raw::connect(address);
     for _ in 0..8 {
-        assert!(raw.is_silent_for(std::time::Duration::from_millis(250)));
+        assert!(raw.is_silent_for(Duration::from_millis(250)));
         assert_eq!(raw.send("x").exactly(1), b"x");
     }
     let mut client = connect(address);
@@ -281,20 +282,63 @@ fn a_unix_socket_is_an_instance_too() {
     assert_eq!(served.join().unwrap(), 3_000_000);
 }
 
+/// Bytes that are copied, and so many that the kernel moves them.
+const FEW_AND_MANY: [usize; 2] = [10, 3_000_000];
+
+/// Breaks a connection off, so that the other side sees no end of it that was meant.
+fn break_off(stream: TcpStream) {
+    socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
+    drop(stream);
+}
+
 #[test]
 fn a_broken_connection_looks_broken_on_the_other_side() {
-    let (address, served) = instance(|mut stream| {
-        stream.read_exact(&mut [0]).unwrap();
-        stream.write_all(b"half of it").unwrap();
-        socket2::SockRef::from(&stream).set_linger(Some(std::time::Duration::ZERO)).unwrap();
-    });
-    let (_gate, address) = stream(&[address], "");
-    let mut client = connect(address);
-    client.write_all(b"?").unwrap();
-    served.join().unwrap();
-    let mut received = Vec::new();
-    let ended = client.read_to_end(&mut received);
-    assert!(ended.is_err(), "{received:?} looks like all of it");
+    for length in FEW_AND_MANY {
+        let (address, served) = instance(move |mut stream| {
+            stream.read_exact(&mut [0]).unwrap();
+            stream.write_all(&pattern(length)).unwrap();
+            break_off(stream);
+        });
+        let (_gate, address) = stream(&[address], "");
+        let mut client = connect(address);
+        client.write_all(b"?").unwrap();
+        let mut received = Vec::new();
+        let ended = client.read_to_end(&mut received);
+        assert!(ended.is_err(), "{} bytes look like all of them", received.len());
+        served.join().unwrap();
+    }
+}
+
+#[test]
+fn an_instance_sees_that_a_client_broke_off() {
+    for length in FEW_AND_MANY {
+        let (address, served) = instance(move |mut stream| {
+            stream.read_exact(&mut vec![0; length]).unwrap();
+            stream.write_all(b"go").unwrap();
+            stream.read_to_end(&mut Vec::new())
+        });
+        let (_gate, address) = stream(&[address], "");
+        let mut client = connect(address);
+        client.write_all(&pattern(length)).unwrap();
+        client.read_exact(&mut [0; 2]).unwrap();
+        break_off(client);
+        assert!(served.join().unwrap().is_err(), "it looks like an end after {length} bytes");
+    }
+}
+
+#[test]
+fn silence_after_a_long_transfer_ends_a_connection_too() {
+    let echo = Hello::echo();
+    let (gate, address) = stream(&[echo.address], "idle_timeout = \"1s\"");
+    let client = connect(address);
+    let mut sending = client.try_clone().unwrap();
+    let sender = thread::spawn(move || sending.write_all(&pattern(FEW_AND_MANY[1])));
+    let mut received = vec![0; FEW_AND_MANY[1]];
+    (&client).read_exact(&mut received).unwrap();
+    sender.join().unwrap().unwrap();
+    assert!(received == pattern(FEW_AND_MANY[1]));
+    assert!(!matches!((&client).read(&mut [0]), Ok(1..)));
+    assert_eq!(gate.log(1)[0]["rule"], "idle-timeout");
 }
 
 /// A site and a stream that is passed through, on one port of HTTPS; the instance of the stream is another gate.
@@ -397,6 +441,25 @@ fn the_gate_speaks_tls_in_front_of_a_plain_instance() {
     assert_eq!(gate.tls().connect(gate.https, "a.test").get("a.test", "/").status, 200);
     let lines = gate.log(4);
     assert!(lines.iter().any(|line| line["rule"] == "server-name"), "{lines:?}");
+}
+
+#[test]
+fn who_asks_for_no_name_is_served_where_only_one_can_be_meant() {
+    let (echo, alone, both) = (Hello::echo(), free_address(), free_address());
+    let terminate = |name: &str, listen, hosts: &str| {
+        section(name, listen, &[echo.address], &format!("tls = \"terminate\"\nhosts = [{hosts}]\n"))
+    };
+    let one = terminate("one", alone, "\"db.test\", \"other.test\"");
+    let two = terminate("two", both, "\"*.two.test\"") + &terminate("three", both, "\"three.test\"");
+    let gate = Gate::up(&(one.clone() + &two));
+    let nameless = || gate.tls().without_server_name();
+    let mut raw = nameless().connect(alone, "db.test");
+    assert_eq!(raw.send("x").exactly(1), b"x");
+    assert!(nameless().try_connect(alone, "else.test").is_err(), "it is the certificate of the first name");
+    assert!(gate.tls().try_connect(alone, "else.test").is_err(), "who asks for a name gets that or nothing");
+    assert!(nameless().try_connect(both, "three.test").is_err());
+    gate.reload(&(one + &terminate("two", both, "\"*.two.test\"")));
+    assert_eq!(nameless().connect(both, "x.two.test").send("y").exactly(1), b"y");
 }
 
 #[test]

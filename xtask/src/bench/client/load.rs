@@ -2,7 +2,7 @@
 
 use super::answer::{Answer, Progress};
 use super::connection::{Buffers, Connection, Tls};
-use super::{Mode, Options};
+use super::{Generator, Mode, Options};
 use crate::bench::poll::Poll;
 use std::io;
 use std::time::Duration;
@@ -20,7 +20,7 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    fn fail(&mut self, fault: String) {
+    pub(super) fn fail(&mut self, fault: String) {
         self.bad += 1;
         self.fault.get_or_insert(fault);
     }
@@ -72,25 +72,6 @@ impl Load {
             buffers,
             ready: Vec::new(),
         })
-    }
-
-    /// Works until `enough` says so, then waits for the answers that are still missing. Every connection is asked for
-    /// at least one answer on the first call.
-    pub(super) fn work(&mut self, enough: impl Fn(&Tally) -> bool) -> io::Result<Tally> {
-        let mut tally = Tally::default();
-        let mut missing = 0;
-        for key in 0..self.options.connections {
-            missing += 1;
-            self.start(key)?;
-            // Thousands of handshakes at once would overflow the listener's queue.
-            while self.options.mode == Mode::Idle && missing > 0 {
-                missing -= self.turn(&mut tally, &|_| true)?;
-            }
-        }
-        while missing > 0 {
-            missing -= self.turn(&mut tally, &enough)?;
-        }
-        Ok(tally)
     }
 
     /// Begins an exchange: on the connection that is there, or on a new one.
@@ -163,6 +144,25 @@ impl Load {
     }
 }
 
+impl Generator for Load {
+    fn work(&mut self, enough: &dyn Fn(&Tally) -> bool) -> io::Result<Tally> {
+        let mut tally = Tally::default();
+        let mut missing = 0;
+        for key in 0..self.options.connections {
+            missing += 1;
+            self.start(key)?;
+            // Thousands of handshakes at once would overflow the listener's queue.
+            while self.options.mode == Mode::Idle && missing > 0 {
+                missing -= self.turn(&mut tally, &|_| true)?;
+            }
+        }
+        while missing > 0 {
+            missing -= self.turn(&mut tally, enough)?;
+        }
+        Ok(tally)
+    }
+}
+
 impl Slot {
     /// Takes what came, and sends the request as soon as the handshake is over.
     fn receive(&mut self, buffers: &mut Buffers, request: &[u8], length: usize) -> io::Result<Progress> {
@@ -211,7 +211,7 @@ mod tests {
             requests: None,
             warm: 0,
         };
-        Load::new(&options).unwrap().work(|tally| tally.good + tally.bad >= 20).unwrap()
+        Load::new(&options).unwrap().work(&|tally| tally.good + tally.bad >= 20).unwrap()
     }
 
     #[test]

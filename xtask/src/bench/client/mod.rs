@@ -5,11 +5,13 @@
 
 mod answer;
 mod connection;
+mod datagrams;
 mod load;
 
 use crate::Outcome;
+use datagrams::Datagrams;
 use load::{Load, Tally};
-use std::io::BufRead;
+use std::io::{self, BufRead};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -20,6 +22,8 @@ pub(crate) enum Mode {
     KeepAlive,
     /// A connection with a full handshake for each request
     Handshakes,
+    /// Datagrams that come back as they were sent
+    Datagrams,
     /// Connections that stay open and silent after one request each
     Idle,
 }
@@ -54,22 +58,32 @@ pub(crate) struct Options {
     pub(crate) warm: u64,
 }
 
+/// What makes work for a proxy.
+trait Generator {
+    /// Works until `enough` says so, then waits for the answers that are still missing. Everybody is asked for at least one
+    /// answer on the first call.
+    fn work(&mut self, enough: &dyn Fn(&Tally) -> bool) -> io::Result<Tally>;
+}
+
 /// Runs the protocol that the module describes.
 pub(crate) fn run(options: &Options) -> Outcome {
-    let mut load = Load::new(options)?;
+    let mut load: Box<dyn Generator> = match options.mode {
+        Mode::Datagrams => Box::new(Datagrams::new(options)?),
+        _ => Box::new(Load::new(options)?),
+    };
     let warm = if options.mode == Mode::Idle { 0 } else { options.warm };
-    let before = load.work(|tally| tally.good + tally.bad >= warm.max(options.connections as u64))?;
+    let before = load.work(&|tally| tally.good + tally.bad >= warm.max(options.connections as u64))?;
     refuse_bad(&before)?;
     println!("ready");
-    std::io::stdin().lock().read_line(&mut String::new())?;
+    io::stdin().lock().read_line(&mut String::new())?;
     if options.mode == Mode::Idle {
         return Ok(());
     }
     let start = Instant::now();
     let end = start + Duration::from_secs_f64(options.seconds);
     let tally = match options.requests {
-        Some(count) => load.work(|tally| tally.good + tally.bad >= count)?,
-        None => load.work(|_| Instant::now() >= end)?,
+        Some(count) => load.work(&|tally| tally.good + tally.bad >= count)?,
+        None => load.work(&|_| Instant::now() >= end)?,
     };
     let seconds = start.elapsed().as_secs_f64();
     println!("{}", serde_json::json!({ "good": tally.good, "bad": tally.bad, "seconds": seconds }));

@@ -11,12 +11,14 @@ use super::StreamRuntime;
 use super::end::Ended;
 use crate::listener::PortFacts;
 use crate::service::InFlight;
+use crate::shared::Full;
 use crate::snapshot::StreamPort;
-use crate::worker::deadlines::Deadline;
+use crate::worker::deadlines::{self, Deadline, Tick};
 use crate::worker::{Counted, Worker};
 use rustix::io::Errno;
 use rustix::net::SendFlags;
-use socket::Socket;
+pub(crate) use socket::tell_destinations;
+use socket::{Socket, Way};
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
@@ -24,7 +26,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use table::{Parts, Session, Table};
+use table::{Parts, QUIET, Session, Table};
 use tokio::net::UdpSocket;
 
 /// Datagrams of clients, or of one instance, that are passed on before others get their turn.
@@ -42,7 +44,7 @@ thread_local! {
 /// Receives from clients until the task is aborted.
 pub(crate) async fn serve(socket: UdpSocket, port: PortFacts, worker: Rc<Worker>) {
     let installs = worker.installs.get();
-    let table = Rc::new(Table::new(Socket::new(socket)));
+    let table = Rc::new(Table::new(Socket::new(socket, port.local.ip())));
     let mut listener = Datagrams { table, port, worker, installs, stream: None, deadline: Deadline::new() };
     listener.find_stream();
     poll_fn(|context| listener.poll(context)).await;
@@ -72,10 +74,14 @@ impl Datagrams {
         if received == AT_ONCE {
             context.waker().wake_by_ref();
         }
+        if let Some(stream) = &self.stream {
+            self.table.give_up_for(&stream.connections);
+        }
         let idle = self.stream.as_ref().map_or(ENDING, |stream| stream.plan.idle_timeout);
         let idle = if self.worker.draining.get() { idle.min(ENDING) } else { idle };
         let due = self.table.end_idle(idle);
-        self.deadline.set_at(due);
+        // A thread whose clients say nothing still looks whether another one needs room.
+        self.deadline.set_at(if due == Tick::NEVER { due } else { due.min(deadlines::now().after(QUIET)) });
         Poll::Pending
     }
 
@@ -98,13 +104,13 @@ impl Datagrams {
     /// Receives and passes on one datagram of a client.
     fn poll_one(&self, context: &mut Context<'_>) -> Poll<()> {
         DATAGRAM.with_borrow_mut(|datagram| {
-            let (length, client) = match self.table.socket.poll_receive(context, datagram) {
+            let (length, way) = match self.table.socket.poll_receive(context, datagram) {
                 Poll::Ready(Ok(received)) => received,
                 // What an earlier answer met on its way; the next datagram is another matter.
                 Poll::Ready(Err(_)) => return Poll::Ready(()),
                 Poll::Pending => return Poll::Pending,
             };
-            if let Some(session) = self.table.find(&client).or_else(|| self.begin(client)) {
+            if let Some(session) = self.table.find(way).or_else(|| self.begin(way)) {
                 self.pass_on(&session, &datagram[..length]);
             }
             Poll::Ready(())
@@ -123,7 +129,8 @@ impl Datagrams {
     }
 
     /// Begins a session, where the limits have room for one.
-    fn begin(&self, client: SocketAddr) -> Option<Rc<Session>> {
+    fn begin(&self, way: Way) -> Option<Rc<Session>> {
+        let client = way.client;
         let stream = self.stream.as_ref()?;
         let connections = &self.worker.shared.connections;
         if self.worker.draining.get() {
@@ -131,19 +138,28 @@ impl Datagrams {
         }
         let admit = || {
             if connections.is_full() {
+                return Err(Full::Total);
+            }
+            let own = stream.connections.admit_below(client)?;
+            Ok((connections.admit_proxy(client), own))
+        };
+        let places = match admit() {
+            Err(Full::Total) if self.table.make_room() => admit(),
+            admitted => admitted,
+        };
+        let places = match places {
+            Ok(places) => places,
+            Err(full) => {
+                stream.counters.refused();
+                if full == Full::Total {
+                    stream.connections.want();
+                }
                 return None;
             }
-            let own = stream.connections.admit_below(client).ok()?;
-            Some((connections.admit_proxy(client), own))
-        };
-        let places = admit().or_else(|| if self.table.make_room() { admit() } else { None });
-        let Some(places) = places else {
-            stream.counters.refused();
-            return None;
         };
         let (socket, in_flight) = self.instance(stream, client)?;
         let worker = Counted::new(&self.worker);
-        let parts = Parts { client, stream: Rc::clone(stream), in_flight, socket, worker, places };
+        let parts = Parts { way, stream: Rc::clone(stream), in_flight, socket, worker, places };
         let table = Rc::clone(&self.table);
         Some(
             self.table.add(parts, |session| tokio::task::spawn_local(answers(table, session)).abort_handle()),
@@ -201,7 +217,7 @@ fn poll_answer(table: &Table, session: &Session, context: &mut Context<'_>) -> P
         session.in_flight.instance().succeeded();
         table.touch(session);
         // What cannot leave now is lost, as on any other part of the way.
-        if table.socket.send(read.filled(), session.client()).is_ok() {
+        if table.socket.send(read.filled(), session.way).is_ok() {
             session.bytes_out.set(session.bytes_out.get() + read.filled().len() as u64);
         }
         Poll::Ready(Ok(()))

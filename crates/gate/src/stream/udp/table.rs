@@ -1,16 +1,15 @@
-//! The sessions of one socket: by the client's address, in the order of their last datagram.
+//! The sessions of one socket: by client and address that it sent to, in the order of their last datagram.
 
-use super::socket::Socket;
+use super::socket::{Socket, Way};
 use crate::log::StreamRecord;
 use crate::service::InFlight;
-use crate::shared::Place;
+use crate::shared::{Connections, Place};
 use crate::stream::StreamRuntime;
 use crate::stream::end::Ended;
 use crate::worker::deadlines::{self, Tick};
 use crate::worker::{Counted, clock};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 use tokio::net::UdpSocket;
@@ -18,15 +17,15 @@ use tokio::task::AbortHandle;
 
 /// A session that was silent for so long may have to make room for another one. Who says more is not driven out by a
 /// flood of invented clients.
-const QUIET: Duration = Duration::from_secs(1);
+pub(super) const QUIET: Duration = Duration::from_secs(1);
 
 /// The sessions of one socket.
 #[derive(Debug)]
 pub(super) struct Table {
     pub(super) socket: Socket,
-    sessions: RefCell<HashMap<SocketAddr, Rc<Session>>>,
+    sessions: RefCell<HashMap<Way, Rc<Session>>>,
     /// By the tick of the last datagram, then by age.
-    order: RefCell<BTreeMap<(Tick, u64), SocketAddr>>,
+    order: RefCell<BTreeMap<(Tick, u64), Way>>,
     numbers: Cell<u64>,
 }
 
@@ -34,7 +33,7 @@ pub(super) struct Table {
 #[derive(Debug)]
 pub(super) struct Session {
     number: u64,
-    client: SocketAddr,
+    pub(super) way: Way,
     pub(super) stream: Rc<StreamRuntime>,
     pub(super) in_flight: InFlight,
     /// Connected to the instance.
@@ -50,7 +49,7 @@ pub(super) struct Session {
 
 /// What a session is made of.
 pub(super) struct Parts {
-    pub(super) client: SocketAddr,
+    pub(super) way: Way,
     pub(super) stream: Rc<StreamRuntime>,
     pub(super) in_flight: InFlight,
     pub(super) socket: UdpSocket,
@@ -63,18 +62,18 @@ impl Table {
         Self { socket, sessions: RefCell::default(), order: RefCell::default(), numbers: Cell::new(0) }
     }
 
-    pub(super) fn find(&self, client: &SocketAddr) -> Option<Rc<Session>> {
-        self.sessions.borrow().get(client).cloned()
+    pub(super) fn find(&self, way: Way) -> Option<Rc<Session>> {
+        self.sessions.borrow().get(&way).cloned()
     }
 
     /// Adds a session; `receive` begins to take what the instance answers.
     pub(super) fn add(&self, parts: Parts, receive: impl FnOnce(Rc<Session>) -> AbortHandle) -> Rc<Session> {
-        let Parts { client, stream, in_flight, socket, worker, places } = parts;
+        let Parts { way, stream, in_flight, socket, worker, places } = parts;
         let number = self.numbers.get();
         self.numbers.set(number + 1);
         let session = Rc::new(Session {
             number,
-            client,
+            way,
             stream,
             in_flight,
             socket,
@@ -86,8 +85,8 @@ impl Table {
             worker,
             _places: places,
         });
-        self.sessions.borrow_mut().insert(client, Rc::clone(&session));
-        self.order.borrow_mut().insert((session.last.get(), number), client);
+        self.sessions.borrow_mut().insert(way, Rc::clone(&session));
+        self.order.borrow_mut().insert((session.last.get(), number), way);
         *session.receiving.borrow_mut() = Some(receive(Rc::clone(&session)));
         session
     }
@@ -99,9 +98,9 @@ impl Table {
             return;
         }
         let mut order = self.order.borrow_mut();
-        if let Some(client) = order.remove(&(session.last.get(), session.number)) {
+        if let Some(way) = order.remove(&(session.last.get(), session.number)) {
             session.last.set(now);
-            order.insert((now, session.number), client);
+            order.insert((now, session.number), way);
         }
     }
 
@@ -110,7 +109,7 @@ impl Table {
         if self.order.borrow_mut().remove(&(session.last.get(), session.number)).is_none() {
             return;
         }
-        self.sessions.borrow_mut().remove(&session.client);
+        self.sessions.borrow_mut().remove(&session.way);
         session.report(ended);
         if let Some(receiving) = session.receiving.borrow_mut().take() {
             receiving.abort();
@@ -132,12 +131,24 @@ impl Table {
 
     /// Ends the session that was silent for the longest time, where that was long enough; whether there was one.
     pub(super) fn make_room(&self) -> bool {
-        let Some((last, session)) = self.oldest() else { return false };
-        if last.after(QUIET) > deadlines::now() {
-            return false;
-        }
+        let Some(session) = self.quiet() else { return false };
         self.end(&session, Some(&Ended::Evicted));
         true
+    }
+
+    /// Ends silent sessions in the place of those that other threads had no room for.
+    pub(super) fn give_up_for(&self, others: &Connections) {
+        while let Some(session) = self.quiet()
+            && others.take_wanted()
+        {
+            self.end(&session, Some(&Ended::Evicted));
+        }
+    }
+
+    /// The session that was silent for the longest time, where that was long enough.
+    fn quiet(&self) -> Option<Rc<Session>> {
+        let (last, session) = self.oldest()?;
+        (last.after(QUIET) <= deadlines::now()).then_some(session)
     }
 
     /// Ends the sessions of which this says so.
@@ -151,16 +162,12 @@ impl Table {
 
     fn oldest(&self) -> Option<(Tick, Rc<Session>)> {
         let order = self.order.borrow();
-        let ((last, _), client) = order.first_key_value()?;
-        self.find(client).map(|session| (*last, session))
+        let ((last, _), way) = order.first_key_value()?;
+        self.find(*way).map(|session| (*last, session))
     }
 }
 
 impl Session {
-    pub(super) fn client(&self) -> SocketAddr {
-        self.client
-    }
-
     fn report(&self, ended: Option<&Ended>) {
         let (bytes_in, bytes_out) = (self.bytes_in.get(), self.bytes_out.get());
         self.stream.counters.ended(bytes_in, bytes_out, ended.is_some());
@@ -169,7 +176,7 @@ impl Session {
             time: clock::now(),
             stream: &self.stream.plan.name,
             transport: "udp",
-            client: self.client.ip().to_canonical(),
+            client: self.way.client.ip().to_canonical(),
             host: "",
             instance: &self.in_flight.instance().label,
             bytes_in,
