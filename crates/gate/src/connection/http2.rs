@@ -224,6 +224,7 @@ impl Driver {
 
     fn poll(&mut self, context: &mut Context<'_>, origin: &Origin) -> Poll<Next> {
         *self.streams.driver.borrow_mut() = Some(context.waker().clone());
+        self.wire.begin_turn();
         if origin.worker.draining.get() && !std::mem::replace(&mut self.told, true) {
             self.connection.graceful_shutdown();
         }

@@ -32,6 +32,8 @@ use std::task::Poll;
 
 /// Connections that are opened for one request at most, each to another instance.
 const MAX_CONNECTS: usize = 3;
+/// How often a request that an instance has not looked at is sent again.
+const MAX_REFUSALS: usize = 5;
 
 /// A request on its way to a service.
 pub(crate) struct Forwarding<'a> {
@@ -80,7 +82,7 @@ impl Forwarding<'_> {
         let service = self.service();
         working.tried.clear();
         working.call = grpc::is_call(&working.request, &working.head);
-        let mut retried = false;
+        let (mut retried, mut refusals) = (false, 0);
         let mut last: Option<Failure> = None;
         loop {
             let (mut lease, instance) = match self.lease(client, working).await {
@@ -104,8 +106,9 @@ impl Forwarding<'_> {
                 instance.failed(service.plan.ejection);
             }
             let untouched = !working.upload.started() || refused;
+            let once_more = if refused { refusals < MAX_REFUSALS } else { !retried || lease.reused };
             let again = failure.step() == Some(Step::Exchange)
-                && (!retried || lease.reused && !refused)
+                && once_more
                 && working.exchange.may_retry(untouched)
                 && working.upload.body_bytes == 0;
             if !again {
@@ -118,7 +121,8 @@ impl Forwarding<'_> {
                 working.tried.retain(|tried| !Rc::ptr_eq(tried, &instance));
                 instance.close_idle();
             }
-            retried |= refused || !lease.reused;
+            refusals += usize::from(refused);
+            retried |= !refused && !lease.reused;
             last = Some(failure);
         }
     }

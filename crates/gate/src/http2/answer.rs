@@ -114,13 +114,18 @@ impl Answer {
                 break;
             }
         }
-        if let State::Body(outgoing) = &mut self.state {
-            outgoing.send_held()?;
-        }
         match polled {
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             Poll::Pending if taken == 0 => Poll::Pending,
             _ => Poll::Ready(Ok(taken)),
+        }
+    }
+
+    /// Sends what waits for more to travel with.
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        match &mut self.state {
+            State::Body(outgoing) => outgoing.send_held(),
+            State::Head(_) | State::Ended => Ok(()),
         }
     }
 

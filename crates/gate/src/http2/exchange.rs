@@ -186,9 +186,6 @@ impl Sink for Http2Exchange {
                 break;
             }
         }
-        if let Stage::Body(outgoing) = &mut self.stage {
-            outgoing.send_held()?;
-        }
         match polled {
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             Poll::Pending if taken == 0 => Poll::Pending,
@@ -197,7 +194,10 @@ impl Sink for Http2Exchange {
     }
 
     fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+        Poll::Ready(match &mut self.stage {
+            Stage::Body(outgoing) => outgoing.send_held(),
+            Stage::Head(_) => Ok(()),
+        })
     }
 }
 

@@ -104,9 +104,9 @@ impl Sink for Http2Stream {
         self.answer.borrow_mut().poll_send(context, lead, rest)
     }
 
-    /// What was taken is with the library, which sends it when the connection is polled.
+    /// Hands what was taken to the library, which sends it when the connection is polled.
     fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+        Poll::Ready(self.answer.borrow_mut().flush())
     }
 }
 

@@ -21,6 +21,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Bytes that are copied next to others rather than sent as they lie.
 const GATHERED: usize = 4 << 10;
+/// Bytes that are read in one turn, and what one read brings beyond them.
+const TURN: usize = 8 << 10;
 
 /// A handle of the connection: the library has one and the task that drives it another.
 #[derive(Clone, Debug)]
@@ -34,6 +36,8 @@ struct Inner {
     meter: Meter,
     allowance: Allowance,
     exceeded: bool,
+    /// Bytes read of the socket since the task began its turn.
+    read: usize,
     moved: Moved,
     head_timeout: Duration,
     amid_since: Option<Tick>,
@@ -51,6 +55,7 @@ impl Wire {
             meter: Meter::default(),
             allowance: Allowance::new(limits),
             exceeded: false,
+            read: 0,
             moved: Moved::default(),
             head_timeout: limits.head_timeout,
             amid_since: Some(deadlines::now()),
@@ -62,6 +67,12 @@ impl Wire {
 
     fn inner(&self) -> RefMut<'_, Inner> {
         self.0.borrow_mut()
+    }
+
+    /// Begins a turn of the task that drives the connection. It reads little in a turn, so that others have theirs, and
+    /// the streams take what came before more of it is kept for them.
+    pub(crate) fn begin_turn(&self) {
+        self.inner().read = 0;
     }
 
     /// Sends what is gathered.
@@ -188,8 +199,12 @@ impl Inner {
             return Poll::Pending;
         }
         if self.stream.received().is_empty() {
+            if self.read >= TURN {
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             // The end of the stream leaves nothing received.
-            ready!(self.stream.poll_fill(context, false))?;
+            self.read += ready!(self.stream.poll_fill(context, false))?;
         }
         let received = self.stream.received();
         let count = received.len().min(into.remaining());

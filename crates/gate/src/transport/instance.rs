@@ -143,8 +143,9 @@ impl Sink for InstanceStream {
 
     fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.stream {
-            Stream::Tcp(_) | Stream::Unix(_) | Stream::Http2(_) => Poll::Ready(Ok(())),
+            Stream::Tcp(_) | Stream::Unix(_) => Poll::Ready(Ok(())),
             Stream::Tls(stream) => Pin::new(stream).poll_flush(context),
+            Stream::Http2(exchange) => exchange.poll_flush(context),
         }
     }
 }
