@@ -4,6 +4,7 @@ use crate::service::ConnectError;
 use http1::Refusal;
 use std::fmt;
 use std::io;
+use wire::grpc_web::NotBase64;
 
 /// The part of an exchange in which an instance failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub(crate) enum Failure {
     ClientSlow,
     /// The request's body is not what its head announced.
     Request(Refusal),
+    /// The request's body is no text of gRPC-Web.
+    NotBase64,
     /// The request's body is larger than it may be.
     TooLarge,
     /// The names of the service have no address yet.
@@ -42,12 +45,23 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// What a client's body failed with: one that is translated is judged where it is read.
+    pub(super) fn of_client(error: io::Error) -> Self {
+        match error.downcast::<Refusal>() {
+            Ok(Refusal::Truncated) => Self::Client(io::ErrorKind::UnexpectedEof.into()),
+            Ok(refusal) => Self::Request(refusal),
+            Err(error) if error.get_ref().is_some_and(|reason| reason.is::<NotBase64>()) => Self::NotBase64,
+            Err(error) => Self::Client(error),
+        }
+    }
+
     /// The status that the client is answered with, when nothing of a response was sent; 499 is for the log alone.
     pub(crate) fn status(&self) -> u16 {
         match self {
             Self::Client(_) | Self::ClientSlow => 499,
             Self::ClientSilent => 408,
             Self::Request(refusal) => refusal.status(),
+            Self::NotBase64 => 400,
             Self::TooLarge => 413,
             Self::Unresolved | Self::NoInstance => 503,
             Self::Connect(_) | Self::Broken(..) | Self::Response(_) => 502,
@@ -61,6 +75,7 @@ impl Failure {
             Self::ClientSilent => Some("read-timeout"),
             Self::ClientSlow => Some("write-timeout"),
             Self::Request(refusal) | Self::Response(refusal) => Some(refusal.rule()),
+            Self::NotBase64 => Some("grpc-web-text"),
             Self::TooLarge => Some("body-limit"),
             _ => None,
         }
@@ -92,6 +107,7 @@ impl fmt::Display for Failure {
             Self::ClientSilent => f.write_str("the client did not go on sending its request"),
             Self::ClientSlow => f.write_str("the client takes nothing of the response"),
             Self::Request(refusal) => write!(f, "the request's body is refused: {refusal}"),
+            Self::NotBase64 => write!(f, "the request's body is refused: {NotBase64}"),
             Self::TooLarge => f.write_str("the request's body is larger than the route allows"),
             Self::Unresolved => f.write_str("resolve: the name of the instance has no address yet"),
             Self::NoInstance => f.write_str("choose: no instance is left to try"),

@@ -16,6 +16,7 @@ pub(crate) use failure::{Failure, Step};
 pub(crate) use pump::{Blocked, Pump};
 pub(crate) use stall::{Patience, Stall};
 
+use crate::compress::Compressor;
 use crate::connection::Client;
 use crate::grpc;
 use crate::service::{ConnectError, InFlight, Instance, Lease, ServiceRuntime};
@@ -34,6 +35,14 @@ use std::task::Poll;
 const MAX_CONNECTS: usize = 3;
 /// How often a request that an instance has not looked at is sent again.
 const MAX_REFUSALS: usize = 5;
+
+/// What the body of a response goes through on its way to the client.
+#[derive(Debug)]
+pub(crate) enum Through {
+    Compressor(Compressor),
+    /// gRPC becomes gRPC-Web.
+    Translator(grpc::Translator),
+}
 
 /// A request on its way to a service.
 pub(crate) struct Forwarding<'a> {
@@ -82,6 +91,8 @@ impl Forwarding<'_> {
         let service = self.service();
         working.tried.clear();
         working.call = grpc::is_call(&working.request, &working.head);
+        let web = self.handler.grpc_web.then(|| grpc::web_form(&working.request, &working.head));
+        working.web = web.flatten();
         let (mut retried, mut refusals) = (false, 0);
         let mut last: Option<Failure> = None;
         loop {
@@ -93,6 +104,7 @@ impl Forwarding<'_> {
             let in_flight = InFlight::new(&instance);
             // Anew for each attempt: the head may name the instance, and may be gone from the lead when a body that
             // turned out to be empty was sent behind it.
+            working.translator = working.web.and_then(grpc::Translator::of_request);
             request_head::write(self, &instance, working);
             let failure = match attempt::run(client, working, &mut lease, self).await {
                 Ok(sending) => {
@@ -105,12 +117,14 @@ impl Forwarding<'_> {
             if failure.speaks_against_instance() && !lease.reused && !refused {
                 instance.failed(service.plan.ejection);
             }
+            let read = working.translator.as_ref().is_some_and(grpc::Translator::has_started);
             let untouched = !working.upload.started() || refused;
             let once_more = if refused { refusals < MAX_REFUSALS } else { !retried || lease.reused };
             let again = failure.step() == Some(Step::Exchange)
                 && once_more
                 && working.exchange.may_retry(untouched)
-                && working.upload.body_bytes == 0;
+                && working.upload.body_bytes == 0
+                && !read;
             if !again {
                 return Err(failure);
             }

@@ -1,11 +1,13 @@
 //! What a request needs while it is answered, reused from request to request on a thread.
 
 use crate::forward::Pump;
+use crate::grpc::Translator;
 use crate::request::Facts;
 use crate::service::Instance;
 use http1::{Exchange, Request, Response};
 use std::cell::RefCell;
 use std::rc::Rc;
+use wire::grpc_web::Form;
 
 /// How many are kept for reuse on a thread.
 const KEPT: usize = 512;
@@ -34,6 +36,10 @@ pub(crate) struct Working {
     pub(crate) tried: Vec<Rc<Instance>>,
     /// Whether the request is a call of gRPC.
     pub(crate) call: bool,
+    /// The form of gRPC-Web that is translated.
+    pub(crate) web: Option<Form>,
+    /// What the request's body goes through on its way to the instance.
+    pub(crate) translator: Option<Translator>,
     pub(crate) outcome: Outcome,
 }
 
@@ -80,6 +86,7 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         let Some(mut working) = self.0.take() else { return };
         working.tried.clear();
+        (working.web, working.translator) = (None, None);
         working.outcome = Outcome::default();
         for bytes in [&mut working.head, &mut working.upload.lead, &mut working.download.lead] {
             bytes.clear();

@@ -80,9 +80,10 @@ fn refuse_foreign_keys(handler: &str, raw: &Route, lowering: &mut Lowering<'_>) 
     fn place<T>(key: &Option<Located<T>>) -> Option<Location> {
         key.as_ref().map(|key| key.at)
     }
-    let keys: [(&str, Option<Location>, &[&str]); 11] = [
+    let keys: [(&str, Option<Location>, &[&str]); 12] = [
         ("strip_prefix", place(&raw.strip_prefix), &["service"]),
         ("compress", place(&raw.compress), &["service"]),
+        ("grpc_web", place(&raw.grpc_web), &["service"]),
         ("request_headers", place(&raw.request_headers), &["service"]),
         ("index", place(&raw.index), &["files"]),
         ("fallback", place(&raw.fallback), &["files"]),
@@ -117,7 +118,8 @@ fn service(
         Some(Compress::Plain(true)) => Compression::On,
         Some(Compress::WithCookies) => Compression::WithCookies,
     };
-    Some(ServiceHandler { service: service?, strip_prefix: strip_prefix.flatten(), compression })
+    let grpc_web = raw.grpc_web.as_ref().is_some_and(|grpc_web| grpc_web.value);
+    Some(ServiceHandler { service: service?, strip_prefix: strip_prefix.flatten(), compression, grpc_web })
 }
 
 fn strip_prefix(

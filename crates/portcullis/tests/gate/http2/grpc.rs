@@ -14,12 +14,12 @@ fn call(path: &str) -> http::request::Builder {
 }
 
 /// A message with its prefix.
-fn framed(message: &[u8]) -> Vec<u8> {
+pub(super) fn framed(message: &[u8]) -> Vec<u8> {
     [&[0][..], &(message.len() as u32).to_be_bytes(), message].concat()
 }
 
 /// The messages of a body.
-fn messages(mut body: &[u8]) -> Vec<Vec<u8>> {
+pub(super) fn messages(mut body: &[u8]) -> Vec<Vec<u8>> {
     let mut found = Vec::new();
     while let Some((prefix, rest)) = body.split_first_chunk::<5>() {
         let length = u32::from_be_bytes(prefix[1..].try_into().unwrap()) as usize;

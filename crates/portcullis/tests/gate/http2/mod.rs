@@ -5,6 +5,7 @@ mod client;
 mod floods;
 mod frames;
 mod grpc;
+mod grpc_web;
 mod instances;
 mod programs;
 mod requests;
