@@ -36,6 +36,8 @@ pub(crate) enum Failure {
     NoInstance,
     /// No connection could be opened.
     Connect(ConnectError),
+    /// The instance speaks HTTP/2 and takes no WebSockets over it.
+    NoWebSocket,
     /// The instance broke its connection.
     Broken(Step, io::Error),
     /// The instance did not answer in time.
@@ -64,7 +66,7 @@ impl Failure {
             Self::NotBase64 => 400,
             Self::TooLarge => 413,
             Self::Unresolved | Self::NoInstance => 503,
-            Self::Connect(_) | Self::Broken(..) | Self::Response(_) => 502,
+            Self::Connect(_) | Self::NoWebSocket | Self::Broken(..) | Self::Response(_) => 502,
             Self::Silent(_) => 504,
         }
     }
@@ -112,6 +114,9 @@ impl fmt::Display for Failure {
             Self::Unresolved => f.write_str("resolve: the name of the instance has no address yet"),
             Self::NoInstance => f.write_str("choose: no instance is left to try"),
             Self::Connect(error) => write!(f, "{error}"),
+            Self::NoWebSocket => {
+                f.write_str("request: the instance takes no WebSockets over HTTP/2 (RFC 8441)")
+            }
             Self::Broken(Step::Exchange, error) => write!(f, "request: {error}"),
             Self::Broken(Step::Body, error) => write!(f, "response body: {error}"),
             Self::Silent(Step::Exchange) => f.write_str("response head: no answer in time"),

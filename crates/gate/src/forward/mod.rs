@@ -101,6 +101,9 @@ impl Forwarding<'_> {
                 // What went wrong before says more than that nothing is left to try.
                 Err(failure) => return Err(last.unwrap_or(failure)),
             };
+            if Self::wants_websocket(working) && !lease.stream.takes_websockets() {
+                return Err(Failure::NoWebSocket);
+            }
             let in_flight = InFlight::new(&instance);
             // Anew for each attempt: the head may name the instance, and may be gone from the lead when a body that
             // turned out to be empty was sent behind it.

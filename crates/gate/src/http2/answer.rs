@@ -1,9 +1,7 @@
 //! The engine's answer of HTTP/1.1, read as it is written and sent in frames.
 
 use super::outgoing::Outgoing;
-use super::{append, into_io};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use super::{append, into_io, websocket};
 use bytes::Bytes;
 use h2::Reason;
 use h2::server::SendResponse;
@@ -199,12 +197,7 @@ fn fields(response: &Response, head: &[u8], opened: bool) -> io::Result<HeaderMa
 
 /// Whether the instance answers the handshake that we made (RFC 6455 section 4.2.2).
 fn is_accepted(key: &str, response: &Response, head: &[u8]) -> bool {
-    const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-    let digest = aws_lc_rs::digest::digest(
-        &aws_lc_rs::digest::SHA1_FOR_LEGACY_USE_ONLY,
-        format!("{key}{GUID}").as_bytes(),
-    );
-    let expected = STANDARD.encode(digest);
+    let expected = websocket::accept(key.as_bytes());
     let mut answers = response.fields.named(b"sec-websocket-accept", head);
     let answer = answers.next().map(|field| field.value.of(head));
     answer == Some(expected.as_bytes()) && answers.next().is_none()

@@ -10,6 +10,7 @@ mod incoming;
 mod outgoing;
 mod settings;
 mod stream;
+mod websocket;
 mod wire;
 
 pub(crate) use exchange::Http2Exchange;

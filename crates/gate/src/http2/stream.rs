@@ -2,10 +2,8 @@
 
 use super::answer::Answer;
 use super::incoming::Incoming;
-use crate::request::random;
+use super::websocket;
 use crate::transport::{Sink, Source};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream};
@@ -45,8 +43,8 @@ impl Http2Stream {
     ) -> Self {
         let (parts, receiving) = request.into_parts();
         let ends = receiving.is_end_stream();
-        let websocket = parts.extensions.get::<h2::ext::Protocol>().map(|protocol| protocol.as_str());
-        let key = websocket.filter(|protocol| *protocol == "websocket").map(|_| websocket_key());
+        let protocol = parts.extensions.get::<h2::ext::Protocol>().map(|protocol| protocol.as_str());
+        let key = protocol.filter(|protocol| *protocol == "websocket").map(|_| websocket::key());
         let mut written = Vec::new();
         let refused = write_head(&mut written, &parts, key.as_deref(), ends).err();
         let announced = ends || parts.headers.contains_key(http::header::CONTENT_LENGTH);
@@ -125,10 +123,4 @@ fn write_head(
     };
     let fields = parts.headers.iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()));
     write_request(out, &pseudo, fields, if ends { Body::None } else { Body::Follows })
-}
-
-/// A key of the handshake that HTTP/2 does without (RFC 6455 section 4.1): sixteen bytes in base64. They prove nothing
-/// to anybody but ourselves.
-fn websocket_key() -> String {
-    STANDARD.encode([random().to_ne_bytes(), random().to_ne_bytes()].concat())
 }

@@ -52,6 +52,14 @@ impl InstanceStream {
         matches!(&self.stream, Stream::Http2(exchange) if exchange.is_refused())
     }
 
+    /// Whether a WebSocket can be asked for.
+    pub(crate) fn takes_websockets(&self) -> bool {
+        match &self.stream {
+            Stream::Tcp(_) | Stream::Unix(_) | Stream::Tls(_) => true,
+            Stream::Http2(exchange) => exchange.takes_websockets(),
+        }
+    }
+
     /// The connection for the kernel to move bytes from and to; nothing where they have to be seen.
     pub(crate) fn as_plain(&self) -> Option<Plain<'_>> {
         match &self.stream {
@@ -91,7 +99,7 @@ impl InstanceStream {
             Stream::Tcp(stream) => Pin::new(stream).poll_shutdown(context),
             Stream::Unix(stream) => Pin::new(stream).poll_shutdown(context),
             Stream::Tls(stream) => Pin::new(stream).poll_shutdown(context),
-            Stream::Http2(_) => Poll::Ready(Ok(())),
+            Stream::Http2(exchange) => Poll::Ready(exchange.end()),
         }
     }
 }
