@@ -1,5 +1,6 @@
 //! How much of what moves nothing a client may send.
 
+use super::Cut;
 use crate::worker::deadlines::{self, Tick};
 use model::plan::Limits;
 use std::time::Duration;
@@ -39,20 +40,23 @@ impl Allowance {
         }
     }
 
-    /// Whether the client sends too much that moves nothing.
-    pub(super) fn is_exceeded(&mut self, now: &Moved) -> bool {
+    /// Which bound the client exceeds by what moves nothing.
+    pub(super) fn judge(&mut self, now: &Moved) -> Option<Cut> {
         let (then, tick) = (self.then, deadlines::now());
         let resets = now.seen.resets - then.seen.resets;
         let control = now.seen.control - then.seen.control;
         let data = (now.seen.data - then.seen.data) + (now.sent - then.sent);
         let explained = FOR_REQUEST * (now.seen.heads - then.seen.heads) + data / FOR_FRAME;
-        if resets > self.resets + (now.answered - then.answered) || control > self.control + explained {
-            return true;
+        if resets > self.resets + (now.answered - then.answered) {
+            return Some(Cut::Resets);
+        }
+        if control > self.control + explained {
+            return Some(Cut::ControlFrames);
         }
         if tick.since(self.since) >= WINDOW {
             (self.since, self.then) = (tick, *now);
         }
-        false
+        None
     }
 }
 
@@ -66,16 +70,16 @@ mod tests {
 
     #[test]
     fn traffic_explains_frames_and_answers_explain_resets() {
-        for (moved, exceeded) in [
-            (moved(100, 500, 0, 0, 0), false),
-            (moved(101, 0, 1000, 0, 0), true),
-            (moved(101, 0, 1000, 1, 0), false),
-            (moved(0, 501, 0, 0, 0), true),
-            (moved(0, 504, 1, 0, 0), false),
-            (moved(0, 600, 0, 0, 100 << 10), false),
+        for (moved, cut) in [
+            (moved(100, 500, 0, 0, 0), None),
+            (moved(101, 0, 1000, 0, 0), Some(Cut::Resets)),
+            (moved(101, 0, 1000, 1, 0), None),
+            (moved(0, 501, 0, 0, 0), Some(Cut::ControlFrames)),
+            (moved(0, 504, 1, 0, 0), None),
+            (moved(0, 600, 0, 0, 100 << 10), None),
         ] {
             let mut allowance = Allowance::new(&Limits::default());
-            assert_eq!(allowance.is_exceeded(&moved), exceeded, "{moved:?}");
+            assert_eq!(allowance.judge(&moved), cut, "{moved:?}");
         }
     }
 
@@ -86,8 +90,8 @@ mod tests {
         for _ in 0..20 {
             control += 400;
             deadlines::advance(101);
-            assert!(!allowance.is_exceeded(&moved(0, control, 0, 0, 0)));
+            assert_eq!(allowance.judge(&moved(0, control, 0, 0, 0)), None);
         }
-        assert!(allowance.is_exceeded(&moved(0, control + 501, 0, 0, 0)));
+        assert_eq!(allowance.judge(&moved(0, control + 501, 0, 0, 0)), Some(Cut::ControlFrames));
     }
 }

@@ -5,6 +5,7 @@
 
 mod allowance;
 mod answer;
+mod cut;
 mod exchange;
 mod incoming;
 mod outgoing;
@@ -13,6 +14,7 @@ mod stream;
 mod websocket;
 mod wire;
 
+pub(crate) use cut::{Cut, Cuts};
 pub(crate) use exchange::Http2Exchange;
 pub(crate) use settings::handshake;
 pub(crate) use stream::Http2Stream;

@@ -3,6 +3,7 @@
 //! What the library says while it is polled once is gathered and leaves in one write when the poll is over, and what
 //! the client says is counted on its way in.
 
+use super::Cut;
 use super::allowance::{Allowance, Moved};
 use crate::forward::{Blocked, Patience, Stall};
 use crate::transport::socket::SocketStream;
@@ -35,7 +36,7 @@ struct Inner {
     out: Option<Buffer>,
     meter: Meter,
     allowance: Allowance,
-    exceeded: bool,
+    exceeded: Option<Cut>,
     /// Bytes read of the socket since the task began its turn.
     read: usize,
     moved: Moved,
@@ -54,7 +55,7 @@ impl Wire {
             out: None,
             meter: Meter::default(),
             allowance: Allowance::new(limits),
-            exceeded: false,
+            exceeded: None,
             read: 0,
             moved: Moved::default(),
             head_timeout: limits.head_timeout,
@@ -85,16 +86,20 @@ impl Wire {
         self.inner().moved.answered += 1;
     }
 
-    /// Whether the client sent more that moves nothing than it may.
-    pub(crate) fn is_exceeded(&self) -> bool {
+    /// Which bound the client exceeded by what moves nothing.
+    pub(crate) fn exceeded(&self) -> Option<Cut> {
         self.inner().exceeded
     }
 
-    /// When the client has to have moved on, where it is in the middle of something or takes nothing.
-    pub(crate) fn due(&self) -> Tick {
+    /// When the client has to have moved on, where it is in the middle of something or takes nothing, and what it is
+    /// cut for then.
+    pub(crate) fn due(&self) -> (Tick, Cut) {
         let inner = self.inner();
         let amid = inner.amid_since.map_or(Tick::NEVER, |since| since.after(inner.head_timeout));
-        amid.min(inner.blocked_until.unwrap_or(Tick::NEVER))
+        match inner.blocked_until {
+            Some(blocked) if blocked < amid => (blocked, Cut::WriteTimeout),
+            _ => (amid, Cut::HeadTimeout),
+        }
     }
 
     /// The connection itself, once the library is done with it.
@@ -194,7 +199,7 @@ impl Inner {
     }
 
     fn poll_receive(&mut self, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if self.exceeded {
+        if self.exceeded.is_some() {
             // The task that drives the connection ends it.
             return Poll::Pending;
         }
@@ -212,7 +217,7 @@ impl Inner {
         self.meter.feed(&received[..count]);
         self.stream.consume(count);
         self.moved.seen = self.meter.seen();
-        self.exceeded = self.allowance.is_exceeded(&self.moved);
+        self.exceeded = self.allowance.judge(&self.moved);
         self.amid_since = self.meter.is_amid().then(|| self.amid_since.unwrap_or_else(deadlines::now));
         Poll::Ready(Ok(()))
     }

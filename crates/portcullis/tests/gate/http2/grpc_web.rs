@@ -73,7 +73,7 @@ fn text_comes_back_as_text() {
     assert_eq!((broken.status, media.as_deref()), (200, Some("application/grpc-web-text+proto")));
     assert_eq!(broken.value("grpc-status").as_deref(), Some("13"));
     let log = gate.log(6);
-    assert_eq!((log[5]["status"].as_u64(), log[5]["rule"].as_str()), (Some(400), Some("grpc-web-text")));
+    assert!(log.iter().any(|line| line["status"] == 400 && line["rule"] == "grpc-web-text"), "{log:?}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod frames;
 mod grpc;
 mod grpc_web;
 mod instances;
+mod meaning;
 mod programs;
 mod requests;
 mod translation;
