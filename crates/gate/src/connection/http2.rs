@@ -215,7 +215,7 @@ impl Driver {
         let ended = loop {
             match poll_fn(|context| self.poll(context, &origin)).await {
                 Next::Stream(request, respond) => {
-                    let stream = Http2Stream::new(request, respond, origin.tls_version);
+                    let stream = Http2Stream::new(request, respond, &self.wire, origin.tls_version);
                     let client = origin.client(ClientStream::Http2(Box::new(stream)));
                     let open = Open::new(&self.streams);
                     let wire = self.wire.clone();

@@ -10,6 +10,8 @@ use wire::h2::Seen;
 const WINDOW: Duration = Duration::from_secs(10);
 /// Frames that one request explains: priorities, updates of its window, an end without data.
 const FOR_REQUEST: u64 = 4;
+/// Frames that one frame of data which was sent explains: an update of either window, for clients that count each.
+const FOR_DATA: u64 = 2;
 /// Bytes, in either direction, that explain one more.
 const FOR_FRAME: u64 = 1 << 10;
 
@@ -18,6 +20,8 @@ const FOR_FRAME: u64 = 1 << 10;
 pub(super) struct Moved {
     pub(super) seen: Seen,
     pub(super) sent: u64,
+    /// Frames of data that were sent.
+    pub(super) frames: u64,
     pub(super) answered: u64,
 }
 
@@ -46,7 +50,9 @@ impl Allowance {
         let resets = now.seen.resets - then.seen.resets;
         let control = now.seen.control - then.seen.control;
         let data = (now.seen.data - then.seen.data) + (now.sent - then.sent);
-        let explained = FOR_REQUEST * (now.seen.heads - then.seen.heads) + data / FOR_FRAME;
+        let explained = FOR_REQUEST * (now.seen.heads - then.seen.heads)
+            + FOR_DATA * (now.frames - then.frames)
+            + data / FOR_FRAME;
         if resets > self.resets + (now.answered - then.answered) {
             return Some(Cut::Resets);
         }
@@ -65,7 +71,7 @@ mod tests {
     use super::*;
 
     fn moved(resets: u64, control: u64, heads: u64, answered: u64, sent: u64) -> Moved {
-        Moved { seen: Seen { heads, resets, control, data: 0 }, sent, answered }
+        Moved { seen: Seen { heads, resets, control, data: 0 }, sent, answered, frames: 0 }
     }
 
     #[test]
@@ -77,6 +83,8 @@ mod tests {
             (moved(0, 501, 0, 0, 0), Some(Cut::ControlFrames)),
             (moved(0, 504, 1, 0, 0), None),
             (moved(0, 600, 0, 0, 100 << 10), None),
+            (Moved { frames: 50, ..moved(0, 600, 0, 0, 0) }, None),
+            (Moved { frames: 49, ..moved(0, 600, 0, 0, 0) }, Some(Cut::ControlFrames)),
         ] {
             let mut allowance = Allowance::new(&Limits::default());
             assert_eq!(allowance.judge(&moved), cut, "{moved:?}");

@@ -7,7 +7,9 @@ use h2::Reason;
 use h2::server::SendResponse;
 use http::{HeaderMap, StatusCode};
 use http1::{BodyLength, BodyReader, HeadLimits, HeadScanner, MAX_FIELDS, Response};
+use std::cell::Cell;
 use std::io;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 
 /// What an answer of ours may be; what an instance said was judged before.
@@ -21,6 +23,8 @@ pub(super) struct Answer {
     to_head: bool,
     /// The key of the handshake that we made for a WebSocket.
     websocket: Option<String>,
+    /// Frames of data of the connection.
+    frames: Rc<Cell<u64>>,
     /// What is known of the head until it is complete.
     head: Vec<u8>,
     scanner: HeadScanner,
@@ -43,11 +47,18 @@ impl std::fmt::Debug for State {
 }
 
 impl Answer {
-    pub(super) fn new(respond: SendResponse<Bytes>, to_head: bool, websocket: Option<String>) -> Self {
+    /// The answer over a connection that counts its frames of data.
+    pub(super) fn new(
+        respond: SendResponse<Bytes>,
+        to_head: bool,
+        websocket: Option<String>,
+        frames: Rc<Cell<u64>>,
+    ) -> Self {
         Self {
             state: State::Head(respond),
             to_head,
             websocket,
+            frames,
             head: Vec::new(),
             scanner: HeadScanner::default(),
         }
@@ -177,7 +188,8 @@ impl Answer {
         let ends =
             matches!(body, BodyLength::None | BodyLength::Exact(0)) || status != response.status && !opened;
         let send = respond.send_response(message, ends).map_err(into_io)?;
-        self.state = State::Body(Outgoing::new(send, BodyReader::new(body), ends));
+        let frames = Rc::clone(&self.frames);
+        self.state = State::Body(Outgoing::new(send, BodyReader::new(body), ends, frames));
         Ok(())
     }
 }

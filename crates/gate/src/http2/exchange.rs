@@ -119,7 +119,7 @@ impl Http2Exchange {
             into_io(error)
         })?;
         self.answer = Some(answer);
-        self.stage = Stage::Body(Outgoing::new(send, BodyReader::new(body), ends));
+        self.stage = Stage::Body(Outgoing::new(send, BodyReader::new(body), ends, Rc::default()));
         Ok(())
     }
 

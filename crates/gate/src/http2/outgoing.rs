@@ -6,7 +6,9 @@ use h2::{Reason, SendStream};
 use http::HeaderMap;
 use http1::BodyReader;
 use http1::http2::trailer_fields;
+use std::cell::Cell;
 use std::io;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 /// Bytes of one frame of data: with its head it fits into one record of TLS.
@@ -19,6 +21,8 @@ pub(super) struct Outgoing {
     /// Data that waits for more to travel with, and to be told whether it is the last: at most one frame.
     held: Vec<u8>,
     ended: bool,
+    /// Frames of data so far.
+    frames: Rc<Cell<u64>>,
 }
 
 impl std::fmt::Debug for Outgoing {
@@ -28,9 +32,14 @@ impl std::fmt::Debug for Outgoing {
 }
 
 impl Outgoing {
-    /// A body that `reader` reads; `ended` when the head was the end.
-    pub(super) fn new(send: SendStream<Bytes>, reader: BodyReader, ended: bool) -> Self {
-        Self { send, reader, held: Vec::new(), ended }
+    /// A body that `reader` reads; `ended` when the head was the end. Its frames are added to `frames`.
+    pub(super) fn new(
+        send: SendStream<Bytes>,
+        reader: BodyReader,
+        ended: bool,
+        frames: Rc<Cell<u64>>,
+    ) -> Self {
+        Self { send, reader, held: Vec::new(), ended, frames }
     }
 
     pub(super) fn is_ended(&self) -> bool {
@@ -129,6 +138,7 @@ impl Outgoing {
     }
 
     fn send_data(&mut self, last: bool) -> io::Result<()> {
+        self.frames.set(self.frames.get() + 1);
         let held = Bytes::from(std::mem::take(&mut self.held));
         self.send.send_data(held, last).map_err(into_io)
     }

@@ -3,6 +3,7 @@
 use super::answer::Answer;
 use super::incoming::Incoming;
 use super::websocket;
+use super::wire::Wire;
 use crate::transport::{Sink, Source};
 use bytes::Bytes;
 use h2::server::SendResponse;
@@ -35,10 +36,11 @@ impl Watch {
 }
 
 impl Http2Stream {
-    /// A stream whose request came just now, over TLS of this version.
+    /// A stream whose request came just now, over TLS of this version if any.
     pub(crate) fn new(
         request: Request<RecvStream>,
         respond: SendResponse<Bytes>,
+        wire: &Wire,
         tls_version: Option<rustls::ProtocolVersion>,
     ) -> Self {
         let (parts, receiving) = request.into_parts();
@@ -49,7 +51,7 @@ impl Http2Stream {
         let refused = write_head(&mut written, &parts, key.as_deref(), ends).err();
         let announced = ends || parts.headers.contains_key(http::header::CONTENT_LENGTH);
         let incoming = Incoming::new(written, receiving, key.is_none() && !announced);
-        let answer = Answer::new(respond, parts.method == http::Method::HEAD, key);
+        let answer = Answer::new(respond, parts.method == http::Method::HEAD, key, wire.frames());
         Self { incoming, refused, answer: Rc::new(RefCell::new(answer)), tls_version }
     }
 

@@ -12,7 +12,7 @@ use crate::worker::buffers::Buffer;
 use crate::worker::deadlines::{self, Tick};
 use ::wire::h2::Meter;
 use model::plan::Limits;
-use std::cell::{RefCell, RefMut};
+use std::cell::{Cell, RefCell, RefMut};
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -40,6 +40,8 @@ struct Inner {
     /// Bytes read of the socket since the task began its turn.
     read: usize,
     moved: Moved,
+    /// Frames of data that were sent.
+    frames: Rc<Cell<u64>>,
     head_timeout: Duration,
     amid_since: Option<Tick>,
     patience: Patience,
@@ -58,6 +60,7 @@ impl Wire {
             exceeded: None,
             read: 0,
             moved: Moved::default(),
+            frames: Rc::default(),
             head_timeout: limits.head_timeout,
             amid_since: Some(deadlines::now()),
             patience,
@@ -84,6 +87,11 @@ impl Wire {
     /// Notes that a request was answered to its end.
     pub(crate) fn answered(&self) {
         self.inner().moved.answered += 1;
+    }
+
+    /// Counts frames of data that are sent.
+    pub(crate) fn frames(&self) -> Rc<Cell<u64>> {
+        Rc::clone(&self.inner().frames)
     }
 
     /// Which bound the client exceeded by what moves nothing.
@@ -216,7 +224,7 @@ impl Inner {
         into.put_slice(&received[..count]);
         self.meter.feed(&received[..count]);
         self.stream.consume(count);
-        self.moved.seen = self.meter.seen();
+        (self.moved.seen, self.moved.frames) = (self.meter.seen(), self.frames.get());
         self.exceeded = self.allowance.judge(&self.moved);
         self.amid_since = self.meter.is_amid().then(|| self.amid_since.unwrap_or_else(deadlines::now));
         Poll::Ready(Ok(()))

@@ -33,7 +33,11 @@ where
     let (reading, writing) = tokio::io::split(stream);
     let stream = tokio::io::join(io::Cursor::new(received).chain(reading), writing);
     let mut builder = h2::server::Builder::new();
-    builder.initial_window_size(WINDOW).initial_connection_window_size(2 * WINDOW);
+    builder
+        .initial_window_size(WINDOW)
+        .initial_connection_window_size(2 * WINDOW)
+        // Small messages may pile up: it is no part of the gate.
+        .data_frame_budget(64 << 20);
     let Ok(mut connection) = builder.handshake(stream).await else { return };
     let peer: Arc<str> = peer.into();
     // What breaks a connection is the client's affair, and there is nobody to tell.
