@@ -2,7 +2,7 @@
 //! in it. Everything that is started ends with the value that holds it.
 
 use super::backend::LARGE;
-use super::case::{Case, FILE};
+use super::case::{CALL, Case, FILE};
 use super::peer::{LOAD_CORE, PROXY_CORE, Peer, Ports};
 use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256};
 use std::fs::{self, File};
@@ -29,9 +29,11 @@ pub(super) struct Programs {
 /// The folder and the backend.
 pub(super) struct Lab {
     folder: TempDir,
-    /// Ends with the lab.
-    _backend: Started,
+    /// They end with the lab.
+    _backends: [Started; 2],
     pub(super) backend_port: u16,
+    /// Where calls of gRPC are answered.
+    calls_port: u16,
     pub(super) portcullis: PathBuf,
     pub(super) xtask: PathBuf,
 }
@@ -46,7 +48,17 @@ impl Lab {
         let mut line = String::new();
         let output = backend.child.stdout.take().ok_or("the backend has no output")?;
         BufReader::new(output).read_line(&mut line)?;
-        let lab = Self { folder, _backend: backend, backend_port: line.trim().parse()?, portcullis, xtask };
+        let calls_port = free_port()?;
+        let mut calls = pinned(LOAD_CORE, &Command::new(&portcullis));
+        calls.args(["hello", "--port", &calls_port.to_string()]).stderr(Stdio::null());
+        let lab = Self {
+            folder,
+            _backends: [backend, Started::new(&mut calls)?],
+            backend_port: line.trim().parse()?,
+            calls_port,
+            portcullis,
+            xtask,
+        };
         lab.fill()?;
         Ok(lab)
     }
@@ -62,6 +74,8 @@ impl Lab {
         fs::write(self.path("certificate.pem"), certificate.pem())?;
         fs::write(self.path("key.pem"), key.serialize_pem())?;
         fs::write(self.path("haproxy.pem"), certificate.pem() + &key.serialize_pem())?;
+        let message = [&[0][..], &(CALL as u32 - 5).to_be_bytes(), &[b'x'; CALL - 5]].concat();
+        fs::write(self.path("call"), message)?;
         fs::create_dir(self.path("files"))?;
         fs::write(self.path("files/small.bin"), vec![b'x'; FILE])?;
         fs::write(self.path("files/large.bin"), vec![b'x'; LARGE])?;
@@ -75,7 +89,7 @@ impl Lab {
 
     /// Starts a proxy under another program, such as a profiler.
     pub(super) fn start_under(&self, peer: Peer, wrapper: &[&str]) -> Result<Proxy, Failure> {
-        let ports = Ports { plain: free_port()?, tls: free_port()? };
+        let ports = Ports { plain: free_port()?, tls: free_port()?, h2c: free_port()? };
         let (name, template) = peer.settings();
         if !name.is_empty() {
             fs::write(self.path(name), self.fill_in(template, ports))?;
@@ -96,19 +110,28 @@ impl Lab {
             .replace("@FOLDER@", self.path("").trim_end_matches('/'))
             .replace("@PLAIN@", &ports.plain.to_string())
             .replace("@TLS@", &ports.tls.to_string())
+            .replace("@H2C@", &ports.h2c.to_string())
+            .replace("@CALLS@", &self.calls_port.to_string())
             .replace("@BACKEND@", &self.backend_port.to_string())
     }
 
     /// The load generator for a case, on its core.
     pub(super) fn client(&self, case: &Case, ports: Ports) -> Command {
         let mut command = pinned(LOAD_CORE, &Command::new(&self.xtask));
-        let (port, host) = if case.tls { (ports.tls, "secure.test") } else { (ports.plain, "plain.test") };
+        let (port, host) = match case.tls {
+            true => (ports.tls, "secure.test"),
+            false if case.is_call() => (ports.h2c, "plain.test"),
+            false => (ports.plain, "plain.test"),
+        };
         command
             .args(["bench-client", "--host", host, "--path", case.path])
             .args(["--address", &format!("127.0.0.1:{port}")])
             .args(["--length", &case.length.to_string()]);
         if case.tls {
             command.args(["--trust", &self.path("certificate.pem")]);
+        }
+        if case.is_call() {
+            command.args(["--call", &self.path("call")]);
         }
         command
     }

@@ -26,6 +26,8 @@ pub(crate) enum Peer {
 pub(super) struct Ports {
     pub(super) plain: u16,
     pub(super) tls: u16,
+    /// Of HTTP/2 without TLS.
+    pub(super) h2c: u16,
 }
 
 impl Peer {
@@ -47,7 +49,7 @@ impl Peer {
         match self {
             Self::Portcullis | Self::Nginx | Self::Caddy => true,
             Self::Haproxy => !case.is_file(),
-            Self::Relay => !case.is_file() && !case.tls,
+            Self::Relay => !case.is_file() && !case.tls && !case.is_call(),
         }
     }
 
@@ -117,7 +119,10 @@ mod tests {
     #[test]
     fn the_settings_of_portcullis_are_a_plan_without_a_warning() {
         let (_, template) = Peer::Portcullis.settings();
-        let text = [("@FOLDER@", "/srv"), ("@PLAIN@", "8080"), ("@TLS@", "8443"), ("@BACKEND@", "3000")]
+        let marks = [("@FOLDER@", "/srv"), ("@PLAIN@", "8080"), ("@TLS@", "8443"), ("@H2C@", "8081")];
+        let backends = [("@BACKEND@", "3000"), ("@CALLS@", "3001")];
+        let text = [&marks[..], &backends]
+            .concat()
             .iter()
             .fold(template.to_owned(), |text, (mark, value)| text.replace(mark, value));
         let compiled = model::compile_text("/etc/portcullis.toml", &text);

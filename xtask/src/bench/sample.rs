@@ -82,7 +82,11 @@ impl Drop for Client {
 /// Starts a client for a case that is to do some work.
 pub(super) fn client(lab: &Lab, case: &Case, proxy: &Proxy, work: Work) -> Result<Client, Failure> {
     let mut command = lab.client(case, proxy.ports);
-    let mode = if case.mode == Mode::Handshakes { "handshakes" } else { "keep-alive" };
+    let mode = match case.mode {
+        Mode::Handshakes => "handshakes",
+        Mode::Http2 => "http2",
+        Mode::KeepAlive | Mode::Idle => "keep-alive",
+    };
     let warm = if case.length > 100_000 || case.mode == Mode::Handshakes { 200 } else { 5000 };
     command.args([
         "--mode",

@@ -205,6 +205,7 @@ mod tests {
             path: path.to_owned(),
             length,
             trust: None,
+            call: None,
             mode,
             connections: 4,
             seconds: 0.0,

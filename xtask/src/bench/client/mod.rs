@@ -5,6 +5,7 @@
 
 mod answer;
 mod connection;
+mod h2load;
 mod load;
 
 use crate::Outcome;
@@ -22,6 +23,8 @@ pub(crate) enum Mode {
     Handshakes,
     /// Connections that stay open and silent after one request each
     Idle,
+    /// Requests of HTTP/2, many at once on each connection
+    Http2,
 }
 
 #[derive(Clone, clap::Args)]
@@ -39,6 +42,9 @@ pub(crate) struct Options {
     /// A certificate to trust; with it TLS is spoken
     #[arg(long)]
     pub(crate) trust: Option<std::path::PathBuf>,
+    /// A file with the message of a call of gRPC
+    #[arg(long)]
+    pub(crate) call: Option<std::path::PathBuf>,
     #[arg(long, value_enum, default_value_t = Mode::KeepAlive)]
     pub(crate) mode: Mode,
     #[arg(long, default_value_t = 64)]
@@ -56,6 +62,9 @@ pub(crate) struct Options {
 
 /// Runs the protocol that the module describes.
 pub(crate) fn run(options: &Options) -> Outcome {
+    if options.mode == Mode::Http2 {
+        return h2load::run(options);
+    }
     let mut load = Load::new(options)?;
     let warm = if options.mode == Mode::Idle { 0 } else { options.warm };
     let before = load.work(|tally| tally.good + tally.bad >= warm.max(options.connections as u64))?;
