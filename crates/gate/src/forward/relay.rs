@@ -26,7 +26,7 @@ pub(super) async fn run(
         if !sending.done {
             poll_upload(context, client, working, lease, sending)?;
         }
-        let polled = poll_download(context, working, lease, client, sending.through.as_mut());
+        let polled = poll_download(context, working, lease, client, &mut sending.through);
         if let Poll::Ready(done) = polled {
             return Poll::Ready(done.map_err(download_failure));
         }
@@ -51,7 +51,7 @@ fn poll_download(
     working: &mut Working,
     lease: &mut Lease,
     client: &mut Client,
-    through: Option<&mut Through>,
+    through: &mut Option<Through>,
 ) -> Poll<Result<(), PumpError>> {
     let Working { download, exchange, .. } = working;
     let (reader, source) = (&mut exchange.response, &mut lease.stream);

@@ -6,9 +6,6 @@ use std::io::BufRead;
 use std::process::Command;
 use std::time::Instant;
 
-/// Requests at once on a connection.
-const STREAMS: &str = "16";
-
 /// Warms up, waits for its sign, and works for a number of requests that takes about as long as was asked for.
 pub(super) fn run(options: &Options) -> Outcome {
     let warm = options.warm.max(1);
@@ -30,7 +27,14 @@ fn load(options: &Options, count: u64) -> Outcome {
     let scheme = if options.trust.is_some() { "https" } else { "http" };
     let mut command = Command::new("h2load");
     command
-        .args(["-n", &count.to_string(), "-c", &options.connections.to_string(), "-m", STREAMS])
+        .args([
+            "-n",
+            &count.to_string(),
+            "-c",
+            &options.connections.to_string(),
+            "-m",
+            &options.streams.to_string(),
+        ])
         .args(["--tls13-ciphers", "TLS_AES_128_GCM_SHA256"])
         .args(["--connect-to", &options.address.to_string()])
         .args(["-H", &format!(":authority: {}", options.host)]);

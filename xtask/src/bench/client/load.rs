@@ -205,6 +205,7 @@ mod tests {
             path: path.to_owned(),
             length,
             trust: None,
+            streams: 1,
             call: None,
             mode,
             connections: 4,

@@ -42,6 +42,9 @@ pub(crate) struct Options {
     /// A certificate to trust; with it TLS is spoken
     #[arg(long)]
     pub(crate) trust: Option<std::path::PathBuf>,
+    /// Requests at once on a connection of HTTP/2
+    #[arg(long, default_value_t = 16)]
+    pub(crate) streams: usize,
     /// A file with the message of a call of gRPC
     #[arg(long)]
     pub(crate) call: Option<std::path::PathBuf>,

@@ -1,5 +1,7 @@
 //! Every flood is cut within its bound, a clean client beside it is served, and memory returns.
 
+#![expect(clippy::print_stderr, reason = "the lines of a table, for those who ask")]
+
 use super::client::{H2, PROMPT, get as path, whole};
 use super::frames::{
     CONTINUATION, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, Frames, HEADERS, PING, PRIORITY,
