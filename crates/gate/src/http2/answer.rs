@@ -1,12 +1,13 @@
 //! The engine's answer of HTTP/1.1, read as it is written and sent in frames.
 
+use super::head::{Collected, poll_each};
 use super::outgoing::Outgoing;
 use super::{append, into_io, websocket};
 use bytes::Bytes;
 use h2::Reason;
 use h2::server::SendResponse;
 use http::{HeaderMap, StatusCode};
-use http1::{BodyLength, BodyReader, HeadLimits, HeadScanner, MAX_FIELDS, Response};
+use http1::{BodyLength, BodyReader, HeadLimits, MAX_FIELDS, Response};
 use std::cell::Cell;
 use std::io;
 use std::rc::Rc;
@@ -26,8 +27,7 @@ pub(super) struct Answer {
     /// Frames of data of the connection.
     frames: Rc<Cell<u64>>,
     /// What is known of the head until it is complete.
-    head: Vec<u8>,
-    scanner: HeadScanner,
+    head: Collected,
 }
 
 enum State {
@@ -54,14 +54,7 @@ impl Answer {
         websocket: Option<String>,
         frames: Rc<Cell<u64>>,
     ) -> Self {
-        Self {
-            state: State::Head(respond),
-            to_head,
-            websocket,
-            frames,
-            head: Vec::new(),
-            scanner: HeadScanner::default(),
-        }
+        Self { state: State::Head(respond), to_head, websocket, frames, head: Collected::default() }
     }
 
     pub(super) fn is_ended(&self) -> bool {
@@ -108,26 +101,7 @@ impl Answer {
         lead: &[u8],
         rest: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let mut taken = 0;
-        let mut polled = Poll::Ready(Ok(0));
-        for part in [lead, rest] {
-            let mut place = 0;
-            while place < part.len() && matches!(polled, Poll::Ready(Ok(_))) {
-                polled = self.poll_take(context, &part[place..]);
-                if let Poll::Ready(Ok(count)) = polled {
-                    place += count;
-                }
-            }
-            taken += place;
-            if place < part.len() {
-                break;
-            }
-        }
-        match polled {
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Pending if taken == 0 => Poll::Pending,
-            _ => Poll::Ready(Ok(taken)),
-        }
+        poll_each([lead, rest], |bytes| self.poll_take(context, bytes))
     }
 
     /// Sends what waits for more to travel with.
@@ -151,17 +125,13 @@ impl Answer {
 
     /// Takes bytes of a head, and sends it once it is complete.
     fn take_head(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let before = self.head.len();
-        self.head.extend_from_slice(bytes);
-        let Some(length) = self.scanner.scan(&self.head, &LIMITS).map_err(io::Error::other)? else {
-            return Ok(bytes.len());
-        };
-        let head = std::mem::take(&mut self.head);
-        self.scanner = HeadScanner::default();
-        let mut response = Response::default();
-        response.parse(&head[..length], self.to_head, &LIMITS).map_err(io::Error::other)?;
-        self.send_head(&response, &head[..length])?;
-        Ok(length - before)
+        let (taken, head) = self.head.take(bytes, &LIMITS)?;
+        if let Some(head) = head {
+            let mut response = Response::default();
+            response.parse(&head, self.to_head, &LIMITS).map_err(io::Error::other)?;
+            self.send_head(&response, &head)?;
+        }
+        Ok(taken)
     }
 
     fn send_head(&mut self, response: &Response, head: &[u8]) -> io::Result<()> {

@@ -1,5 +1,6 @@
 //! One stream to an instance, dressed as a connection of HTTP/1.1 that carries one exchange.
 
+use super::head::{Collected, poll_each};
 use super::incoming::Incoming;
 use super::outgoing::Outgoing;
 use super::{append, into_io, websocket};
@@ -10,7 +11,7 @@ use h2::ext::Protocol;
 use h2::{Reason, RecvStream};
 use http::{HeaderMap, Method, Request, StatusCode, Uri};
 use http1::http2::{Answered, write_interim, write_response, write_switch};
-use http1::{BodyLength, BodyReader, HeadLimits, HeadScanner, Known, MAX_FIELDS, Upgrade};
+use http1::{BodyLength, BodyReader, HeadLimits, Known, MAX_FIELDS, Upgrade};
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -26,8 +27,7 @@ pub(crate) struct Http2Exchange {
     stage: Stage,
     scheme: &'static str,
     /// What is known of the head until it is complete.
-    head: Vec<u8>,
-    scanner: HeadScanner,
+    head: Collected,
     to_head: bool,
     /// What answers the handshake of a WebSocket, which the instance is not told of.
     websocket: Option<String>,
@@ -57,8 +57,7 @@ impl Http2Exchange {
         Self {
             stage: Stage::Head(sender),
             scheme: if tls { "https" } else { "http" },
-            head: Vec::new(),
-            scanner: HeadScanner::default(),
+            head: Collected::default(),
             to_head: false,
             websocket: None,
             interim: Vec::new(),
@@ -90,16 +89,13 @@ impl Http2Exchange {
 
     /// Takes bytes of a head, and sends it once it is complete.
     fn take_head(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let before = self.head.len();
-        self.head.extend_from_slice(bytes);
-        let Some(length) = self.scanner.scan(&self.head, &LIMITS).map_err(io::Error::other)? else {
-            return Ok(bytes.len());
-        };
-        let head = std::mem::take(&mut self.head);
-        let mut request = http1::Request::default();
-        request.parse(&head[..length], &LIMITS).map_err(io::Error::other)?;
-        self.send_head(&request, &head[..length])?;
-        Ok(length - before)
+        let (taken, head) = self.head.take(bytes, &LIMITS)?;
+        if let Some(head) = head {
+            let mut request = http1::Request::default();
+            request.parse(&head, &LIMITS).map_err(io::Error::other)?;
+            self.send_head(&request, &head)?;
+        }
+        Ok(taken)
     }
 
     fn send_head(&mut self, request: &http1::Request, head: &[u8]) -> io::Result<()> {
@@ -195,29 +191,10 @@ impl Source for Http2Exchange {
 
 impl Sink for Http2Exchange {
     fn poll_send(&mut self, context: &mut Context<'_>, lead: &[u8], rest: &[u8]) -> Poll<io::Result<usize>> {
-        let mut taken = 0;
-        let mut polled = Poll::Ready(Ok(0));
-        for part in [lead, rest] {
-            let mut place = 0;
-            while place < part.len() && matches!(polled, Poll::Ready(Ok(_))) {
-                polled = match &mut self.stage {
-                    Stage::Head(_) => Poll::Ready(self.take_head(&part[place..])),
-                    Stage::Body(outgoing) => outgoing.poll_take(context, &part[place..]),
-                };
-                if let Poll::Ready(Ok(count)) = polled {
-                    place += count;
-                }
-            }
-            taken += place;
-            if place < part.len() {
-                break;
-            }
-        }
-        match polled {
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Pending if taken == 0 => Poll::Pending,
-            _ => Poll::Ready(Ok(taken)),
-        }
+        poll_each([lead, rest], |bytes| match &mut self.stage {
+            Stage::Head(_) => Poll::Ready(self.take_head(bytes)),
+            Stage::Body(outgoing) => outgoing.poll_take(context, bytes),
+        })
     }
 
     fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -7,6 +7,7 @@ mod allowance;
 mod answer;
 mod cut;
 mod exchange;
+mod head;
 mod incoming;
 mod outgoing;
 mod settings;
