@@ -1,15 +1,16 @@
-//! Requests of HTTP/2: whatever is written as a head of HTTP/1.1 is read as it was meant; and counting frames does not
-//! depend on how the bytes came.
+//! Requests and responses of HTTP/2: whatever is written as a head of HTTP/1.1 is read as it was meant, trailers come back
+//! as they were written; and counting frames does not depend on how the bytes came.
 
 #![no_main]
 
-use http1::http2::{Body, Pseudo, write_request};
-use http1::{HeadLimits, Request, Version};
+use http1::http2::{Answered, Body, Pseudo, trailer_fields, write_request, write_response, write_trailer};
+use http1::{HeadLimits, Request, Response, Version};
 use libfuzzer_sys::fuzz_target;
 use wire::h2::Meter;
 
 fuzz_target!(|bytes: &[u8]| {
     meter(bytes);
+    response(bytes);
     let mut parts = bytes.split(|byte| *byte == 0xff);
     let mut next = || parts.next().unwrap_or_default();
     let (method, path, authority) = (next(), next(), next());
@@ -42,6 +43,31 @@ fuzz_target!(|bytes: &[u8]| {
     let meant: Vec<_> = fields().filter(|(name, _)| !is_added(name)).collect();
     assert_eq!(read, meant);
 });
+
+fn response(bytes: &[u8]) {
+    let Some(([first, second], rest)) = bytes.split_first_chunk::<2>() else { return };
+    let status = 200 + u16::from_be_bytes([*first, *second]) % 400;
+    let texts: Vec<&[u8]> = rest.split(|byte| *byte == 0xff).collect();
+    let fields = || texts.chunks_exact(2).map(|pair| (pair[0], pair[1]));
+    let mut lines = Vec::new();
+    if fields().all(|(name, value)| write_trailer(&mut lines, name, value).is_ok()) {
+        assert!(trailer_fields(&lines).eq(fields()));
+    }
+    let mut head = Vec::new();
+    let answered = Answered { status, to_head: false, ends: first & 1 == 1 };
+    if write_response(&mut head, answered, fields()).is_err() {
+        return;
+    }
+    let limits = HeadLimits { bytes: 1 << 20, fields: 256, first_line: 1 << 20, underscores: true };
+    let mut response = Response::default();
+    if response.parse(&head, false, &limits).is_err() {
+        return;
+    }
+    assert_eq!(response.status, status);
+    let is_added = |name: &[u8]| matches!(name, b"Content-Length" | b"Transfer-Encoding");
+    let read = response.fields.iter().map(|field| (field.name.of(&head), field.value.of(&head)));
+    assert!(read.filter(|(name, _)| !is_added(name)).eq(fields()));
+}
 
 fn meter(bytes: &[u8]) {
     let (mut whole, mut pieces) = (Meter::default(), Meter::default());

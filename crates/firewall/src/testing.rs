@@ -117,6 +117,7 @@ pub(crate) fn route_to(service: usize) -> Route {
             service,
             strip_prefix: None,
             compression: Compression::Off,
+            grpc_web: false,
         }),
         encoded_slashes: false,
         body: None,

@@ -1,5 +1,6 @@
 //! Counters, one set for each thread, so that no request waits for another one; added up when somebody asks.
 
+use crate::http2::{Cut, Cuts};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder, text};
 use prometheus_client::metrics::MetricType;
@@ -132,6 +133,8 @@ pub(crate) struct Metrics {
     refused_connections: AtomicU64,
     failed_handshakes: AtomicU64,
     failed_proxy_headers: AtomicU64,
+    /// Connections of HTTP/2 that were cut.
+    pub(crate) cuts: Cuts,
 }
 
 /// Counters by name and thread.
@@ -261,6 +264,7 @@ impl Collector for Snapshot {
         ] {
             encode_one(&mut encoder, name, help, value.load(Ordering::Relaxed))?;
         }
+        encode_cuts(&mut encoder, &metrics.cuts)?;
         encode_one(
             &mut encoder,
             "access_log_lost_lines",
@@ -283,6 +287,16 @@ fn encode_streams(encoder: &mut DescriptorEncoder<'_>, metrics: &Metrics) -> fmt
     let streams = metrics.streams.lock().unwrap_or_else(PoisonError::into_inner);
     for (name, help, of) in families {
         encode_sums(encoder, name, help, "stream", &streams, of)?;
+    }
+    Ok(())
+}
+
+fn encode_cuts(encoder: &mut DescriptorEncoder<'_>, cuts: &Cuts) -> fmt::Result {
+    let help = "Connections of HTTP/2 that were cut";
+    let mut family = encoder.encode_descriptor("http2_cut_connections", help, None, MetricType::Counter)?;
+    for cut in Cut::ALL {
+        let labels = [("rule", cut.rule())];
+        ConstCounter::new(cuts.count(cut)).encode(family.encode_family(&labels)?)?;
     }
     Ok(())
 }

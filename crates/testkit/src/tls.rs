@@ -66,6 +66,12 @@ impl Tls {
         self
     }
 
+    /// The same for a client with a transport of its own.
+    #[must_use]
+    pub fn into_config(self) -> ClientConfig {
+        self.config
+    }
+
     /// Connects, completes the handshake and verifies that the certificate is for `name`.
     ///
     /// # Panics

@@ -22,12 +22,20 @@ pub(super) struct Case {
 impl Case {
     /// Whether a file answers, and no instance.
     pub(super) fn is_file(&self) -> bool {
-        !self.path.starts_with("/api/")
+        !self.path.starts_with("/api/") && !self.is_call()
+    }
+
+    /// Whether it is a call of gRPC, over HTTP/2 without TLS on both sides.
+    pub(super) fn is_call(&self) -> bool {
+        self.path.starts_with("/hello.Echo/")
     }
 }
 
 /// Bytes of the small file.
 pub(super) const FILE: usize = 1 << 10;
+
+/// Bytes of a message of gRPC, with its prefix.
+pub(super) const CALL: usize = 105;
 
 /// Idle connections whose memory is measured.
 const IDLE: usize = 8000;
@@ -43,8 +51,17 @@ const PLAIN: Case = Case {
     connections: 64,
 };
 
+const HTTP2: Case = Case {
+    name: "http2",
+    title: "HTTP/2 over TLS 1.3, 256 B",
+    mode: Mode::Http2,
+    tls: true,
+    connections: 8,
+    ..PLAIN
+};
+
 /// Every case, in the order of the report.
-pub(super) const CASES: [Case; 13] = [
+pub(super) const CASES: [Case; 16] = [
     PLAIN,
     Case { name: "tls", title: "HTTP/1.1 over TLS 1.3, 256 B", tls: true, ..PLAIN },
     Case {
@@ -64,6 +81,23 @@ pub(super) const CASES: [Case; 13] = [
         length: LARGE,
         connections: 8,
         ..PLAIN
+    },
+    HTTP2,
+    Case {
+        name: "http2-large",
+        title: "1 MiB over HTTP/2, TLS 1.3",
+        path: "/api/1m",
+        length: LARGE,
+        connections: 4,
+        ..HTTP2
+    },
+    Case {
+        name: "grpc",
+        title: "gRPC, unary call of 100 B",
+        tls: false,
+        path: "/hello.Echo/Say",
+        length: CALL,
+        ..HTTP2
     },
     Case { name: "file", title: "file of 1 KiB", path: "/small.bin", length: FILE, ..PLAIN },
     Case {

@@ -2,7 +2,7 @@
 //! in it. Everything that is started ends with the value that holds it.
 
 use super::backend::LARGE;
-use super::case::{Case, FILE};
+use super::case::{CALL, Case, FILE};
 use super::peer::{LOAD_CORE, PROXY_CORE, Peer, Ports};
 use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256};
 use std::fs::{self, File};
@@ -29,9 +29,11 @@ pub(super) struct Programs {
 /// The folder and the backend.
 pub(super) struct Lab {
     folder: TempDir,
-    /// Ends with the lab.
-    _backend: Started,
+    /// They end with the lab.
+    _backends: [Started; 2],
     pub(super) backend_port: u16,
+    /// Where calls of gRPC are answered.
+    calls_port: u16,
     pub(super) portcullis: PathBuf,
     pub(super) xtask: PathBuf,
 }
@@ -46,7 +48,17 @@ impl Lab {
         let mut line = String::new();
         let output = backend.child.stdout.take().ok_or("the backend has no output")?;
         BufReader::new(output).read_line(&mut line)?;
-        let lab = Self { folder, _backend: backend, backend_port: line.trim().parse()?, portcullis, xtask };
+        let calls_port = super::peer::free()?;
+        let mut calls = pinned(LOAD_CORE, &Command::new(&portcullis));
+        calls.args(["hello", "--port", &calls_port.to_string()]).stderr(Stdio::null());
+        let lab = Self {
+            folder,
+            _backends: [backend, Started::new(&mut calls)?],
+            backend_port: line.trim().parse()?,
+            calls_port,
+            portcullis,
+            xtask,
+        };
         lab.fill()?;
         Ok(lab)
     }
@@ -62,6 +74,8 @@ impl Lab {
         fs::write(self.path("certificate.pem"), certificate.pem())?;
         fs::write(self.path("key.pem"), key.serialize_pem())?;
         fs::write(self.path("haproxy.pem"), certificate.pem() + &key.serialize_pem())?;
+        let message = [&[0][..], &(CALL as u32 - 5).to_be_bytes(), &[b'x'; CALL - 5]].concat();
+        fs::write(self.path("call"), message)?;
         fs::create_dir(self.path("files"))?;
         fs::write(self.path("files/small.bin"), vec![b'x'; FILE])?;
         fs::write(self.path("files/large.bin"), vec![b'x'; LARGE])?;
@@ -97,6 +111,8 @@ impl Lab {
             .replace("@PLAIN@", &ports.plain.to_string())
             .replace("@TLS@", &ports.tls.to_string())
             .replace("@STREAM@", &ports.stream.to_string())
+            .replace("@H2C@", &ports.h2c.to_string())
+            .replace("@CALLS@", &self.calls_port.to_string())
             .replace("@BACKEND@", &self.backend_port.to_string())
     }
 
@@ -106,6 +122,7 @@ impl Lab {
         let (port, host) = match case {
             Case { tls: true, .. } => (ports.tls, "secure.test"),
             Case { stream: true, .. } => (ports.stream, "plain.test"),
+            _ if case.is_call() => (ports.h2c, "plain.test"),
             _ => (ports.plain, "plain.test"),
         };
         command
@@ -114,6 +131,9 @@ impl Lab {
             .args(["--length", &case.length.to_string()]);
         if case.tls {
             command.args(["--trust", &self.path("certificate.pem")]);
+        }
+        if case.is_call() {
+            command.args(["--call", &self.path("call")]);
         }
         command
     }

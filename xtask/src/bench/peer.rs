@@ -29,6 +29,8 @@ pub(crate) enum Peer {
 pub(super) struct Ports {
     pub(super) plain: u16,
     pub(super) tls: u16,
+    /// Of HTTP/2 without TLS.
+    pub(super) h2c: u16,
     /// What comes here is relayed as it is, over TCP and UDP.
     pub(super) stream: u16,
 }
@@ -39,12 +41,12 @@ impl Ports {
         let plain = free()?;
         // The relay has one port, where it does to everything what others do to streams.
         let stream = if peer == Peer::Relay { plain } else { free()? };
-        Ok(Self { plain, tls: free()?, stream })
+        Ok(Self { plain, tls: free()?, h2c: free()?, stream })
     }
 }
 
 /// A port that was free a moment ago.
-fn free() -> io::Result<u16> {
+pub(super) fn free() -> io::Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
@@ -69,7 +71,7 @@ impl Peer {
             // In Debian it knows HTTP alone.
             Self::Caddy => !case.stream,
             Self::Haproxy => !case.is_file() && case.mode != Mode::Datagrams,
-            Self::Relay => !case.is_file() && !case.tls && case.mode != Mode::Datagrams,
+            Self::Relay => !case.is_file() && !case.tls && !case.is_call() && case.mode != Mode::Datagrams,
         }
     }
 
@@ -139,15 +141,16 @@ mod tests {
     #[test]
     fn the_settings_of_portcullis_are_a_plan_without_a_warning() {
         let (_, template) = Peer::Portcullis.settings();
-        let text = [
+        let marks = [
             ("@FOLDER@", "/srv"),
             ("@PLAIN@", "8080"),
             ("@TLS@", "8443"),
+            ("@H2C@", "8081"),
             ("@STREAM@", "5432"),
             ("@BACKEND@", "3000"),
-        ]
-        .iter()
-        .fold(template.to_owned(), |text, (mark, value)| text.replace(mark, value));
+            ("@CALLS@", "3001"),
+        ];
+        let text = marks.iter().fold(template.to_owned(), |text, (mark, value)| text.replace(mark, value));
         let compiled = model::compile_text("/etc/portcullis.toml", &text);
         assert!(
             compiled.plan.is_some() && compiled.problems.is_empty(),

@@ -48,7 +48,8 @@ fn introduction(rounds: usize, seconds: f64) -> String {
     format!(
         "# Benchmarks\n\n\
         Written by `cargo xtask bench`; run it to repeat all of this. It needs two cores, root, and the Debian packages\n\
-        `nginx-light`, `libnginx-mod-stream`, `haproxy`, `caddy`, `strace` and, with `--callgrind`, `valgrind`.\n\n\
+        `nginx-light`, `libnginx-mod-stream`, `haproxy`, `caddy`, `nghttp2-client`, `strace` and, with `--callgrind`,\n\
+        `valgrind`.\n\n\
         What counts is processor time, user and system, of all processes of a proxy, divided by the answers that a client\n\
         received and checked (status and length; a bad answer ends the run). It is exact (the scheduler's nanoseconds),\n\
         and read while nothing moves. Each proxy has one thread and core 0 for itself; client and backend share core 1.\n\

@@ -85,9 +85,13 @@ pub(super) fn client(lab: &Lab, case: &Case, proxy: &Proxy, work: Work) -> Resul
     let mode = match case.mode {
         Mode::Handshakes => "handshakes",
         Mode::Datagrams => "datagrams",
+        Mode::Http2 => "http2",
         Mode::KeepAlive | Mode::Idle => "keep-alive",
     };
     let warm = if case.length > 100_000 || case.mode == Mode::Handshakes { 200 } else { 5000 };
+    // As many at once as with HTTP/1.1.
+    let streams = if case.length > 100_000 { 2 } else { 16 };
+    command.args(["--streams", &streams.to_string()]);
     command.args([
         "--mode",
         mode,

@@ -261,7 +261,13 @@ impl Client {
         }
         let forwarded = forwarding.run(self, working).await;
         // An instance that answers early may leave a part of the request's body unsent.
-        working.upload.abandon(&mut self.stream);
+        let Working { upload, exchange, translator, .. } = &mut *working;
+        match translator {
+            None => upload.abandon(&mut self.stream),
+            Some(translator) => {
+                upload.abandon(&mut translator.over(&mut exchange.request, &mut self.stream));
+            }
+        }
         working.outcome.bytes_out = working.download.sent;
         match forwarded {
             Ok(()) => self.after_response(working).await,

@@ -2,7 +2,7 @@
 
 use super::pool::Pool;
 use super::{After, Client, Counted, LINGER};
-use crate::http2::{Http2Stream, Wire, handshake};
+use crate::http2::{Cut, Http2Stream, Wire, handshake};
 use crate::listener::PortFacts;
 use crate::shared::Place;
 use crate::transport::Source;
@@ -18,7 +18,7 @@ use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What the streams of a connection have in common.
 struct Origin {
@@ -160,6 +160,7 @@ impl Client {
             times,
             closing: None,
             told: false,
+            noted: false,
         };
         driver.run(origin, pool).await;
     }
@@ -192,6 +193,18 @@ struct Driver {
     closing: Option<Tick>,
     /// Whether the client was told that the gate is ending.
     told: bool,
+    /// Whether it is counted among those that were cut.
+    noted: bool,
+}
+
+/// What is to become of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    GoesOn,
+    /// Nobody needs it any more.
+    Over,
+    /// The client does not keep to the rules.
+    Cut(Cut),
 }
 
 impl Driver {
@@ -202,7 +215,7 @@ impl Driver {
         let ended = loop {
             match poll_fn(|context| self.poll(context, &origin)).await {
                 Next::Stream(request, respond) => {
-                    let stream = Http2Stream::new(request, respond, origin.tls_version);
+                    let stream = Http2Stream::new(request, respond, &self.wire, origin.tls_version);
                     let client = origin.client(ClientStream::Http2(Box::new(stream)));
                     let open = Open::new(&self.streams);
                     let wire = self.wire.clone();
@@ -224,6 +237,7 @@ impl Driver {
 
     fn poll(&mut self, context: &mut Context<'_>, origin: &Origin) -> Poll<Next> {
         *self.streams.driver.borrow_mut() = Some(context.waker().clone());
+        self.wire.begin_turn();
         if origin.worker.draining.get() && !std::mem::replace(&mut self.told, true) {
             self.connection.graceful_shutdown();
         }
@@ -232,7 +246,9 @@ impl Driver {
                 Poll::Ready(Some(Ok((request, respond)))) => {
                     return Poll::Ready(Next::Stream(request, respond));
                 }
-                Poll::Ready(Some(Err(_)) | None) => {
+                Poll::Ready(ended) => {
+                    let cut = ended.and_then(Result::err).as_ref().and_then(Cut::of);
+                    self.note(cut, origin);
                     // What the library says about the end leaves as far as the socket takes it.
                     let _ = self.wire.poll_flush_all(context);
                     return Poll::Ready(Next::Ended);
@@ -243,32 +259,51 @@ impl Driver {
                 return Poll::Ready(Next::Cut);
             }
             match self.judge() {
-                Some(reason) if self.closing.is_none() => {
-                    self.closing = Some(deadlines::now().after(LINGER));
-                    self.connection.abrupt_shutdown(reason);
-                }
-                Some(_) => return Poll::Ready(Next::Cut),
-                None => return Poll::Pending,
+                Verdict::GoesOn => return Poll::Pending,
+                _ if self.closing.is_some() => return Poll::Ready(Next::Cut),
+                verdict => self.end(verdict, origin),
             }
         }
     }
 
-    /// Sets the deadline, and answers why the connection has to end now, if it has to.
-    fn judge(&self) -> Option<Reason> {
+    /// Tells the client that the connection ends, and why.
+    fn end(&mut self, verdict: Verdict, origin: &Origin) {
+        self.closing = Some(deadlines::now().after(LINGER));
+        let (cut, reason) = match verdict {
+            Verdict::Cut(cut) => (Some(cut), Reason::ENHANCE_YOUR_CALM),
+            Verdict::GoesOn | Verdict::Over => (None, Reason::NO_ERROR),
+        };
+        self.note(cut, origin);
+        self.connection.abrupt_shutdown(reason);
+    }
+
+    /// Notes why the connection was cut. What ends one that is cut already is no news.
+    fn note(&mut self, cut: Option<Cut>, origin: &Origin) {
+        let Some(cut) = cut.filter(|_| !std::mem::replace(&mut self.noted, true)) else { return };
+        let shared = &origin.worker.shared;
+        let client = origin.place.peer().ip().to_canonical();
+        if let Some(line) = shared.metrics.cuts.note(cut, client, Instant::now()) {
+            shared.notices.tell(line);
+        }
+    }
+
+    /// Sets the deadline, and says whether the connection goes on.
+    fn judge(&self) -> Verdict {
         if let Some(closing) = self.closing {
             self.deadline.set_at(closing);
-            return self.deadline.is_due().then_some(Reason::NO_ERROR);
+            return if self.deadline.is_due() { Verdict::Over } else { Verdict::GoesOn };
         }
-        if self.wire.is_exceeded() {
-            return Some(Reason::ENHANCE_YOUR_CALM);
+        if let Some(cut) = self.wire.exceeded() {
+            return Verdict::Cut(cut);
         }
-        let wire = self.wire.due();
+        let (wire, cut) = self.wire.due();
         let idle = self.idle_due();
         self.deadline.set_at(wire.min(idle));
-        if !self.deadline.is_due() {
-            return None;
+        match self.deadline.is_due() {
+            false => Verdict::GoesOn,
+            true if wire < Tick::NEVER => Verdict::Cut(cut),
+            true => Verdict::Over,
         }
-        Some(if wire < Tick::NEVER { Reason::ENHANCE_YOUR_CALM } else { Reason::NO_ERROR })
     }
 
     fn idle_due(&self) -> Tick {

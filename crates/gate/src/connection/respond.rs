@@ -30,7 +30,7 @@ impl Client {
     ) -> After {
         let logged = answer.status;
         if answer.status >= 300 && grpc::is_call(&working.request, &working.head) {
-            answer = grpc::refusal(&answer);
+            answer = grpc::refusal(&answer, grpc::web_form(&working.request, &working.head));
         } else if let Some(page) = site.and_then(|site| site.error_pages.find(answer.status)) {
             answer.body = page.bytes().to_vec();
             answer.content_type = "text/html; charset=utf-8";

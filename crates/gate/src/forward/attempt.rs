@@ -3,15 +3,14 @@
 use super::failure::{Failure, Step};
 use super::pump::{Blocked, PumpError};
 use super::stall::{Patience, Stall};
-use super::{Forwarding, interim};
-use crate::compress::Compressor;
+use super::{Forwarding, Through, interim};
 use crate::connection::Client;
 use crate::grpc;
 use crate::service::Lease;
 use crate::transport::Source;
 use crate::worker::deadlines::{self, Tick};
 use crate::worker::scratch::Working;
-use http1::{HeadScanner, Refusal, Upgrade};
+use http1::{BodyReader, HeadScanner, Refusal, Upgrade};
 use std::future::poll_fn;
 use std::io;
 use std::task::{Context, Poll};
@@ -27,7 +26,7 @@ pub(super) struct Sending {
     pub(super) broken: Option<io::Error>,
     pub(super) stall: Stall,
     /// What the body of the response goes through on its way to the client.
-    pub(super) compressor: Option<Compressor>,
+    pub(super) through: Option<Through>,
 }
 
 /// Sends the request and receives the head of the final response, which is parsed into `working.response` and left
@@ -55,7 +54,7 @@ pub(super) async fn run(
                 if client.is_draining() {
                     working.exchange.close_client();
                 }
-                sending.compressor = super::response_head::write(forwarding, working, head);
+                sending.through = super::response_head::write(forwarding, working, head);
                 lease.stream.consume(length);
                 return Ok(sending);
             }
@@ -137,15 +136,23 @@ pub(super) fn poll_upload(
     lease: &mut Lease,
     sending: &mut Sending,
 ) -> Result<(), Failure> {
-    let upload = &mut working.upload;
-    match upload.poll(context, &mut working.exchange.request, &mut client.stream, &mut lease.stream) {
+    let Working { upload, exchange, translator, .. } = &mut *working;
+    let polled = match translator {
+        None => upload.poll(context, &mut exchange.request, &mut client.stream, &mut lease.stream),
+        Some(translator) => {
+            let mut source = translator.over(&mut exchange.request, &mut client.stream);
+            // What is made ends where the translator ends it.
+            upload.poll(context, &mut BodyReader::UntilClose, &mut source, &mut lease.stream)
+        }
+    };
+    match polled {
         Poll::Pending => {}
         Poll::Ready(Ok(())) => sending.done = true,
         Poll::Ready(Err(PumpError::Sink(error))) => {
             sending.done = true;
             sending.broken = Some(error);
         }
-        Poll::Ready(Err(PumpError::Source(error))) => return Err(Failure::Client(error)),
+        Poll::Ready(Err(PumpError::Source(error))) => return Err(Failure::of_client(error)),
         Poll::Ready(Err(PumpError::Refused(Refusal::Truncated))) => {
             return Err(Failure::Client(io::ErrorKind::UnexpectedEof.into()));
         }

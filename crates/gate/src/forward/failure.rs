@@ -5,6 +5,7 @@ use crate::service::ConnectError;
 use http1::Refusal;
 use std::fmt;
 use std::io;
+use wire::grpc_web::NotBase64;
 
 /// The part of an exchange in which an instance failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub(crate) enum Failure {
     ClientSlow,
     /// The request's body is not what its head announced.
     Request(Refusal),
+    /// The request's body is no text of gRPC-Web.
+    NotBase64,
     /// The request's body is larger than it may be.
     TooLarge,
     /// The names of the service have no address yet.
@@ -34,6 +37,8 @@ pub(crate) enum Failure {
     NoInstance,
     /// No connection could be opened.
     Connect(ConnectError),
+    /// The instance speaks HTTP/2 and takes no WebSockets over it.
+    NoWebSocket,
     /// The instance broke its connection.
     Broken(Step, io::Error),
     /// A request is not what FastCGI can carry, or the application has no room for it.
@@ -57,6 +62,16 @@ impl Failure {
         }
     }
 
+    /// What a client's body failed with: one that is translated is judged where it is read.
+    pub(super) fn of_client(error: io::Error) -> Self {
+        match error.downcast::<Refusal>() {
+            Ok(Refusal::Truncated) => Self::Client(io::ErrorKind::UnexpectedEof.into()),
+            Ok(refusal) => Self::Request(refusal),
+            Err(error) if error.get_ref().is_some_and(|reason| reason.is::<NotBase64>()) => Self::NotBase64,
+            Err(error) => Self::Client(error),
+        }
+    }
+
     /// The status that the client is answered with, when nothing of a response was sent; 499 is for the log alone.
     pub(crate) fn status(&self) -> u16 {
         match self {
@@ -64,10 +79,11 @@ impl Failure {
             Self::ClientSilent => 408,
             Self::Request(refusal) => refusal.status(),
             Self::FastCgi(refused) => refused.status(),
+            Self::NotBase64 => 400,
             Self::TooLarge => 413,
             Self::Unresolved | Self::NoInstance => 503,
             Self::Connect(error) if error.is_full() => 503,
-            Self::Connect(_) | Self::Broken(..) | Self::Response(_) => 502,
+            Self::Connect(_) | Self::NoWebSocket | Self::Broken(..) | Self::Response(_) => 502,
             Self::Silent(_) => 504,
         }
     }
@@ -78,6 +94,7 @@ impl Failure {
             Self::ClientSilent => Some("read-timeout"),
             Self::ClientSlow => Some("write-timeout"),
             Self::Request(refusal) | Self::Response(refusal) => Some(refusal.rule()),
+            Self::NotBase64 => Some("grpc-web-text"),
             Self::TooLarge => Some("body-limit"),
             Self::FastCgi(refused) => Some(refused.rule()),
             _ => None,
@@ -112,10 +129,14 @@ impl fmt::Display for Failure {
             Self::ClientSilent => f.write_str("the client did not go on sending its request"),
             Self::ClientSlow => f.write_str("the client takes nothing of the response"),
             Self::Request(refusal) => write!(f, "the request's body is refused: {refusal}"),
+            Self::NotBase64 => write!(f, "the request's body is refused: {NotBase64}"),
             Self::TooLarge => f.write_str("the request's body is larger than the route allows"),
             Self::Unresolved => f.write_str("resolve: the name of the instance has no address yet"),
             Self::NoInstance => f.write_str("choose: no instance is left to try"),
             Self::Connect(error) => write!(f, "{error}"),
+            Self::NoWebSocket => {
+                f.write_str("request: the instance takes no WebSockets over HTTP/2 (RFC 8441)")
+            }
             Self::Broken(Step::Exchange, error) => write!(f, "request: {error}"),
             Self::Broken(Step::Body, error) => write!(f, "response body: {error}"),
             Self::FastCgi(refused) => write!(f, "request: {refused}"),

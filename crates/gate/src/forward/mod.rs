@@ -16,6 +16,7 @@ pub(crate) use failure::{Failure, Step};
 pub(crate) use pump::{Blocked, Pump};
 pub(crate) use stall::{Patience, Stall};
 
+use crate::compress::Compressor;
 use crate::connection::Client;
 use crate::fastcgi::{FastCgiStream, Refused, Variables};
 use crate::grpc;
@@ -35,6 +36,16 @@ use wire::fastcgi::Params;
 
 /// Connections that are opened for one request at most, each to another instance.
 const MAX_CONNECTS: usize = 3;
+/// How often a request that an instance has not looked at is sent again.
+const MAX_REFUSALS: usize = 5;
+
+/// What the body of a response goes through on its way to the client.
+#[derive(Debug)]
+pub(crate) enum Through {
+    Compressor(Compressor),
+    /// gRPC becomes gRPC-Web.
+    Translator(grpc::Translator),
+}
 
 /// A request on its way to a service.
 pub(crate) struct Forwarding<'a> {
@@ -95,7 +106,9 @@ impl Forwarding<'_> {
         let service = self.service();
         working.tried.clear();
         working.call = grpc::is_call(&working.request, &working.head);
-        let mut retried = false;
+        let web = self.handler.grpc_web.then(|| grpc::web_form(&working.request, &working.head));
+        working.web = web.flatten();
+        let (mut retried, mut refusals) = (false, 0);
         let mut last: Option<Failure> = None;
         loop {
             let (mut lease, instance) = match self.lease(client, working).await {
@@ -103,9 +116,13 @@ impl Forwarding<'_> {
                 // What went wrong before says more than that nothing is left to try.
                 Err(failure) => return Err(last.unwrap_or(failure)),
             };
+            if Self::wants_websocket(working) && !lease.stream.takes_websockets() {
+                return Err(Failure::NoWebSocket);
+            }
             let in_flight = InFlight::new(&instance);
             // Anew for each attempt: the head may name the instance, and may be gone from the lead when a body that
             // turned out to be empty was sent behind it.
+            working.translator = working.web.and_then(grpc::Translator::of_request);
             request_head::write(self, &instance, working);
             self.begin_fastcgi(client, working, &mut lease)?;
             let failure = match attempt::run(client, working, &mut lease, self).await {
@@ -120,11 +137,14 @@ impl Forwarding<'_> {
             if failure.speaks_against_instance() && !lease.reused && !refused {
                 instance.failed(service.plan.ejection);
             }
+            let read = working.translator.as_ref().is_some_and(grpc::Translator::has_started);
             let untouched = !working.upload.started() || refused;
+            let once_more = if refused { refusals < MAX_REFUSALS } else { !retried || lease.reused };
             let again = failure.step() == Some(Step::Exchange)
-                && (!retried || lease.reused && !refused)
+                && once_more
                 && working.exchange.may_retry(untouched)
-                && working.upload.body_bytes == 0;
+                && working.upload.body_bytes == 0
+                && !read;
             if !again {
                 return Err(failure);
             }
@@ -135,7 +155,8 @@ impl Forwarding<'_> {
                 working.tried.retain(|tried| !Rc::ptr_eq(tried, &instance));
                 instance.close_idle();
             }
-            retried |= refused || !lease.reused;
+            refusals += usize::from(refused);
+            retried |= !refused && !lease.reused;
             last = Some(failure);
         }
     }

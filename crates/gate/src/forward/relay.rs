@@ -4,8 +4,7 @@ use super::attempt::{Sending, poll_upload, upload_due};
 use super::failure::{Failure, Step};
 use super::pump::{Blocked, PumpError};
 use super::stall::{Patience, Stall};
-use super::{Forwarding, Pump};
-use crate::compress::Compressor;
+use super::{Forwarding, Pump, Through};
 use crate::connection::Client;
 use crate::service::Lease;
 use crate::worker::deadlines::Tick;
@@ -27,7 +26,7 @@ pub(super) async fn run(
         if !sending.done {
             poll_upload(context, client, working, lease, sending)?;
         }
-        let polled = poll_download(context, working, lease, client, sending.compressor.as_mut());
+        let polled = poll_download(context, working, lease, client, &mut sending.through);
         if let Poll::Ready(done) = polled {
             return Poll::Ready(done.map_err(download_failure));
         }
@@ -46,22 +45,27 @@ pub(super) async fn run(
     .await
 }
 
-/// Moves as much as it can of the response, through the compressor if it has one.
+/// Moves as much as it can of the response, through what it has to go through.
 fn poll_download(
     context: &mut Context<'_>,
     working: &mut Working,
     lease: &mut Lease,
     client: &mut Client,
-    compressor: Option<&mut Compressor>,
+    through: &mut Option<Through>,
 ) -> Poll<Result<(), PumpError>> {
     let Working { download, exchange, .. } = working;
-    let Some(compressor) = compressor else {
-        return download.poll(context, &mut exchange.response, &mut lease.stream, &mut client.stream);
-    };
-    // What is made ends where the compressor ends it, however often it is asked: its reader has nothing to remember.
+    let (reader, source) = (&mut exchange.response, &mut lease.stream);
+    // What is made ends where its maker ends it, however often it is asked: its reader has nothing to remember.
     let mut made = BodyReader::UntilClose;
-    let mut source = compressor.over(&mut exchange.response, &mut lease.stream);
-    download.poll(context, &mut made, &mut source, &mut client.stream)
+    match through {
+        None => download.poll(context, reader, source, &mut client.stream),
+        Some(Through::Compressor(compressor)) => {
+            download.poll(context, &mut made, &mut compressor.over(reader, source), &mut client.stream)
+        }
+        Some(Through::Translator(translator)) => {
+            download.poll(context, &mut made, &mut translator.over(reader, source), &mut client.stream)
+        }
+    }
 }
 
 fn download_due(download: &Pump, forwarding: &Forwarding<'_>, stall: &mut Stall) -> (Tick, Blocked) {
@@ -77,7 +81,7 @@ fn download_due(download: &Pump, forwarding: &Forwarding<'_>, stall: &mut Stall)
 fn download_failure(error: PumpError) -> Failure {
     match error {
         PumpError::Source(error) => match error.downcast::<Refusal>() {
-            // What a compressor read of the instance.
+            // What was read of the instance on the way.
             Ok(refusal) => Failure::Response(refusal),
             Err(error) => Failure::Broken(Step::Body, error),
         },

@@ -9,6 +9,7 @@ use crate::worker::scratch::Working;
 use http1::{BodyLength, Field, Known, write};
 use model::plan::{HeaderEdit, InstanceHost};
 use std::net::IpAddr;
+use wire::grpc_web::{Form, grpc_media};
 
 const REQUEST_ID: &[u8] = b"X-Request-Id";
 
@@ -16,6 +17,8 @@ const REQUEST_ID: &[u8] = b"X-Request-Id";
 pub(super) fn write(forwarding: &Forwarding<'_>, instance: &Instance, working: &mut Working) {
     let framing = match working.request.body {
         BodyLength::Chunked => Framing::Chunked,
+        // How long it will be is not known before it is translated.
+        BodyLength::Exact(1..) if working.translator.is_some() => Framing::Chunked,
         _ => Framing::Plain,
     };
     working.upload.reset(framing, forwarding.route.body_limit);
@@ -23,7 +26,8 @@ pub(super) fn write(forwarding: &Forwarding<'_>, instance: &Instance, working: &
     write_first_line(forwarding, working, &mut out);
     write_host(forwarding, instance, working, &mut out);
     write_fields(forwarding, working, &mut out);
-    write_framing(working, &mut out);
+    write_call(forwarding, instance, working, &mut out);
+    write_framing(working, framing, &mut out);
     write_forwarding(&forwarding.route.route.request_headers, working, &mut out);
     write_edits(&forwarding.route.route.request_headers, working, &mut out);
     write::end(&mut out);
@@ -71,9 +75,23 @@ fn write_fields(forwarding: &Forwarding<'_>, working: &Working, out: &mut Vec<u8
     let head = &working.head;
     let edits = &forwarding.route.route.request_headers;
     for field in working.request.fields.iter() {
-        if is_passed(field, working) && !is_edited(edits, field.name.of(head)) {
+        let translated = field.known == Known::ContentType && working.web.is_some();
+        if is_passed(field, working) && !translated && !is_edited(edits, field.name.of(head)) {
             write::field(out, field.name.of(head), field.value.of(head));
         }
+    }
+}
+
+/// Writes what a call is known by, and that trailers are understood: an instance that speaks HTTP/1.1 sends them anyway.
+fn write_call(forwarding: &Forwarding<'_>, instance: &Instance, working: &Working, out: &mut Vec<u8>) {
+    let media = working.request.fields.only(Known::ContentType, &working.head).and_then(Form::of);
+    if let (Some(_), Some((_, suffix))) = (working.web, media)
+        && !is_edited(&forwarding.route.route.request_headers, b"Content-Type")
+    {
+        write::field(out, b"Content-Type", &grpc_media(suffix));
+    }
+    if instance.http2 && (working.request.accepts_trailers || working.web.is_some()) {
+        write::field(out, b"TE", b"trailers");
     }
 }
 
@@ -106,11 +124,11 @@ pub(super) fn write_edits(edits: &[HeaderEdit], working: &Working, out: &mut Vec
     }
 }
 
-fn write_framing(working: &Working, out: &mut Vec<u8>) {
-    match working.request.body {
-        BodyLength::Exact(length) => write::number_field(out, b"Content-Length", length),
-        BodyLength::Chunked => write::field(out, b"Transfer-Encoding", b"chunked"),
-        BodyLength::None | BodyLength::UntilClose => {}
+fn write_framing(working: &Working, framing: Framing, out: &mut Vec<u8>) {
+    match (framing, working.request.body) {
+        (Framing::Chunked, _) => write::field(out, b"Transfer-Encoding", b"chunked"),
+        (Framing::Plain, BodyLength::Exact(length)) => write::number_field(out, b"Content-Length", length),
+        (Framing::Plain, _) => {}
     }
     if Forwarding::wants_websocket(working) {
         out.extend_from_slice(b"Connection: Upgrade\r\nUpgrade: websocket\r\n");

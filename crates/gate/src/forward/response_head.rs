@@ -1,22 +1,33 @@
 //! The head of a response as the client gets it: written anew from what was judged.
 
-use super::Forwarding;
 use super::pump::Framing;
 use super::request_head::{is_edited, write_edits};
+use super::{Forwarding, Through};
 use crate::compress::{Compressor, Judged, Verdict, decide};
+use crate::grpc::Translator;
 use crate::respond::persistence;
 use crate::worker::clock;
 use crate::worker::scratch::Working;
 use http1::{BodyLength, ClientNext, Known, Response, Version, write};
+use wire::grpc_web::Form;
 
 /// Writes the head into the lead of `working.download`, and answers with what the body has to go through, if it is
 /// not relayed as it comes. `head` is the judged head of the instance.
-pub(super) fn write(forwarding: &Forwarding<'_>, working: &mut Working, head: &[u8]) -> Option<Compressor> {
-    let (verdict, compressor) = compression(forwarding, working, head);
+pub(super) fn write(forwarding: &Forwarding<'_>, working: &mut Working, head: &[u8]) -> Option<Through> {
+    let web = web(forwarding, working, head);
+    let (verdict, compressor) = match web {
+        Some(_) => (Verdict::Untouched, None),
+        None => compression(forwarding, working, head),
+    };
+    let empty = matches!(working.response.body, BodyLength::None | BodyLength::Exact(0));
+    let through = match &web {
+        Some((form, _)) if !empty => Some(Through::Translator(Translator::of_response(*form))),
+        _ => compressor.map(Through::Compressor),
+    };
     let encoded = verdict.is_of_encoded();
     let body = working.response.body;
     let old_client = working.request.version == Version::Http10;
-    let endless = matches!(body, BodyLength::Chunked | BodyLength::UntilClose) || compressor.is_some();
+    let endless = matches!(body, BodyLength::Chunked | BodyLength::UntilClose) || through.is_some();
     let framing = if endless && !old_client { Framing::Chunked } else { Framing::Plain };
     if (endless && old_client) || working.exchange.client_next() == ClientNext::Close {
         working.exchange.close_client();
@@ -25,7 +36,10 @@ pub(super) fn write(forwarding: &Forwarding<'_>, working: &mut Working, head: &[
     let mut out = std::mem::take(&mut working.download.lead);
     let response = &working.response;
     write::status_line(&mut out, Version::Http11, response.status, response.reason.of(head));
-    write_fields(forwarding, working, head, encoded, &mut out);
+    write_fields(forwarding, working, head, encoded, web.is_some(), &mut out);
+    if let Some((_, media)) = &web {
+        write::field(&mut out, b"Content-Type", media);
+    }
     write_edits(&forwarding.route.route.response_headers, working, &mut out);
     write_coding(forwarding, working, head, verdict, &mut out);
     if let Some(hsts) = &forwarding.site.hsts
@@ -33,11 +47,19 @@ pub(super) fn write(forwarding: &Forwarding<'_>, working: &mut Working, head: &[
     {
         out.extend_from_slice(hsts);
     }
-    write_framing(working, framing, encoded, &mut out);
+    write_framing(working, framing, encoded || through.is_some(), &mut out);
     write::end(&mut out);
     working.download.lead = out;
     working.outcome.status = working.response.status;
-    compressor
+    through
+}
+
+/// The form of gRPC-Web that a response of gRPC is translated into, and its media type there.
+fn web(forwarding: &Forwarding<'_>, working: &Working, head: &[u8]) -> Option<(Form, Vec<u8>)> {
+    let form = working.web?;
+    let media = form.media(working.response.fields.only(Known::ContentType, head)?)?;
+    let edited = is_edited(&forwarding.route.route.response_headers, b"Content-Type");
+    (!edited).then_some((form, media))
 }
 
 /// Decides about compression. A response whose coding or validator the operator writes is left to the operator.
@@ -65,13 +87,17 @@ fn write_fields(
     working: &Working,
     head: &[u8],
     encoded: bool,
+    web: bool,
     out: &mut Vec<u8>,
 ) {
     let edits = &forwarding.route.route.response_headers;
     let mut dated = false;
     for field in working.response.fields.iter() {
         let (name, value) = (field.name.of(head), field.value.of(head));
-        let ours = field.hop || field.known == Known::ContentLength || is_edited(edits, name);
+        let ours = field.hop
+            || field.known == Known::ContentLength
+            || field.known == Known::ContentType && web
+            || is_edited(edits, name);
         let hsts = working.facts.secure
             && forwarding.site.hsts.is_some()
             && name.eq_ignore_ascii_case(b"strict-transport-security");
@@ -125,16 +151,16 @@ fn varies(response: &Response, head: &[u8]) -> bool {
         .any(|name| name == b"*" || name.eq_ignore_ascii_case(b"accept-encoding"))
 }
 
-fn write_framing(working: &Working, framing: Framing, encoded: bool, out: &mut Vec<u8>) {
+fn write_framing(working: &Working, framing: Framing, made: bool, out: &mut Vec<u8>) {
     let response = &working.response;
     if response.status == 101 {
         out.extend_from_slice(b"Connection: Upgrade\r\nUpgrade: websocket\r\n");
         return;
     }
     match (response.body, response.content_length) {
-        (BodyLength::Exact(length), _) if !encoded => write::number_field(out, b"Content-Length", length),
+        (BodyLength::Exact(length), _) if !made => write::number_field(out, b"Content-Length", length),
         // What the body of a GET would be long, on an answer to HEAD or a 304.
-        (BodyLength::None, Some(length)) if response.status != 204 && !encoded => {
+        (BodyLength::None, Some(length)) if response.status != 204 && !made => {
             write::number_field(out, b"Content-Length", length);
         }
         _ if framing == Framing::Chunked => write::field(out, b"Transfer-Encoding", b"chunked"),

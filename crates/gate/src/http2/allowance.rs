@@ -1,5 +1,6 @@
 //! How much of what moves nothing a client may send.
 
+use super::Cut;
 use crate::worker::deadlines::{self, Tick};
 use model::plan::Limits;
 use std::time::Duration;
@@ -9,6 +10,8 @@ use wire::h2::Seen;
 const WINDOW: Duration = Duration::from_secs(10);
 /// Frames that one request explains: priorities, updates of its window, an end without data.
 const FOR_REQUEST: u64 = 4;
+/// Frames that one frame of data which was sent explains: an update of either window, for clients that count each.
+const FOR_DATA: u64 = 2;
 /// Bytes, in either direction, that explain one more.
 const FOR_FRAME: u64 = 1 << 10;
 
@@ -17,6 +20,8 @@ const FOR_FRAME: u64 = 1 << 10;
 pub(super) struct Moved {
     pub(super) seen: Seen,
     pub(super) sent: u64,
+    /// Frames of data that were sent.
+    pub(super) frames: u64,
     pub(super) answered: u64,
 }
 
@@ -39,20 +44,25 @@ impl Allowance {
         }
     }
 
-    /// Whether the client sends too much that moves nothing.
-    pub(super) fn is_exceeded(&mut self, now: &Moved) -> bool {
+    /// Which bound the client exceeds by what moves nothing.
+    pub(super) fn judge(&mut self, now: &Moved) -> Option<Cut> {
         let (then, tick) = (self.then, deadlines::now());
         let resets = now.seen.resets - then.seen.resets;
         let control = now.seen.control - then.seen.control;
         let data = (now.seen.data - then.seen.data) + (now.sent - then.sent);
-        let explained = FOR_REQUEST * (now.seen.heads - then.seen.heads) + data / FOR_FRAME;
-        if resets > self.resets + (now.answered - then.answered) || control > self.control + explained {
-            return true;
+        let explained = FOR_REQUEST * (now.seen.heads - then.seen.heads)
+            + FOR_DATA * (now.frames - then.frames)
+            + data / FOR_FRAME;
+        if resets > self.resets + (now.answered - then.answered) {
+            return Some(Cut::Resets);
+        }
+        if control > self.control + explained {
+            return Some(Cut::ControlFrames);
         }
         if tick.since(self.since) >= WINDOW {
             (self.since, self.then) = (tick, *now);
         }
-        false
+        None
     }
 }
 
@@ -61,21 +71,23 @@ mod tests {
     use super::*;
 
     fn moved(resets: u64, control: u64, heads: u64, answered: u64, sent: u64) -> Moved {
-        Moved { seen: Seen { heads, resets, control, data: 0 }, sent, answered }
+        Moved { seen: Seen { heads, resets, control, data: 0 }, sent, answered, frames: 0 }
     }
 
     #[test]
     fn traffic_explains_frames_and_answers_explain_resets() {
-        for (moved, exceeded) in [
-            (moved(100, 500, 0, 0, 0), false),
-            (moved(101, 0, 1000, 0, 0), true),
-            (moved(101, 0, 1000, 1, 0), false),
-            (moved(0, 501, 0, 0, 0), true),
-            (moved(0, 504, 1, 0, 0), false),
-            (moved(0, 600, 0, 0, 100 << 10), false),
+        for (moved, cut) in [
+            (moved(100, 500, 0, 0, 0), None),
+            (moved(101, 0, 1000, 0, 0), Some(Cut::Resets)),
+            (moved(101, 0, 1000, 1, 0), None),
+            (moved(0, 501, 0, 0, 0), Some(Cut::ControlFrames)),
+            (moved(0, 504, 1, 0, 0), None),
+            (moved(0, 600, 0, 0, 100 << 10), None),
+            (Moved { frames: 50, ..moved(0, 600, 0, 0, 0) }, None),
+            (Moved { frames: 49, ..moved(0, 600, 0, 0, 0) }, Some(Cut::ControlFrames)),
         ] {
             let mut allowance = Allowance::new(&Limits::default());
-            assert_eq!(allowance.is_exceeded(&moved), exceeded, "{moved:?}");
+            assert_eq!(allowance.judge(&moved), cut, "{moved:?}");
         }
     }
 
@@ -86,8 +98,8 @@ mod tests {
         for _ in 0..20 {
             control += 400;
             deadlines::advance(101);
-            assert!(!allowance.is_exceeded(&moved(0, control, 0, 0, 0)));
+            assert_eq!(allowance.judge(&moved(0, control, 0, 0, 0)), None);
         }
-        assert!(allowance.is_exceeded(&moved(0, control + 501, 0, 0, 0)));
+        assert_eq!(allowance.judge(&moved(0, control + 501, 0, 0, 0)), Some(Cut::ControlFrames));
     }
 }

@@ -1,15 +1,16 @@
 //! The engine's answer of HTTP/1.1, read as it is written and sent in frames.
 
+use super::head::{Collected, poll_each};
 use super::outgoing::Outgoing;
-use super::{append, into_io};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use super::{append, into_io, websocket};
 use bytes::Bytes;
 use h2::Reason;
 use h2::server::SendResponse;
 use http::{HeaderMap, StatusCode};
-use http1::{BodyLength, BodyReader, HeadLimits, HeadScanner, MAX_FIELDS, Response};
+use http1::{BodyLength, BodyReader, HeadLimits, MAX_FIELDS, Response};
+use std::cell::Cell;
 use std::io;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 
 /// What an answer of ours may be; what an instance said was judged before.
@@ -23,9 +24,10 @@ pub(super) struct Answer {
     to_head: bool,
     /// The key of the handshake that we made for a WebSocket.
     websocket: Option<String>,
+    /// Frames of data of the connection.
+    frames: Rc<Cell<u64>>,
     /// What is known of the head until it is complete.
-    head: Vec<u8>,
-    scanner: HeadScanner,
+    head: Collected,
 }
 
 enum State {
@@ -45,14 +47,14 @@ impl std::fmt::Debug for State {
 }
 
 impl Answer {
-    pub(super) fn new(respond: SendResponse<Bytes>, to_head: bool, websocket: Option<String>) -> Self {
-        Self {
-            state: State::Head(respond),
-            to_head,
-            websocket,
-            head: Vec::new(),
-            scanner: HeadScanner::default(),
-        }
+    /// The answer over a connection that counts its frames of data.
+    pub(super) fn new(
+        respond: SendResponse<Bytes>,
+        to_head: bool,
+        websocket: Option<String>,
+        frames: Rc<Cell<u64>>,
+    ) -> Self {
+        Self { state: State::Head(respond), to_head, websocket, frames, head: Collected::default() }
     }
 
     pub(super) fn is_ended(&self) -> bool {
@@ -99,28 +101,14 @@ impl Answer {
         lead: &[u8],
         rest: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let mut taken = 0;
-        let mut polled = Poll::Ready(Ok(0));
-        for part in [lead, rest] {
-            let mut place = 0;
-            while place < part.len() && matches!(polled, Poll::Ready(Ok(_))) {
-                polled = self.poll_take(context, &part[place..]);
-                if let Poll::Ready(Ok(count)) = polled {
-                    place += count;
-                }
-            }
-            taken += place;
-            if place < part.len() {
-                break;
-            }
-        }
-        if let State::Body(outgoing) = &mut self.state {
-            outgoing.send_held()?;
-        }
-        match polled {
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Pending if taken == 0 => Poll::Pending,
-            _ => Poll::Ready(Ok(taken)),
+        poll_each([lead, rest], |bytes| self.poll_take(context, bytes))
+    }
+
+    /// Sends what waits for more to travel with.
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        match &mut self.state {
+            State::Body(outgoing) => outgoing.send_held(),
+            State::Head(_) | State::Ended => Ok(()),
         }
     }
 
@@ -137,17 +125,13 @@ impl Answer {
 
     /// Takes bytes of a head, and sends it once it is complete.
     fn take_head(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let before = self.head.len();
-        self.head.extend_from_slice(bytes);
-        let Some(length) = self.scanner.scan(&self.head, &LIMITS).map_err(io::Error::other)? else {
-            return Ok(bytes.len());
-        };
-        let head = std::mem::take(&mut self.head);
-        self.scanner = HeadScanner::default();
-        let mut response = Response::default();
-        response.parse(&head[..length], self.to_head, &LIMITS).map_err(io::Error::other)?;
-        self.send_head(&response, &head[..length])?;
-        Ok(length - before)
+        let (taken, head) = self.head.take(bytes, &LIMITS)?;
+        if let Some(head) = head {
+            let mut response = Response::default();
+            response.parse(&head, self.to_head, &LIMITS).map_err(io::Error::other)?;
+            self.send_head(&response, &head)?;
+        }
+        Ok(taken)
     }
 
     fn send_head(&mut self, response: &Response, head: &[u8]) -> io::Result<()> {
@@ -174,7 +158,8 @@ impl Answer {
         let ends =
             matches!(body, BodyLength::None | BodyLength::Exact(0)) || status != response.status && !opened;
         let send = respond.send_response(message, ends).map_err(into_io)?;
-        self.state = State::Body(Outgoing::new(send, BodyReader::new(body), ends));
+        let frames = Rc::clone(&self.frames);
+        self.state = State::Body(Outgoing::new(send, BodyReader::new(body), ends, frames));
         Ok(())
     }
 }
@@ -194,12 +179,7 @@ fn fields(response: &Response, head: &[u8], opened: bool) -> io::Result<HeaderMa
 
 /// Whether the instance answers the handshake that we made (RFC 6455 section 4.2.2).
 fn is_accepted(key: &str, response: &Response, head: &[u8]) -> bool {
-    const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-    let digest = aws_lc_rs::digest::digest(
-        &aws_lc_rs::digest::SHA1_FOR_LEGACY_USE_ONLY,
-        format!("{key}{GUID}").as_bytes(),
-    );
-    let expected = STANDARD.encode(digest);
+    let expected = websocket::accept(key.as_bytes());
     let mut answers = response.fields.named(b"sec-websocket-accept", head);
     let answer = answers.next().map(|field| field.value.of(head));
     answer == Some(expected.as_bytes()) && answers.next().is_none()

@@ -1,15 +1,17 @@
 //! One stream to an instance, dressed as a connection of HTTP/1.1 that carries one exchange.
 
+use super::head::{Collected, poll_each};
 use super::incoming::Incoming;
 use super::outgoing::Outgoing;
-use super::{append, into_io};
+use super::{append, into_io, websocket};
 use crate::transport::{Sink, Source};
 use bytes::Bytes;
-use h2::Reason;
 use h2::client::{ResponseFuture, SendRequest};
-use http::{HeaderMap, Method, Request, Uri};
-use http1::http2::{Answered, write_interim, write_response};
-use http1::{BodyLength, BodyReader, HeadLimits, HeadScanner, Known, MAX_FIELDS, Upgrade};
+use h2::ext::Protocol;
+use h2::{Reason, RecvStream};
+use http::{HeaderMap, Method, Request, StatusCode, Uri};
+use http1::http2::{Answered, write_interim, write_response, write_switch};
+use http1::{BodyLength, BodyReader, HeadLimits, Known, MAX_FIELDS, Upgrade};
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -25,9 +27,10 @@ pub(crate) struct Http2Exchange {
     stage: Stage,
     scheme: &'static str,
     /// What is known of the head until it is complete.
-    head: Vec<u8>,
-    scanner: HeadScanner,
+    head: Collected,
     to_head: bool,
+    /// What answers the handshake of a WebSocket, which the instance is not told of.
+    websocket: Option<String>,
     /// The head of an interim response, while it is read.
     interim: Vec<u8>,
     consumed: usize,
@@ -54,9 +57,9 @@ impl Http2Exchange {
         Self {
             stage: Stage::Head(sender),
             scheme: if tls { "https" } else { "http" },
-            head: Vec::new(),
-            scanner: HeadScanner::default(),
+            head: Collected::default(),
             to_head: false,
+            websocket: None,
             interim: Vec::new(),
             consumed: 0,
             answer: None,
@@ -71,27 +74,39 @@ impl Http2Exchange {
         self.refused
     }
 
+    /// Whether the instance takes WebSockets.
+    pub(crate) fn takes_websockets(&self) -> bool {
+        matches!(&self.stage, Stage::Head(sender) if sender.is_extended_connect_protocol_enabled())
+    }
+
+    /// Says that nothing more will be sent.
+    pub(crate) fn end(&mut self) -> io::Result<()> {
+        match &mut self.stage {
+            Stage::Body(outgoing) => outgoing.end(),
+            Stage::Head(_) => Ok(()),
+        }
+    }
+
     /// Takes bytes of a head, and sends it once it is complete.
     fn take_head(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let before = self.head.len();
-        self.head.extend_from_slice(bytes);
-        let Some(length) = self.scanner.scan(&self.head, &LIMITS).map_err(io::Error::other)? else {
-            return Ok(bytes.len());
-        };
-        let head = std::mem::take(&mut self.head);
-        let mut request = http1::Request::default();
-        request.parse(&head[..length], &LIMITS).map_err(io::Error::other)?;
-        self.send_head(&request, &head[..length])?;
-        Ok(length - before)
+        let (taken, head) = self.head.take(bytes, &LIMITS)?;
+        if let Some(head) = head {
+            let mut request = http1::Request::default();
+            request.parse(&head, &LIMITS).map_err(io::Error::other)?;
+            self.send_head(&request, &head)?;
+        }
+        Ok(taken)
     }
 
     fn send_head(&mut self, request: &http1::Request, head: &[u8]) -> io::Result<()> {
         let Stage::Head(sender) = &mut self.stage else { return Ok(()) };
-        if request.upgrade != Upgrade::None {
-            return Err(io::Error::other("an upgrade cannot be asked of an instance over HTTP/2"));
+        if request.upgrade == Upgrade::WebSocket {
+            let key = request.fields.only(Known::SecWebSocketKey, head).unwrap_or_default();
+            self.websocket = Some(websocket::accept(key));
         }
         self.to_head = request.method.of(head) == b"HEAD";
-        let ends = matches!(request.body, BodyLength::None | BodyLength::Exact(0));
+        let body = if self.websocket.is_some() { BodyLength::UntilClose } else { request.body };
+        let ends = matches!(body, BodyLength::None | BodyLength::Exact(0));
         let message = message(request, head, self.scheme)?;
         let sent = sender.send_request(message, ends);
         let (answer, send) = sent.map_err(|error| {
@@ -100,7 +115,7 @@ impl Http2Exchange {
             into_io(error)
         })?;
         self.answer = Some(answer);
-        self.stage = Stage::Body(Outgoing::new(send, BodyReader::new(request.body), ends));
+        self.stage = Stage::Body(Outgoing::new(send, BodyReader::new(body), ends, Rc::default()));
         Ok(())
     }
 
@@ -121,17 +136,25 @@ impl Http2Exchange {
         };
         let (parts, receiving) = response.into_parts();
         let fields = parts.headers.iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()));
+        let mut head = Vec::new();
+        if let Some(accept) = self.websocket.as_ref().filter(|_| parts.status == StatusCode::OK) {
+            write_switch(&mut head, accept.as_bytes(), fields).map_err(io::Error::other)?;
+            return Poll::Ready(Ok(self.answered(head, receiving, false)));
+        }
         let answered = Answered {
             status: parts.status.as_u16(),
             to_head: self.to_head,
             ends: receiving.is_end_stream(),
         };
-        let mut head = Vec::new();
         let chunked = write_response(&mut head, answered, fields).map_err(io::Error::other)?;
+        Poll::Ready(Ok(self.answered(head, receiving, chunked)))
+    }
+
+    fn answered(&mut self, head: Vec<u8>, receiving: RecvStream, chunked: bool) -> usize {
         self.answer = None;
         let length = head.len();
         self.incoming = Some(Incoming::new(head, receiving, chunked));
-        Poll::Ready(Ok(length))
+        length
     }
 
     fn failed(&mut self, error: h2::Error) -> io::Error {
@@ -168,43 +191,30 @@ impl Source for Http2Exchange {
 
 impl Sink for Http2Exchange {
     fn poll_send(&mut self, context: &mut Context<'_>, lead: &[u8], rest: &[u8]) -> Poll<io::Result<usize>> {
-        let mut taken = 0;
-        let mut polled = Poll::Ready(Ok(0));
-        for part in [lead, rest] {
-            let mut place = 0;
-            while place < part.len() && matches!(polled, Poll::Ready(Ok(_))) {
-                polled = match &mut self.stage {
-                    Stage::Head(_) => Poll::Ready(self.take_head(&part[place..])),
-                    Stage::Body(outgoing) => outgoing.poll_take(context, &part[place..]),
-                };
-                if let Poll::Ready(Ok(count)) = polled {
-                    place += count;
-                }
-            }
-            taken += place;
-            if place < part.len() {
-                break;
-            }
-        }
-        if let Stage::Body(outgoing) = &mut self.stage {
-            outgoing.send_held()?;
-        }
-        match polled {
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Pending if taken == 0 => Poll::Pending,
-            _ => Poll::Ready(Ok(taken)),
-        }
+        poll_each([lead, rest], |bytes| match &mut self.stage {
+            Stage::Head(_) => Poll::Ready(self.take_head(bytes)),
+            Stage::Body(outgoing) => outgoing.poll_take(context, bytes),
+        })
     }
 
     fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+        Poll::Ready(match &mut self.stage {
+            Stage::Body(outgoing) => outgoing.send_held(),
+            Stage::Head(_) => Ok(()),
+        })
     }
 }
 
 /// The request as HTTP/2 has it: what belongs to a connection of HTTP/1.1 is left out.
 fn message(request: &http1::Request, head: &[u8], scheme: &str) -> io::Result<Request<()>> {
     let mut message = Request::new(());
-    *message.method_mut() = Method::from_bytes(request.method.of(head)).map_err(io::Error::other)?;
+    let websocket = request.upgrade == Upgrade::WebSocket;
+    if websocket {
+        *message.method_mut() = Method::CONNECT;
+        message.extensions_mut().insert(Protocol::from_static("websocket"));
+    } else {
+        *message.method_mut() = Method::from_bytes(request.method.of(head)).map_err(io::Error::other)?;
+    }
     let target = if request.target.asterisk { b"*" } else { request.target.path_and_query.of(head) };
     *message.uri_mut() = Uri::builder()
         .scheme(scheme)
@@ -213,7 +223,8 @@ fn message(request: &http1::Request, head: &[u8], scheme: &str) -> io::Result<Re
         .build()
         .map_err(io::Error::other)?;
     let mut fields = HeaderMap::with_capacity(request.fields.iter().len());
-    for field in request.fields.iter().filter(|field| !field.hop && field.known != Known::Host) {
+    let ours = |known| known == Known::Host || known == Known::SecWebSocketKey && websocket;
+    for field in request.fields.iter().filter(|field| !field.hop && !ours(field.known)) {
         append(&mut fields, field.name.of(head), field.value.of(head))?;
     }
     if request.accepts_trailers {

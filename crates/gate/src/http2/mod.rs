@@ -5,13 +5,17 @@
 
 mod allowance;
 mod answer;
+mod cut;
 mod exchange;
+mod head;
 mod incoming;
 mod outgoing;
 mod settings;
 mod stream;
+mod websocket;
 mod wire;
 
+pub(crate) use cut::{Cut, Cuts};
 pub(crate) use exchange::Http2Exchange;
 pub(crate) use settings::handshake;
 pub(crate) use stream::Http2Stream;

@@ -6,7 +6,9 @@ use h2::{Reason, SendStream};
 use http::HeaderMap;
 use http1::BodyReader;
 use http1::http2::trailer_fields;
+use std::cell::Cell;
 use std::io;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 /// Bytes of one frame of data: with its head it fits into one record of TLS.
@@ -16,9 +18,11 @@ const FRAME: usize = (16 << 10) - 9;
 pub(super) struct Outgoing {
     send: SendStream<Bytes>,
     reader: BodyReader,
-    /// Data that waits to be told whether it is the last.
-    held: Option<Bytes>,
+    /// Data that waits for more to travel with, and to be told whether it is the last: at most one frame.
+    held: Vec<u8>,
     ended: bool,
+    /// Frames of data so far.
+    frames: Rc<Cell<u64>>,
 }
 
 impl std::fmt::Debug for Outgoing {
@@ -28,9 +32,14 @@ impl std::fmt::Debug for Outgoing {
 }
 
 impl Outgoing {
-    /// A body that `reader` reads; `ended` when the head was the end.
-    pub(super) fn new(send: SendStream<Bytes>, reader: BodyReader, ended: bool) -> Self {
-        Self { send, reader, held: None, ended }
+    /// A body that `reader` reads; `ended` when the head was the end. Its frames are added to `frames`.
+    pub(super) fn new(
+        send: SendStream<Bytes>,
+        reader: BodyReader,
+        ended: bool,
+        frames: Rc<Cell<u64>>,
+    ) -> Self {
+        Self { send, reader, held: Vec::new(), ended, frames }
     }
 
     pub(super) fn is_ended(&self) -> bool {
@@ -58,7 +67,7 @@ impl Outgoing {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         self.ended = true;
-        self.send.send_data(self.held.take().unwrap_or_default(), true).map_err(into_io)
+        self.send_data(true)
     }
 
     /// Takes bytes, as many as the peer's window has room for. Data at their end is held until [`Self::send_held`].
@@ -68,7 +77,6 @@ impl Outgoing {
         let mut asked = self.reader.clone();
         let decoded = asked.decode(bytes).map_err(io::Error::other)?;
         if decoded.end > decoded.start {
-            self.send_held()?;
             let room = ready!(self.poll_room(context, decoded.end - decoded.start))?;
             let count = decoded.start + room.min(decoded.end - decoded.start);
             return Poll::Ready(self.take_data(&bytes[..count]));
@@ -78,8 +86,17 @@ impl Outgoing {
         Poll::Ready(Ok(decoded.consumed))
     }
 
-    /// Waits until the peer's window has room.
+    /// Waits until the peer's window has room, behind what is held or in a frame of its own.
     fn poll_room(&mut self, context: &mut Context<'_>, wanted: usize) -> Poll<io::Result<usize>> {
+        let held = self.held.len();
+        if held > 0 && held < FRAME {
+            self.send.reserve_capacity((held + wanted).min(FRAME));
+            let room = self.send.capacity().min(FRAME).saturating_sub(held);
+            if room > 0 {
+                return Poll::Ready(Ok(room));
+            }
+        }
+        self.send_held()?;
         self.send.reserve_capacity(wanted.min(FRAME));
         let mut room = self.send.capacity();
         while room == 0 {
@@ -94,7 +111,7 @@ impl Outgoing {
     /// Takes bytes that end with data there is room for.
     fn take_data(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let decoded = self.reader.decode(bytes).map_err(io::Error::other)?;
-        self.held = Some(Bytes::copy_from_slice(&bytes[decoded.start..decoded.end]));
+        self.held.extend_from_slice(&bytes[decoded.start..decoded.end]);
         self.finish_if_done()?;
         Ok(decoded.consumed)
     }
@@ -106,7 +123,7 @@ impl Outgoing {
         }
         let trailers = trailers(self.reader.trailers())?;
         if trailers.is_empty() {
-            self.send.send_data(self.held.take().unwrap_or_default(), true).map_err(into_io)?;
+            self.send_data(true)?;
         } else {
             self.send_held()?;
             self.send.send_trailers(trailers).map_err(into_io)?;
@@ -115,12 +132,15 @@ impl Outgoing {
         Ok(())
     }
 
-    /// Sends data that turned out not to be the last.
+    /// Sends data that is not the last.
     pub(super) fn send_held(&mut self) -> io::Result<()> {
-        match self.held.take() {
-            Some(held) => self.send.send_data(held, false).map_err(into_io),
-            None => Ok(()),
-        }
+        if self.held.is_empty() { Ok(()) } else { self.send_data(false) }
+    }
+
+    fn send_data(&mut self, last: bool) -> io::Result<()> {
+        self.frames.set(self.frames.get() + 1);
+        let held = Bytes::from(std::mem::take(&mut self.held));
+        self.send.send_data(held, last).map_err(into_io)
     }
 }
 

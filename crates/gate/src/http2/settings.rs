@@ -8,6 +8,10 @@ use model::plan::Limits;
 /// Bytes of one answer that wait for the socket, at most, beyond what the client's window lets through.
 const SEND_BUFFER: usize = 64 << 10;
 
+/// What small frames that wait to be forwarded may cost, 256 less their length each, for each byte of the window: a
+/// client that streams small messages faster than an instance takes them is cut far beyond what it may send ahead.
+const SMALL_FRAMES: usize = 4;
+
 /// Starts a connection.
 pub(crate) fn handshake(wire: Wire, limits: &Limits) -> Handshake<Wire, Bytes> {
     Builder::new()
@@ -18,6 +22,7 @@ pub(crate) fn handshake(wire: Wire, limits: &Limits) -> Handshake<Wire, Bytes> {
         .initial_window_size(saturating(limits.http2_stream_window))
         .initial_connection_window_size(saturating(limits.http2_connection_window))
         .max_send_buffer_size(SEND_BUFFER)
+        .data_frame_budget(limits.http2_connection_window.saturating_mul(SMALL_FRAMES))
         .max_pending_accept_reset_streams(limits.http2_resets)
         .max_local_error_reset_streams(Some(limits.http2_resets))
         .enable_connect_protocol()

@@ -2,10 +2,9 @@
 
 use super::answer::Answer;
 use super::incoming::Incoming;
-use crate::request::random;
+use super::websocket;
+use super::wire::Wire;
 use crate::transport::{Sink, Source};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream};
@@ -37,21 +36,22 @@ impl Watch {
 }
 
 impl Http2Stream {
-    /// A stream whose request came just now, over TLS of this version.
+    /// A stream whose request came just now, over TLS of this version if any.
     pub(crate) fn new(
         request: Request<RecvStream>,
         respond: SendResponse<Bytes>,
+        wire: &Wire,
         tls_version: Option<rustls::ProtocolVersion>,
     ) -> Self {
         let (parts, receiving) = request.into_parts();
         let ends = receiving.is_end_stream();
-        let websocket = parts.extensions.get::<h2::ext::Protocol>().map(|protocol| protocol.as_str());
-        let key = websocket.filter(|protocol| *protocol == "websocket").map(|_| websocket_key());
+        let protocol = parts.extensions.get::<h2::ext::Protocol>().map(|protocol| protocol.as_str());
+        let key = protocol.filter(|protocol| *protocol == "websocket").map(|_| websocket::key());
         let mut written = Vec::new();
         let refused = write_head(&mut written, &parts, key.as_deref(), ends).err();
         let announced = ends || parts.headers.contains_key(http::header::CONTENT_LENGTH);
         let incoming = Incoming::new(written, receiving, key.is_none() && !announced);
-        let answer = Answer::new(respond, parts.method == http::Method::HEAD, key);
+        let answer = Answer::new(respond, parts.method == http::Method::HEAD, key, wire.frames());
         Self { incoming, refused, answer: Rc::new(RefCell::new(answer)), tls_version }
     }
 
@@ -104,9 +104,9 @@ impl Sink for Http2Stream {
         self.answer.borrow_mut().poll_send(context, lead, rest)
     }
 
-    /// What was taken is with the library, which sends it when the connection is polled.
+    /// Hands what was taken to the library, which sends it when the connection is polled.
     fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+        Poll::Ready(self.answer.borrow_mut().flush())
     }
 }
 
@@ -125,10 +125,4 @@ fn write_head(
     };
     let fields = parts.headers.iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()));
     write_request(out, &pseudo, fields, if ends { Body::None } else { Body::Follows })
-}
-
-/// A key of the handshake that HTTP/2 does without (RFC 6455 section 4.1): sixteen bytes in base64. They prove nothing
-/// to anybody but ourselves.
-fn websocket_key() -> String {
-    STANDARD.encode([random().to_ne_bytes(), random().to_ne_bytes()].concat())
 }

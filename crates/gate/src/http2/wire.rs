@@ -3,6 +3,7 @@
 //! What the library says while it is polled once is gathered and leaves in one write when the poll is over, and what
 //! the client says is counted on its way in.
 
+use super::Cut;
 use super::allowance::{Allowance, Moved};
 use crate::forward::{Blocked, Patience, Stall};
 use crate::transport::socket::SocketStream;
@@ -11,7 +12,7 @@ use crate::worker::buffers::Buffer;
 use crate::worker::deadlines::{self, Tick};
 use ::wire::h2::Meter;
 use model::plan::Limits;
-use std::cell::{RefCell, RefMut};
+use std::cell::{Cell, RefCell, RefMut};
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -21,6 +22,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Bytes that are copied next to others rather than sent as they lie.
 const GATHERED: usize = 4 << 10;
+/// Bytes that are read in one turn, and what one read brings beyond them.
+const TURN: usize = 8 << 10;
 
 /// A handle of the connection: the library has one and the task that drives it another.
 #[derive(Clone, Debug)]
@@ -33,8 +36,12 @@ struct Inner {
     out: Option<Buffer>,
     meter: Meter,
     allowance: Allowance,
-    exceeded: bool,
+    exceeded: Option<Cut>,
+    /// Bytes read of the socket since the task began its turn.
+    read: usize,
     moved: Moved,
+    /// Frames of data that were sent.
+    frames: Rc<Cell<u64>>,
     head_timeout: Duration,
     amid_since: Option<Tick>,
     patience: Patience,
@@ -50,8 +57,10 @@ impl Wire {
             out: None,
             meter: Meter::default(),
             allowance: Allowance::new(limits),
-            exceeded: false,
+            exceeded: None,
+            read: 0,
             moved: Moved::default(),
+            frames: Rc::default(),
             head_timeout: limits.head_timeout,
             amid_since: Some(deadlines::now()),
             patience,
@@ -64,6 +73,12 @@ impl Wire {
         self.0.borrow_mut()
     }
 
+    /// Begins a turn of the task that drives the connection. It reads little in a turn, so that others have theirs, and
+    /// the streams take what came before more of it is kept for them.
+    pub(crate) fn begin_turn(&self) {
+        self.inner().read = 0;
+    }
+
     /// Sends what is gathered.
     pub(crate) fn poll_flush_all(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.inner().poll_flush_all(context)
@@ -74,16 +89,25 @@ impl Wire {
         self.inner().moved.answered += 1;
     }
 
-    /// Whether the client sent more that moves nothing than it may.
-    pub(crate) fn is_exceeded(&self) -> bool {
+    /// Counts frames of data that are sent.
+    pub(crate) fn frames(&self) -> Rc<Cell<u64>> {
+        Rc::clone(&self.inner().frames)
+    }
+
+    /// Which bound the client exceeded by what moves nothing.
+    pub(crate) fn exceeded(&self) -> Option<Cut> {
         self.inner().exceeded
     }
 
-    /// When the client has to have moved on, where it is in the middle of something or takes nothing.
-    pub(crate) fn due(&self) -> Tick {
+    /// When the client has to have moved on, where it is in the middle of something or takes nothing, and what it is
+    /// cut for then.
+    pub(crate) fn due(&self) -> (Tick, Cut) {
         let inner = self.inner();
         let amid = inner.amid_since.map_or(Tick::NEVER, |since| since.after(inner.head_timeout));
-        amid.min(inner.blocked_until.unwrap_or(Tick::NEVER))
+        match inner.blocked_until {
+            Some(blocked) if blocked < amid => (blocked, Cut::WriteTimeout),
+            _ => (amid, Cut::HeadTimeout),
+        }
     }
 
     /// The connection itself, once the library is done with it.
@@ -183,21 +207,25 @@ impl Inner {
     }
 
     fn poll_receive(&mut self, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if self.exceeded {
+        if self.exceeded.is_some() {
             // The task that drives the connection ends it.
             return Poll::Pending;
         }
         if self.stream.received().is_empty() {
+            if self.read >= TURN {
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             // The end of the stream leaves nothing received.
-            ready!(self.stream.poll_fill(context, false))?;
+            self.read += ready!(self.stream.poll_fill(context, false))?;
         }
         let received = self.stream.received();
         let count = received.len().min(into.remaining());
         into.put_slice(&received[..count]);
         self.meter.feed(&received[..count]);
         self.stream.consume(count);
-        self.moved.seen = self.meter.seen();
-        self.exceeded = self.allowance.is_exceeded(&self.moved);
+        (self.moved.seen, self.moved.frames) = (self.meter.seen(), self.frames.get());
+        self.exceeded = self.allowance.judge(&self.moved);
         self.amid_since = self.meter.is_amid().then(|| self.amid_since.unwrap_or_else(deadlines::now));
         Poll::Ready(Ok(()))
     }

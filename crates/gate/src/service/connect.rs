@@ -30,6 +30,8 @@ pub(crate) struct Ends {
 pub(crate) enum ConnectStep {
     Connect,
     TlsHandshake,
+    /// The first frames.
+    Http2,
 }
 
 /// Why a connection could not be opened.
@@ -81,6 +83,7 @@ impl fmt::Display for ConnectError {
         let step = match self.step {
             ConnectStep::Connect => "connect",
             ConnectStep::TlsHandshake => "TLS handshake",
+            ConnectStep::Http2 => "HTTP/2",
         };
         write!(f, "{step}: {}", self.error)?;
         self.hint.map_or(Ok(()), |hint| write!(f, "; {hint}"))
@@ -111,25 +114,41 @@ impl ServiceRuntime {
     }
 
     /// A stream of a connection of HTTP/2: one that is open and has room, or a new one. One request opens a connection
-    /// while others wait for what comes of it.
+    /// while others wait for what comes of it, unless each needs one of its own.
     pub(crate) async fn lease_http2(
         &self,
         instance: &Instance,
         client: Option<Ends>,
     ) -> Result<Lease, ConnectError> {
-        let shared = client.is_none();
-        let _opening = instance.multiplexed.opening.lock().await;
-        if shared && let Some(stream) = instance.multiplexed.take(instance.tls).await {
+        if client.is_some() {
+            return self.open_http2(instance, client, 0).await;
+        }
+        let opening = instance.multiplexed.opening().await.map_err(ConnectError::connect)?;
+        if let Some(stream) = instance.multiplexed.take(instance.tls).await {
+            opening.opened();
             return Ok(Lease { stream, reused: true });
         }
-        let failed = ConnectError::connect;
+        let lease = self.open_http2(instance, None, self.plan.keep_alive).await?;
+        opening.opened();
+        Ok(lease)
+    }
+
+    async fn open_http2(
+        &self,
+        instance: &Instance,
+        client: Option<Ends>,
+        kept: usize,
+    ) -> Result<Lease, ConnectError> {
+        let failed = |error| ConnectError::new(ConnectStep::Http2, error);
         let opened = timeout(self.plan.connect_timeout, async {
             let stream = self.open(instance, client).await?;
-            let kept = if shared { self.plan.keep_alive } else { 0 };
             instance.multiplexed.start(stream, instance.tls, kept).await.map_err(failed)
         });
-        let stream = opened.await.unwrap_or_else(|_| Err(failed(io::ErrorKind::TimedOut.into())))?;
-        Ok(Lease { stream, reused: false })
+        let late = |_| {
+            let error = format!("no answer within {:?}", self.plan.connect_timeout);
+            Err(failed(io::Error::new(io::ErrorKind::TimedOut, error)))
+        };
+        Ok(Lease { stream: opened.await.unwrap_or_else(late)?, reused: false })
     }
 
     /// Whether each connection is announced as one client's, so that it cannot serve another.
@@ -177,7 +196,11 @@ impl ServiceRuntime {
         let name = self.plan.tls.server_name.as_deref().unwrap_or(&instance.host).to_owned();
         let name = ServerName::try_from(name).map_err(|error| failed(io::Error::other(error)))?;
         let connector = TlsConnector::from(Arc::clone(config));
-        connector.connect(name, stream).await.map(InstanceStream::tls).map_err(failed)
+        let stream = connector.connect(name, stream).await.map_err(failed)?;
+        if instance.http2 && stream.get_ref().1.alpn_protocol() != Some(b"h2") {
+            return Err(failed(io::Error::other("the instance does not offer HTTP/2")));
+        }
+        Ok(InstanceStream::tls(stream))
     }
 }
 

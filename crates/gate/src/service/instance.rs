@@ -148,9 +148,9 @@ impl Instance {
         self.close_idle();
     }
 
-    /// Closes what is idle: one connection was found to be closed by the instance, so the others may be too.
+    /// Closes what is idle: one connection was found to be closed by the instance, so the others may be too. Those of
+    /// HTTP/2 know it of themselves.
     pub(crate) fn close_idle(&self) {
-        self.multiplexed.forget();
         self.idle.borrow_mut().clear();
     }
 

@@ -5,16 +5,23 @@ use crate::transport::instance::InstanceStream;
 use crate::worker::deadlines::{self, Tick};
 use bytes::Bytes;
 use h2::client::{Builder, SendRequest};
-use std::cell::RefCell;
-use std::future::poll_fn;
+use std::cell::{Cell, RefCell};
+use std::future::{Future, poll_fn};
 use std::io;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-/// Bytes of one response, and of all of a connection, that an instance may send ahead.
+/// Exchanges of one connection, where the instance allows as many.
+const EXCHANGES: usize = 100;
+/// Bytes of one response that an instance may send ahead.
 const STREAM_WINDOW: u32 = 256 << 10;
-const CONNECTION_WINDOW: u32 = 1 << 20;
+/// The same of all of a connection: clients that take nothing must not keep it from the others.
+const CONNECTION_WINDOW: u32 = EXCHANGES as u32 * STREAM_WINDOW;
+/// What small frames that wait for their clients may cost, 256 less their length each: a connection in which they cost
+/// more is cut with all of its exchanges, so it has to do for responses that stream small messages.
+const SMALL_FRAMES: usize = 64 << 20;
 /// Bytes of one request that wait for the socket.
 const SEND_BUFFER: usize = 64 << 10;
 /// Bytes of a head and its fields, in the count of HTTP/2.
@@ -24,8 +31,30 @@ const HEAD: u32 = 128 << 10;
 #[derive(Debug, Default)]
 pub(super) struct Multiplexed {
     open: RefCell<Vec<Open>>,
-    /// Held by who opens a connection.
-    pub(super) opening: tokio::sync::Mutex<()>,
+    opening: tokio::sync::Mutex<()>,
+    /// Connections that could not be opened.
+    failures: Cell<u64>,
+}
+
+/// The right to open a connection, which one request has at a time while others wait for what comes of it.
+pub(super) struct Opening<'a> {
+    multiplexed: &'a Multiplexed,
+    opened: bool,
+    _held: tokio::sync::MutexGuard<'a, ()>,
+}
+
+impl Opening<'_> {
+    /// Notes that there is a connection now.
+    pub(super) fn opened(mut self) {
+        self.opened = true;
+    }
+}
+
+impl Drop for Opening<'_> {
+    fn drop(&mut self) {
+        let failures = &self.multiplexed.failures;
+        failures.set(failures.get() + u64::from(!self.opened));
+    }
 }
 
 struct Open {
@@ -48,6 +77,17 @@ impl Open {
 }
 
 impl Multiplexed {
+    /// Waits for the right to open a connection. Who waited for another request that could not open one gets an error:
+    /// trying it one after the other would keep the last one waiting for the sum of all.
+    pub(super) async fn opening(&self) -> io::Result<Opening<'_>> {
+        let before = self.failures.get();
+        let held = self.opening.lock().await;
+        if self.failures.get() != before {
+            return Err(io::Error::other("another request could not open a connection just now"));
+        }
+        Ok(Opening { multiplexed: self, opened: false, _held: held })
+    }
+
     /// A stream of the first connection that has room. Connections that ended, or were told to, are forgotten.
     pub(super) async fn take(&self, tls: bool) -> Option<InstanceStream> {
         poll_fn(|context| Poll::Ready(self.find(context, tls))).await
@@ -56,14 +96,16 @@ impl Multiplexed {
     fn find(&self, context: &mut Context<'_>, tls: bool) -> Option<InstanceStream> {
         let mut open = self.open.borrow_mut();
         open.retain_mut(|known| !matches!(known.sender.poll_ready(context), Poll::Ready(Err(_))));
-        let has_room = |known: &&mut Open| known.exchanges() < known.sender.current_max_send_streams();
+        let has_room =
+            |known: &&mut Open| known.exchanges() < known.sender.current_max_send_streams().min(EXCHANGES);
         let known = open.iter_mut().find(has_room)?;
         known.used = deadlines::now();
         let exchange = Http2Exchange::new(known.sender.clone(), tls, Rc::clone(&known.places));
         Some(InstanceStream::http2(exchange))
     }
 
-    /// Begins HTTP/2 on a connection; the first stream of it. It is kept for others unless `most` are.
+    /// Begins HTTP/2 on a connection, and waits for what the instance allows; the first stream of it. It is kept for
+    /// others unless `most` are.
     pub(super) async fn start(
         &self,
         stream: InstanceStream,
@@ -76,8 +118,21 @@ impl Multiplexed {
             .initial_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .max_header_list_size(HEAD)
-            .max_send_buffer_size(SEND_BUFFER);
-        let (sender, connection) = builder.handshake::<_, Bytes>(stream).await.map_err(io::Error::other)?;
+            .max_send_buffer_size(SEND_BUFFER)
+            .data_frame_budget(SMALL_FRAMES)
+            // None before the instance has said how many it takes: those beyond would be refused.
+            .initial_max_send_streams(0);
+        let (sender, mut connection) =
+            builder.handshake::<_, Bytes>(stream).await.map_err(io::Error::other)?;
+        poll_fn(|context| match Pin::new(&mut connection).poll(context) {
+            Poll::Ready(ended) => Poll::Ready(Err(ended.err().map_or_else(
+                || io::Error::new(io::ErrorKind::UnexpectedEof, "the instance closed the connection"),
+                io::Error::other,
+            ))),
+            Poll::Pending if connection.max_concurrent_send_streams() > 0 => Poll::Ready(Ok(())),
+            Poll::Pending => Poll::Pending,
+        })
+        .await?;
         // How it ends is told to every stream of it.
         tokio::task::spawn_local(async { drop(connection.await) });
         let places = Rc::new(());
@@ -96,10 +151,5 @@ impl Multiplexed {
             known.used = now;
         }
         open.retain(|known| now.since(known.used) <= timeout);
-    }
-
-    /// Opens no further stream on the connections that there are.
-    pub(super) fn forget(&self) {
-        self.open.borrow_mut().clear();
     }
 }

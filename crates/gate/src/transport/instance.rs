@@ -70,6 +70,15 @@ impl InstanceStream {
         }
     }
 
+    /// Whether a WebSocket can be asked for.
+    pub(crate) fn takes_websockets(&self) -> bool {
+        match &self.stream {
+            Stream::Tcp(_) | Stream::Unix(_) | Stream::Tls(_) => true,
+            Stream::Http2(exchange) => exchange.takes_websockets(),
+            Stream::FastCgi(_) => false,
+        }
+    }
+
     /// The connection for the kernel to move bytes from and to; nothing where they have to be seen.
     pub(crate) fn as_plain(&self) -> Option<Plain<'_>> {
         match &self.stream {
@@ -114,7 +123,8 @@ impl InstanceStream {
             Stream::Tcp(stream) => Pin::new(stream).poll_shutdown(context),
             Stream::Unix(stream) => Pin::new(stream).poll_shutdown(context),
             Stream::Tls(stream) => Pin::new(stream).poll_shutdown(context),
-            Stream::Http2(_) | Stream::FastCgi(_) => Poll::Ready(Ok(())),
+            Stream::Http2(exchange) => Poll::Ready(exchange.end()),
+            Stream::FastCgi(_) => Poll::Ready(Ok(())),
         }
     }
 }
@@ -171,8 +181,9 @@ impl Sink for InstanceStream {
 
     fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.stream {
-            Stream::Tcp(_) | Stream::Unix(_) | Stream::Http2(_) => Poll::Ready(Ok(())),
+            Stream::Tcp(_) | Stream::Unix(_) => Poll::Ready(Ok(())),
             Stream::Tls(stream) => Pin::new(stream).poll_flush(context),
+            Stream::Http2(exchange) => exchange.poll_flush(context),
             Stream::FastCgi(stream) => stream.poll_flush(context),
         }
     }

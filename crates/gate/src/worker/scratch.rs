@@ -2,11 +2,13 @@
 
 use crate::fastcgi::Script;
 use crate::forward::Pump;
+use crate::grpc::Translator;
 use crate::request::Facts;
 use crate::service::Instance;
 use http1::{Exchange, Request, Response};
 use std::cell::RefCell;
 use std::rc::Rc;
+use wire::grpc_web::Form;
 
 /// How many are kept for reuse on a thread.
 const KEPT: usize = 512;
@@ -37,6 +39,10 @@ pub(crate) struct Working {
     pub(crate) call: bool,
     /// The script that answers, where the service has some.
     pub(crate) script: Option<Script>,
+    /// The form of gRPC-Web that is translated.
+    pub(crate) web: Option<Form>,
+    /// What the request's body goes through on its way to the instance.
+    pub(crate) translator: Option<Translator>,
     pub(crate) outcome: Outcome,
 }
 
@@ -84,6 +90,7 @@ impl Drop for Scratch {
         let Some(mut working) = self.0.take() else { return };
         working.tried.clear();
         working.script = None;
+        (working.web, working.translator) = (None, None);
         working.outcome = Outcome::default();
         for bytes in [&mut working.head, &mut working.upload.lead, &mut working.download.lead] {
             bytes.clear();

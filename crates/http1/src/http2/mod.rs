@@ -12,7 +12,7 @@ mod trailers;
 mod tests;
 
 pub use request::{Body, Pseudo, write_request};
-pub use response::{Answered, write_interim, write_response};
+pub use response::{Answered, write_interim, write_response, write_switch};
 pub use trailers::{trailer_fields, write_trailer};
 
 use crate::field::Known;

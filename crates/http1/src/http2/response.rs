@@ -44,6 +44,30 @@ pub fn write_response<'a>(
     Ok(chunked)
 }
 
+/// Writes the head of the answer to the handshake of a WebSocket, which HTTP/2 does without (RFC 8441): `accept` answers
+/// its key.
+///
+/// # Errors
+///
+/// As [`write_response`].
+pub fn write_switch<'a>(
+    out: &mut Vec<u8>,
+    accept: &[u8],
+    fields: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+) -> Result<(), Refusal> {
+    write::status_line(out, Version::Http11, 101, b"");
+    for (name, value) in fields {
+        // The stream ends when the WebSocket does, and the answer to a key is ours to give.
+        if !matches!(judge_field(name, value)?, Known::ContentLength) && name != b"sec-websocket-accept" {
+            write::field(out, name, value);
+        }
+    }
+    out.extend_from_slice(b"Connection: Upgrade\r\nUpgrade: websocket\r\n");
+    write::field(out, b"Sec-WebSocket-Accept", accept);
+    write::end(out);
+    Ok(())
+}
+
 /// Writes the head of an interim response.
 ///
 /// # Errors

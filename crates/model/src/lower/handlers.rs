@@ -82,9 +82,10 @@ fn refuse_foreign_keys(handler: &str, raw: &Route, lowering: &mut Lowering<'_>) 
     }
     // Files with a service behind them take what is for services too.
     let forwards: &[&str] = if raw.otherwise.is_some() { &["service", "files"] } else { &["service"] };
-    let keys: [(&str, Option<Location>, &[&str]); 12] = [
+    let keys: [(&str, Option<Location>, &[&str]); 13] = [
         ("strip_prefix", place(&raw.strip_prefix), &["service"]),
         ("compress", place(&raw.compress), forwards),
+        ("grpc_web", place(&raw.grpc_web), &["service"]),
         ("request_headers", place(&raw.request_headers), forwards),
         ("index", place(&raw.index), &["files"]),
         ("fallback", place(&raw.fallback), &["files"]),
@@ -119,6 +120,7 @@ fn service(
         service: service?,
         strip_prefix: strip_prefix.flatten(),
         compression: compression(raw),
+        grpc_web: raw.grpc_web.as_ref().is_some_and(|grpc_web| grpc_web.value),
     })
 }
 
@@ -149,7 +151,8 @@ fn otherwise(
         );
     }
     let service = services.resolve(&written.value, lowering)?;
-    let handler = ServiceHandler { service, strip_prefix: None, compression: compression(raw) };
+    let compression = compression(raw);
+    let handler = ServiceHandler { service, strip_prefix: None, compression, grpc_web: false };
     Some(Otherwise { handler, scripts: services.extension(service).map(str::to_owned) })
 }
 

@@ -27,6 +27,8 @@ pub struct ServiceHandler {
     pub strip_prefix: Option<String>,
     /// Compression of responses.
     pub compression: Compression,
+    /// Whether calls of gRPC-Web become calls of gRPC.
+    pub grpc_web: bool,
 }
 
 /// When responses of a service are compressed.

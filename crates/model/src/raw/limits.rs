@@ -44,7 +44,7 @@ section! {
     http2_connection_window: Bytes<65_535, { 256 << 20 }> = "\"1MiB\"",
     /// HTTP/2: requests that a client may give up within ten seconds, beyond as many as were answered; then the connection is cut.
     http2_resets: Count<1, 1_000_000> = "100",
-    /// HTTP/2: frames within ten seconds that move nothing (`PING`, `SETTINGS`, `WINDOW_UPDATE`, `PRIORITY`, empty `DATA`), beyond four for each request and one for each KiB moved; then the connection is cut.
+    /// HTTP/2: frames within ten seconds that move nothing (`PING`, `SETTINGS`, `WINDOW_UPDATE`, `PRIORITY`, empty `DATA`), beyond four for each request, two for each frame of data sent, and one for each KiB moved; then the connection is cut.
     http2_control_frames: Count<1, 1_000_000> = "500",
     /// Client connections in total; derived from the limit of file descriptors where it is not written.
     connections: Count<1, 10_000_000>,

@@ -26,6 +26,8 @@ section! {
     strip_prefix: StripPrefix = "false",
     /// With `service` or `otherwise`: compresses responses; `"with-cookies"` also those that set or follow cookies (see BREACH).
     compress: Compress = "false",
+    /// With `service`: translates the calls of browsers, which speak gRPC-Web, into gRPC.
+    grpc_web: bool = "false",
     /// With `files`: the file for a path that ends in `/`.
     index: Text = "\"index.html\"",
     /// With `files`: the file of the folder that answers with 200 where none is found.

@@ -98,8 +98,9 @@ fn route(lines: &mut Vec<String>, route: &Route) {
 
 fn handler(handler: &Handler) -> String {
     match handler {
-        Handler::Service(ServiceHandler { service, strip_prefix, compression }) => {
-            format!("service {} strip_prefix {strip_prefix:?} compression {compression:?}", service.0)
+        Handler::Service(ServiceHandler { service, strip_prefix, compression, grpc_web }) => {
+            let web = if *grpc_web { " grpc_web" } else { "" };
+            format!("service {} strip_prefix {strip_prefix:?} compression {compression:?}{web}", service.0)
         }
         Handler::Files(files) => self::files(files),
         Handler::Redirect(RedirectHandler { to, status }) => format!("redirect {status} {}", template(to)),

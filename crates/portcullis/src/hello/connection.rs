@@ -1,8 +1,9 @@
 //! One connection of `hello`: request after request, in order.
 
 use super::Instance;
-use super::received::{Received, ReceivedBody, Receiver, hexadecimal, json};
-use super::reply::{Context, static_256};
+use super::http2;
+use super::received::{Received, ReceivedBody, Receiver, hexadecimal};
+use super::reply::{Context, JSON, TEXT, Whole, static_256};
 use super::route::{Action, parameter};
 use super::wire::Wire;
 use super::{slow, websocket};
@@ -13,8 +14,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-const TEXT: &str = "text/plain; charset=utf-8";
-const JSON: &str = "application/json";
+/// How a client that knows of HTTP/2 begins (RFC 9113 section 3.4), as far as it looks like a head.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\n";
 /// More than the gate allows by default, so that it is the gate that refuses.
 const LIMITS: HeadLimits =
     HeadLimits { bytes: 64 << 10, fields: 256, first_line: 32 << 10, underscores: true };
@@ -37,7 +38,7 @@ pub(super) struct Connection<S> {
     prepared: Vec<u8>,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<S> {
     pub(super) fn new(stream: S, peer: String, instance: Arc<Instance>) -> Self {
         let (head, request, prepared) = (Vec::new(), Request::default(), static_256());
         Self { wire: Wire::new(stream), peer, instance, head, request, prepared }
@@ -48,6 +49,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         while let Some(length) = self.next_head().await? {
             if self.answer_prepared(length).await? {
                 continue;
+            }
+            if self.wire.unread().starts_with(PREFACE) {
+                let (stream, received) = self.wire.into_parts();
+                http2::serve(stream, received, self.peer, self.instance).await;
+                return Ok(());
             }
             self.head.clear();
             self.head.extend_from_slice(&self.wire.unread()[..length]);
@@ -127,7 +133,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 let receiver = Receiver { instance: &self.instance.name, peer: &self.peer, number };
                 let received = Received::new(receiver, &self.request, &self.head, body);
                 let as_json = wants_json(&self.request, &self.head, &received.target);
-                write_answer(&mut self.wire.output, context, action, &received, as_json);
+                let whole = Whole::of(action, &received, as_json);
+                let text = whole.text.as_bytes();
+                context.whole(&mut self.wire.output, whole.status, whole.content_type, text);
             }
         }
         // Without chunks, in HTTP/1.0, a body of unknown length ends with the connection.
@@ -203,38 +211,10 @@ fn context<'a>(request: &Request, head: &[u8], instance: &'a str) -> Context<'a>
     Context { version: request.version, keep_alive: request.keep_alive, head_only, instance }
 }
 
-fn wants_json(request: &Request, head: &[u8], target: &str) -> bool {
+/// Whether the client would rather read JSON.
+pub(super) fn wants_json(request: &Request, head: &[u8], target: &str) -> bool {
     let query = target.split_once('?').map_or("", |(_, query)| query);
     let mut accepted = request.fields.named(b"accept", head).map(|field| field.value.of(head));
     parameter(query, "json").is_some()
         || accepted.any(|value| String::from_utf8_lossy(value).to_ascii_lowercase().contains(JSON))
-}
-
-/// Writes the answers that are whole from the start.
-fn write_answer(
-    out: &mut Vec<u8>,
-    context: Context<'_>,
-    action: Action,
-    received: &Received<'_>,
-    as_json: bool,
-) {
-    let status = match action {
-        Action::Status(status) => status,
-        Action::BadNumber => 400,
-        _ => 200,
-    };
-    let text = match action {
-        Action::BadNumber if !as_json => "the number in the path is missing or out of range\n".to_owned(),
-        Action::Headers if as_json => json(&received.headers),
-        Action::Upload if as_json => json(&received.body),
-        Action::Headers => received.headers_as_text(),
-        Action::Upload => {
-            let sha256 = received.body.sha256.as_deref().unwrap_or("-");
-            format!("{} {sha256}\n", received.body.length)
-        }
-        Action::Status(status) if !as_json => format!("{status} {}\n", http1::write::reason_phrase(status)),
-        _ if as_json => received.as_json(),
-        _ => received.as_text(),
-    };
-    context.whole(out, status, if as_json { JSON } else { TEXT }, text.as_bytes());
 }

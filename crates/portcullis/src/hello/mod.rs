@@ -6,6 +6,8 @@
 
 mod connection;
 mod echo;
+mod grpc;
+mod http2;
 mod listener;
 mod received;
 mod reply;

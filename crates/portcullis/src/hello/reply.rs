@@ -1,7 +1,45 @@
 //! Answers of `hello` as bytes.
 
+use super::received::{Received, json};
+use super::route::Action;
 use http1::{Version, write};
 use std::sync::LazyLock;
+
+pub(super) const TEXT: &str = "text/plain; charset=utf-8";
+pub(super) const JSON: &str = "application/json";
+
+/// An answer that is whole from the start.
+#[derive(Debug)]
+pub(super) struct Whole {
+    pub(super) status: u16,
+    pub(super) content_type: &'static str,
+    pub(super) text: String,
+}
+
+impl Whole {
+    /// What a request is answered with.
+    pub(super) fn of(action: Action, received: &Received<'_>, as_json: bool) -> Self {
+        let status = match action {
+            Action::Status(status) => status,
+            Action::BadNumber => 400,
+            _ => 200,
+        };
+        let text = match action {
+            Action::BadNumber if !as_json => "the number in the path is missing or out of range\n".to_owned(),
+            Action::Headers if as_json => json(&received.headers),
+            Action::Upload if as_json => json(&received.body),
+            Action::Headers => received.headers_as_text(),
+            Action::Upload => {
+                let sha256 = received.body.sha256.as_deref().unwrap_or("-");
+                format!("{} {sha256}\n", received.body.length)
+            }
+            Action::Status(status) if !as_json => format!("{status} {}\n", write::reason_phrase(status)),
+            _ if as_json => received.as_json(),
+            _ => received.as_text(),
+        };
+        Self { status, content_type: if as_json { JSON } else { TEXT }, text }
+    }
+}
 
 /// How an answer says where it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -24,6 +24,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         Self { stream, input: Vec::with_capacity(BLOCK), start: 0, output: Vec::with_capacity(BLOCK) }
     }
 
+    /// The connection itself, and what was received and not dealt with. Nothing may wait to be sent.
+    pub(super) fn into_parts(mut self) -> (S, Vec<u8>) {
+        (self.stream, self.input.split_off(self.start))
+    }
+
     /// What was received and not dealt with.
     pub(super) fn unread(&self) -> &[u8] {
         &self.input[self.start..]

@@ -118,12 +118,18 @@ impl Gate {
 
     /// The value of the metric whose line has all of these words in it.
     pub(crate) fn metric(&self, words: &[&str]) -> f64 {
+        self.metrics(words)[0]
+    }
+
+    /// The values of all metrics whose lines have all of these words in them; there is one at least.
+    pub(crate) fn metrics(&self, words: &[&str]) -> Vec<f64> {
         let metrics = self.ask(&["status", "--metrics"]).stdout;
-        let line = metrics
+        let lines = metrics
             .lines()
-            .find(|line| !line.starts_with('#') && words.iter().all(|word| line.contains(word)));
-        line.and_then(|line| line.rsplit(' ').next()?.parse().ok())
-            .unwrap_or_else(|| panic!("{words:?} in {metrics}"))
+            .filter(|line| !line.starts_with('#') && words.iter().all(|word| line.contains(word)));
+        let values: Vec<f64> = lines.filter_map(|line| line.rsplit(' ').next()?.parse().ok()).collect();
+        assert!(!values.is_empty(), "{words:?} in {metrics}");
+        values
     }
 
     /// What it has said to its operator until now.
@@ -150,10 +156,10 @@ impl Gate {
             .collect()
     }
 
-    /// The resident memory in bytes.
+    /// The resident memory in bytes, without the pages of files: its own code is read as it is run.
     pub(crate) fn memory(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.program().id())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        let line = status.lines().find(|line| line.starts_with("RssAnon:")).unwrap();
         line.split_ascii_whitespace().nth(1).unwrap().parse::<u64>().unwrap() << 10
     }
 

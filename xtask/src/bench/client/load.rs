@@ -205,6 +205,8 @@ mod tests {
             path: path.to_owned(),
             length,
             trust: None,
+            streams: 1,
+            call: None,
             mode,
             connections: 4,
             seconds: 0.0,

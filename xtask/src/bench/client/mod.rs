@@ -6,6 +6,7 @@
 mod answer;
 mod connection;
 mod datagrams;
+mod h2load;
 mod load;
 
 use crate::Outcome;
@@ -26,6 +27,8 @@ pub(crate) enum Mode {
     Datagrams,
     /// Connections that stay open and silent after one request each
     Idle,
+    /// Requests of HTTP/2, many at once on each connection
+    Http2,
 }
 
 #[derive(Clone, clap::Args)]
@@ -43,6 +46,12 @@ pub(crate) struct Options {
     /// A certificate to trust; with it TLS is spoken
     #[arg(long)]
     pub(crate) trust: Option<std::path::PathBuf>,
+    /// Requests at once on a connection of HTTP/2
+    #[arg(long, default_value_t = 16)]
+    pub(crate) streams: usize,
+    /// A file with the message of a call of gRPC
+    #[arg(long)]
+    pub(crate) call: Option<std::path::PathBuf>,
     #[arg(long, value_enum, default_value_t = Mode::KeepAlive)]
     pub(crate) mode: Mode,
     #[arg(long, default_value_t = 64)]
@@ -67,6 +76,9 @@ trait Generator {
 
 /// Runs the protocol that the module describes.
 pub(crate) fn run(options: &Options) -> Outcome {
+    if options.mode == Mode::Http2 {
+        return h2load::run(options);
+    }
     let mut load: Box<dyn Generator> = match options.mode {
         Mode::Datagrams => Box::new(Datagrams::new(options)?),
         _ => Box::new(Load::new(options)?),

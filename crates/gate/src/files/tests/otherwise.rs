@@ -4,8 +4,12 @@ use super::Site;
 use model::plan::{Compression, Otherwise, ServiceHandler, ServiceIndex};
 
 fn site(scripts: Option<&str>) -> Site {
-    let handler =
-        ServiceHandler { service: ServiceIndex(0), strip_prefix: None, compression: Compression::Off };
+    let handler = ServiceHandler {
+        service: ServiceIndex(0),
+        strip_prefix: None,
+        compression: Compression::Off,
+        grpc_web: false,
+    };
     let scripts = scripts.map(str::to_owned);
     Site::new(|files| files.otherwise = Some(Otherwise { handler, scripts }))
 }
@@ -62,8 +66,12 @@ fn what_looks_like_a_script_is_never_sent() {
 
 #[test]
 fn an_index_that_is_a_script_is_not_sent_either() {
-    let handler =
-        ServiceHandler { service: ServiceIndex(0), strip_prefix: None, compression: Compression::Off };
+    let handler = ServiceHandler {
+        service: ServiceIndex(0),
+        strip_prefix: None,
+        compression: Compression::Off,
+        grpc_web: false,
+    };
     let site = Site::new(|files| {
         files.index = "index.php".to_owned();
         files.otherwise = Some(Otherwise { handler, scripts: Some(".php".to_owned()) });

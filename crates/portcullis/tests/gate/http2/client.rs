@@ -5,11 +5,16 @@ use bytes::Bytes;
 use h2::client::{self, ResponseFuture, SendRequest};
 use h2::{RecvStream, SendStream};
 use http::{HeaderMap, Request, StatusCode};
+use rustls::pki_types::ServerName;
 use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use testkit::PATIENCE;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
+use tokio_rustls::TlsConnector;
 
 /// A whole answer.
 #[derive(Debug)]
@@ -49,13 +54,23 @@ impl H2 {
     }
 
     pub(super) fn connect(address: SocketAddr) -> Self {
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let runtime = runtime();
         let sender = runtime.block_on(async {
-            let socket = tokio::net::TcpStream::connect(address).await.unwrap();
-            let (sender, connection) = client::handshake(socket).await.unwrap();
-            tokio::spawn(connection);
-            sender
+            let socket = TcpStream::connect(address).await.unwrap();
+            handshake(socket).await
+        });
+        Self { runtime, sender }
+    }
+
+    /// A connection to the port of TLS, that trusts the gate's own authority.
+    pub(super) fn over_tls(gate: &Gate, name: &str) -> Self {
+        let config = Arc::new(gate.tls().offering(&["h2"]).into_config());
+        let (runtime, name) = (runtime(), ServerName::try_from(name.to_owned()).unwrap());
+        let sender = runtime.block_on(async {
+            let socket = TcpStream::connect(gate.https).await.unwrap();
+            let stream = TlsConnector::from(config).connect(name, socket).await.unwrap();
+            assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+            handshake(stream).await
         });
         Self { runtime, sender }
     }
@@ -92,7 +107,8 @@ impl H2 {
         let mut stream = self.start(request, body.is_none());
         if let Some(body) = body {
             self.wait(send(&mut stream.body, body));
-            stream.body.send_data(Bytes::new(), true).unwrap();
+            // The answer may have come before the end.
+            let _ = stream.body.send_data(Bytes::new(), true);
         }
         self.wait(whole(stream.answer))
     }
@@ -101,6 +117,21 @@ impl H2 {
     pub(super) fn get(&self, path: &str) -> Whole {
         self.exchange(get(path).body(()).unwrap(), None).unwrap()
     }
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
+}
+
+async fn handshake<S>(stream: S) -> SendRequest<Bytes>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    // The library would cut a connection on which many small frames wait to be read.
+    let mut builder = client::Builder::new();
+    let (sender, connection) = builder.data_frame_budget(64 << 20).handshake(stream).await.unwrap();
+    tokio::spawn(connection);
+    sender
 }
 
 /// A request for a path.

@@ -1,6 +1,8 @@
 //! Every flood is cut within its bound, a clean client beside it is served, and memory returns.
 
-use super::client::{H2, PROMPT};
+#![expect(clippy::print_stderr, reason = "the lines of a table, for those who ask")]
+
+use super::client::{H2, PROMPT, get as path, whole};
 use super::frames::{
     CONTINUATION, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, Frames, HEADERS, PING, PRIORITY,
     RST_STREAM, SETTINGS, WINDOW_UPDATE, block, frame, get,
@@ -26,33 +28,53 @@ impl Drop for Raised<'_> {
     }
 }
 
-/// A gate with an instance, and a clean client that is served all the while.
-fn beside_a_clean_client(attack: impl FnOnce(&Gate)) -> Recording {
+/// A gate with an instance, and a clean client that is served all the while. With `--nocapture` a line of the table in
+/// docs/limits.md is shown.
+fn beside_a_clean_client(name: &str, attack: impl FnOnce(&Gate)) -> Recording {
     let instance = Recording::start();
     let gate = gate(&format!("service = \"{}\"\n", instance.address()));
     let clean = H2::of(&gate);
-    clean.get("/clean");
+    warm(&gate);
     let before = gate.memory();
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let beside = scope.spawn(|| {
-            let mut slowest = std::time::Duration::ZERO;
-            while !over.load(Ordering::Relaxed) {
+            let mut waited = Vec::new();
+            // Once at least, however short the attack is.
+            while waited.is_empty() || !over.load(Ordering::Relaxed) {
                 let started = Instant::now();
                 assert_eq!(clean.get("/clean").status, 200);
-                slowest = slowest.max(started.elapsed());
+                waited.push(started.elapsed());
             }
-            slowest
+            waited.sort_unstable();
+            waited
         });
         let attacking = Raised(&over);
         attack(&gate);
         drop(attacking);
-        let slowest = beside.join().unwrap();
+        let waited = beside.join().unwrap();
+        let [most, slowest] = [waited.len() * 99 / 100, waited.len() - 1].map(|place| waited[place]);
+        let memory = gate.memory().saturating_sub(before) >> 10;
+        eprintln!("| {name} | {} | {most:.1?} | {slowest:.1?} | {memory} KiB |", waited.len());
         assert!(slowest < PROMPT, "a clean client waited {slowest:?}");
     });
     eventually("the memory to return", || (gate.memory() < before + LEFT).then_some(()));
     assert_eq!(instance.problems(), [""; 0]);
     instance
+}
+
+/// Serves as many requests at once as an attack asks for: what is kept for the next ones is no leak.
+fn warm(gate: &Gate) {
+    let clients: Vec<H2> = (0..4).map(|_| H2::of(gate)).collect();
+    let started: Vec<_> = clients
+        .iter()
+        .flat_map(|client| {
+            (0..50).map(move |_| (client, client.start(path("/clean").body(()).unwrap(), true)))
+        })
+        .collect();
+    for (client, stream) in started {
+        assert_eq!(client.wait(whole(stream.answer)).unwrap().status, 200);
+    }
 }
 
 /// Repeats what `piece` says until the connection is cut; how often it was said, and the error that we were told.
@@ -91,17 +113,26 @@ fn frames_that_move_nothing_are_cut() {
         ("empty DATA", &post, &data),
     ];
     for (name, start, piece) in floods {
-        beside_a_clean_client(|gate| {
+        beside_a_clean_client(name, |gate| {
             let (said, verdict) = flood(gate, start, 1_000_000, piece);
             assert!(said < 100_000, "{said} frames of {name}");
             assert_eq!(verdict, Some(ENHANCE_YOUR_CALM), "{name}");
+            // The library has a bound of its own for empty frames of data.
+            let rule = if name == "empty DATA" { "http2-" } else { "http2-control-frames" };
+            assert_eq!(cut(gate, rule), 1.0, "{name}");
+            eventually("a line", || gate.stderr().contains(&format!("from 127.0.0.1: {rule}")).then_some(()));
         });
     }
 }
 
+/// How many connections were cut by the rules that begin like this.
+fn cut(gate: &Gate, rule: &str) -> f64 {
+    gate.metrics(&["portcullis_http2_cut_connections_total", &format!("rule=\"{rule}")]).into_iter().sum()
+}
+
 #[test]
 fn a_flood_whose_answers_nobody_reads_is_cut() {
-    beside_a_clean_client(|gate| {
+    beside_a_clean_client("answers that nobody reads", |gate| {
         let mut frames = Frames::connect(gate, &[]);
         let ping = frame(PING, 0, 0, &[0; 8]).repeat(100);
         let said = (0..10_000).take_while(|_| frames.try_send(&ping)).count();
@@ -111,7 +142,7 @@ fn a_flood_whose_answers_nobody_reads_is_cut() {
 
 #[test]
 fn rapid_resets_are_cut_and_hardly_reach_an_instance() {
-    let instance = beside_a_clean_client(|gate| {
+    let instance = beside_a_clean_client("rapid resets", |gate| {
         let (said, verdict) = flood(gate, b"", 100_000, |number| {
             let stream = 2 * number + 1;
             let head = frame(HEADERS, END_HEADERS | END_STREAM, stream, &get("/rapid"));
@@ -119,6 +150,8 @@ fn rapid_resets_are_cut_and_hardly_reach_an_instance() {
         });
         assert!(said < 50_000, "{said} requests");
         assert_eq!(verdict, Some(ENHANCE_YOUR_CALM));
+        // The library has a bound of its own for those that nobody has looked at yet.
+        assert_eq!(cut(gate, "http2-"), 1.0);
     });
     let rapid = instance.requests().iter().filter(|request| request.target == "/rapid").count();
     assert!(rapid <= 200, "{rapid} requests reached the instance");
@@ -160,7 +193,7 @@ fn resets_that_we_are_made_to_send_are_cut() {
         ("after the end", &after_end),
     ];
     for (name, piece) in floods {
-        let instance = beside_a_clean_client(|gate| {
+        let instance = beside_a_clean_client(&format!("made resets: {name}"), |gate| {
             let (said, verdict) = flood(gate, b"", 200_000, |number| piece(2 * number + 1));
             assert!(said < 200_000, "{name}: {said} requests");
             assert!(verdict.is_none_or(|error| error > 0), "{name}: {verdict:?}");
@@ -172,19 +205,21 @@ fn resets_that_we_are_made_to_send_are_cut() {
 
 #[test]
 fn a_head_that_never_ends_is_cut() {
-    beside_a_clean_client(|gate| {
+    beside_a_clean_client("a head without end", |gate| {
         let start = frame(HEADERS, END_STREAM, 1, &get("/"));
         let (said, verdict) = flood(gate, &start, 1_000_000, |_| frame(CONTINUATION, 0, 1, &[0x8f]));
         assert!(said < 50_000, "{said} frames");
         assert_eq!(verdict, Some(ENHANCE_YOUR_CALM));
+        assert_eq!(cut(gate, "http2-flood"), 1.0);
     });
 }
 
 #[test]
 fn many_small_fields_are_refused_and_not_kept() {
     for (count, fields) in [(4000, "tiny"), (4000, "cookie"), (300, "tiny")] {
-        let instance = beside_a_clean_client(|gate| {
+        let instance = beside_a_clean_client(&format!("{count} fields: {fields}"), |gate| {
             let before = gate.memory();
+            let sent = std::cell::Cell::new(0_u64);
             let connections: Vec<_> = (0..4)
                 .map(|_| {
                     // The window stays shut, so that whatever is answered waits.
@@ -200,12 +235,9 @@ fn many_small_fields_are_refused_and_not_kept() {
                             payload.extend([1, b'a']);
                             payload.extend(vec![0xbe; count]);
                         }
-                        if !frames.try_send(&frame(
-                            HEADERS,
-                            END_HEADERS | END_STREAM,
-                            2 * number + 1,
-                            &payload,
-                        )) {
+                        sent.set(sent.get() + payload.len() as u64);
+                        let head = frame(HEADERS, END_HEADERS | END_STREAM, 2 * number + 1, &payload);
+                        if !frames.try_send(&head) {
                             break;
                         }
                     }
@@ -213,6 +245,7 @@ fn many_small_fields_are_refused_and_not_kept() {
                 })
                 .collect();
             let held = gate.memory().saturating_sub(before);
+            eprintln!("{held} bytes are held of {} that were sent", sent.get());
             assert!(held < LEFT, "{held} bytes are held");
             drop(connections);
         });

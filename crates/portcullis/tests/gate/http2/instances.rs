@@ -104,6 +104,23 @@ impl Instance {
         Self { address, connections, _runtime: runtime }
     }
 
+    /// Takes so many streams at once on a connection, and notes how many there were.
+    fn counting(streams: u32, most: Arc<AtomicUsize>) -> Self {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+        let address = listener.local_addr().unwrap();
+        let connections = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&connections);
+        runtime.spawn(async move {
+            while let Ok((socket, _)) = listener.accept().await {
+                count.fetch_add(1, Ordering::SeqCst);
+                tokio::spawn(serve_slowly(socket, streams, Arc::clone(&most)));
+            }
+        });
+        Self { address, connections, _runtime: runtime }
+    }
+
     fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
     }
@@ -124,6 +141,24 @@ async fn serve(socket: tokio::net::TcpStream, connection: usize, fate: impl Fn(u
             }
         }
         stream += 1;
+    }
+}
+
+/// Answers after a while.
+async fn serve_slowly(socket: tokio::net::TcpStream, streams: u32, most: Arc<AtomicUsize>) {
+    let mut builder = h2::server::Builder::new();
+    let Ok(mut h2) = builder.max_concurrent_streams(streams).handshake::<_, Bytes>(socket).await else {
+        return;
+    };
+    let open = Arc::new(AtomicUsize::new(0));
+    while let Some(Ok((_, mut respond))) = h2.accept().await {
+        most.fetch_max(open.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        let open = Arc::clone(&open);
+        tokio::spawn(async move {
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+            open.fetch_sub(1, Ordering::SeqCst);
+            let _ = respond.send_response(Response::new(()), true);
+        });
     }
 }
 
@@ -159,6 +194,49 @@ fn a_connection_that_ends_gracefully_costs_no_request() {
         assert_eq!(client.exchange(post, None).unwrap().status, 200, "{number}");
     }
     assert!(instance.connections() >= 4, "{}", instance.connections());
+}
+
+#[test]
+fn requests_at_once_survive_graceful_ends_and_refusals() {
+    // Each connection takes seven and goes, and each refuses its third.
+    let instance = Instance::start(|_, stream| match stream {
+        2 => Fate::Refused,
+        6 => Fate::Last,
+        _ => Fate::Answered,
+    });
+    let gate = gate(&format!("service = \"h2c://{}\"\n", instance.address));
+    let client = H2::of(&gate);
+    let mut answers = tokio::task::JoinSet::new();
+    client.wait(async {
+        for _ in 0..90 {
+            let request = get("/").method("POST").header("content-length", "0").body(()).unwrap();
+            let stream = client.start_now(request).await;
+            answers.spawn(async move { whole(stream.answer).await.unwrap().status });
+        }
+        while let Some(status) = answers.join_next().await {
+            assert_eq!(status.unwrap(), 200);
+        }
+    });
+}
+
+#[test]
+fn an_instance_gets_no_more_at_once_than_it_takes() {
+    let most = Arc::new(AtomicUsize::new(0));
+    let instance = Instance::counting(3, Arc::clone(&most));
+    let gate = gate(&format!("service = \"h2c://{}\"\n", instance.address));
+    let client = H2::of(&gate);
+    let mut answers = tokio::task::JoinSet::new();
+    client.wait(async {
+        for _ in 0..30 {
+            let stream = client.start_now(get("/").body(()).unwrap()).await;
+            answers.spawn(async move { whole(stream.answer).await.unwrap().status });
+        }
+        while let Some(status) = answers.join_next().await {
+            assert_eq!(status.unwrap(), 200);
+        }
+    });
+    assert!(most.load(Ordering::SeqCst) <= 3, "{most:?} at once on a connection");
+    assert!((10..=30).contains(&instance.connections()), "{}", instance.connections());
 }
 
 #[test]

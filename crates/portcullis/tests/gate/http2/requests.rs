@@ -180,6 +180,47 @@ fn a_websocket_passes_through_the_handshake_of_http11() {
 }
 
 #[test]
+fn a_websocket_passes_to_an_instance_of_http2_that_takes_it() {
+    let hello = Hello::start("app");
+    let behind = gate(&format!("service = \"{}\"\n", hello.address));
+    let before = gate(&format!("service = \"h2c://{}\"\n", behind.http));
+    // From HTTP/2, and from HTTP/1.1.
+    let client = H2::of(&before);
+    client.get("/");
+    let request = Request::connect("http://a.test/ws")
+        .extension(h2::ext::Protocol::from_static("websocket"))
+        .header("sec-websocket-version", "13")
+        .body(())
+        .unwrap();
+    let mut stream = client.start(request, false);
+    let mut body = client.wait(&mut stream.answer).unwrap().into_body();
+    stream.body.send_data(Bytes::from_static(&[0x81, 0x82, 0, 0, 0, 0, b'h', b'i']), false).unwrap();
+    let echoed = client.wait(super::client::piece(&mut body)).unwrap().unwrap();
+    assert_eq!(echoed, &[0x81, 2, b'h', b'i'][..]);
+    let mut raw = before.raw();
+    let handshake = "GET /ws HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+                     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    let answer = raw.send(handshake).response("GET");
+    assert_eq!(answer.status, 101);
+    assert_eq!(answer.value("sec-websocket-accept").as_deref(), Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
+    raw.send([0x88, 0x82, 0, 0, 0, 0, 3, 0xe8]).end_sending();
+    assert_eq!(raw.rest(), [0x88, 2, 3, 0xe8]);
+    assert!(behind.log(2).iter().all(|line| line["version"] == "HTTP/2"));
+}
+
+#[test]
+fn an_instance_of_http2_that_takes_no_websockets_stays_in_use() {
+    let hello = Hello::start("app");
+    let gate = gate(&format!("service = \"h2c://{}\"\n", hello.address));
+    let mut raw = gate.raw();
+    let handshake = "GET /ws HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+                     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    assert_eq!(raw.send(handshake).response("GET").status, 502);
+    assert!(gate.log(1)[0]["error"].as_str().unwrap().contains("RFC 8441"));
+    assert_eq!(gate.get("a.test", "/status/200").status, 200);
+}
+
+#[test]
 fn other_tunnels_are_refused() {
     let hello = Hello::start("app");
     let gate = gate(&format!("service = \"{}\"\n", hello.address));

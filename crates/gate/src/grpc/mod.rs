@@ -3,15 +3,25 @@
 //! Calls themselves are requests like others, whose trailers pass. A call may stay open in both directions for long, so
 //! the times of its bodies are those of an upgraded connection.
 
+mod web;
+
+pub(crate) use web::Translator;
+
 use crate::respond::Answer;
 use http1::{Known, Request};
 use std::time::Duration;
+use wire::grpc_web::Form;
 
 /// Whether a request is a call.
 pub(crate) fn is_call(request: &Request, head: &[u8]) -> bool {
     let Some(media) = request.fields.only(Known::ContentType, head) else { return false };
     let (start, rest) = media.split_at(media.len().min(b"application/grpc".len()));
     start.eq_ignore_ascii_case(b"application/grpc") && matches!(rest.first(), None | Some(b'+' | b';' | b'-'))
+}
+
+/// The form of a call of gRPC-Web.
+pub(crate) fn web_form(request: &Request, head: &[u8]) -> Option<Form> {
+    Form::of(request.fields.only(Known::ContentType, head)?).map(|(form, _)| form)
 }
 
 /// How long the client waits for the answer (`grpc-timeout`); `None` when it does not say.
@@ -33,11 +43,16 @@ pub(crate) fn timeout(request: &Request, head: &[u8]) -> Option<Duration> {
     })
 }
 
-/// A refusal as an answer that consists of trailers alone, which come in the head.
-pub(crate) fn refusal(answer: &Answer) -> Answer {
+/// A refusal as an answer that consists of trailers alone, which come in the head; to a call in this form of gRPC-Web.
+pub(crate) fn refusal(answer: &Answer, form: Option<Form>) -> Answer {
     let message = format!("{} {}", answer.status, http1::write::reason_phrase(answer.status));
     let code = code(answer.status).to_string();
-    let whole = Answer { status: 200, content_type: "application/grpc", ..Answer::default() };
+    let content_type = match form {
+        None => "application/grpc",
+        Some(Form::Binary) => "application/grpc-web+proto",
+        Some(Form::Text) => "application/grpc-web-text+proto",
+    };
+    let whole = Answer { status: 200, content_type, ..Answer::default() };
     whole.with_field(b"grpc-status", code.as_bytes()).with_field(b"grpc-message", message.as_bytes())
 }
 
