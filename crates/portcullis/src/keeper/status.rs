@@ -127,8 +127,7 @@ impl Keeper {
         if let Some(drift) = drift {
             let text =
                 format!("not enforced as it should be: the table was changed by somebody else: {drift}");
-            let hint =
-                "the running gate repairs it; `portcullis firewall restore` does without one".to_owned();
+            let hint = "`portcullis firewall restore` repairs it; a gate that runs does by itself".to_owned();
             status.problems.insert(0, Finding::warning(text, hint));
         }
         Ok(())

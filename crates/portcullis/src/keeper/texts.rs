@@ -70,8 +70,9 @@ fn wanted(number: Option<u64>, state: &mut State) -> Result<Snapshot, Refused> {
     let number = match number {
         Some(number) => Number(number),
         None => state.confirmed_before().ok_or_else(|| {
-            Refused::no("there is no confirmed snapshot before the present one")
-                .with_hint("`portcullis history` lists what there is")
+            Refused::no("there is no confirmed snapshot before the present one").with_hint(
+                "`portcullis history` lists what there is; `portcullis firewall off` ends all filtering",
+            )
         })?,
     };
     let found = state.snapshot(number)?;

@@ -6,7 +6,7 @@ use crate::span;
 
 /// What a ban or its end did.
 pub(crate) fn banned(done: &Banned, what: &str) -> String {
-    let now = if done.enforced { "" } else { "; nothing is refused before the firewall is enforced" };
+    let now = if done.enforced { "" } else { "; none is refused until the firewall is enforced" };
     let longer = match done.longer {
         0 => String::new(),
         1 => "; 1 was banned for longer already and stays so (--replace shortens it)".to_owned(),

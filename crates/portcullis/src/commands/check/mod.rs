@@ -42,8 +42,15 @@ fn count(plan: &Plan) -> String {
     let counted =
         |number: usize, noun: &str| format!("{number} {noun}{}", if number == 1 { "" } else { "s" });
     let routes = plan.sites.iter().map(|site| site.routes.len()).sum();
-    [counted(plan.sites.len(), "site"), counted(routes, "route"), counted(plan.services.len(), "service")]
-        .join(", ")
+    let mut parts = vec![
+        counted(plan.sites.len(), "site"),
+        counted(routes, "route"),
+        counted(plan.services.len(), "service"),
+    ];
+    if !plan.streams.is_empty() {
+        parts.push(counted(plan.streams.len(), "stream"));
+    }
+    parts.join(", ")
 }
 
 fn report(file: &str, plan: Option<&Plan>, problems: &Problems) -> Value {
@@ -53,6 +60,7 @@ fn report(file: &str, plan: Option<&Plan>, problems: &Problems) -> Value {
         report["sites"] = plan.sites.len().into();
         report["routes"] = routes.into();
         report["services"] = plan.services.len().into();
+        report["streams"] = plan.streams.len().into();
     }
     if let (Some(report), Value::Object(found)) = (report.as_object_mut(), problems.to_json()) {
         report.extend(found);
