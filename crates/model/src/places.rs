@@ -39,6 +39,10 @@ pub fn places(file: &Path, surroundings: &dyn Surroundings) -> Option<Places> {
     let written = |key: &str| narrowed.texts.borrow().iter().map(|text| count(key, text)).sum::<usize>();
     // Nothing written is believed only where nothing is wrong: a misspelt key looks the same.
     let is_whole = every_file && (includes || written("include") == 0) && !problems.iter().any(is_error);
+    // Lines of a text of several lines look like sections and keys.
+    if narrowed.texts.borrow().iter().any(|text| ["\"\"\"", "'''"].iter().any(|quote| text.contains(quote))) {
+        return None;
+    }
     let is_certain = |value: Option<Location>, key: &str| match (value, written(key)) {
         (Some(at), 1) => !has_error_beside(at, &problems, &sources),
         (None, 0) => is_whole,
@@ -188,6 +192,8 @@ mod tests {
             "include = [\"more.toml]\n",
             "include = [\"more.toml\"]\n[state]\nfolder = \"/srv/s\"\n",
             "[admin]\nsocket = /run/p\n",
+            "[firewall]\ninbound = [\"sshh\"]\nnote = \"\"\"\n[state]\nfolder = \"/srv/s\"\n\"\"\"\n",
+            "[firewall]\ninbound = [\"sshh\"]\nnote = '''\n[state]\nfolder = \"/srv/s\"\n'''\n",
         ] {
             assert_eq!(read(text), None, "{text}");
         }

@@ -102,6 +102,16 @@ fn a_way_in_that_a_deny_list_closes_is_none() {
     assert!(matches!(draft.check(&access), Err(Lockout::LastWayIn { .. })));
 }
 
+#[test]
+fn loopback_alone_is_no_way_in() {
+    let accept = Risks { cut_my_session: true, ..Risks::default() };
+    for peer in ["127.0.0.0/8", "127.0.0.1/32", "::1/128"] {
+        let access = Access { accept, ..over(Vec::new()) };
+        let draft = Draft::compose(&ssh_from(&[prefix(peer)]), None, &web_1()).unwrap();
+        assert!(matches!(draft.check(&access), Err(Lockout::LastWayIn { .. })), "{peer}");
+    }
+}
+
 /// A plan that leads ports to another host, over IPv4.
 fn leading(ports: (u16, u16), inbound: Vec<Rule>) -> Plan {
     let mut plan = Plan::default();

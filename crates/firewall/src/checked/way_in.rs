@@ -75,6 +75,8 @@ pub(super) fn is_forwarded(compiled: &Compiled, port: u16, family: Family) -> bo
 pub(super) fn reaching(compiled: &Compiled, port: u16) -> AddressSet {
     let denied = &compiled.canonical.denied;
     let denied = AddressSet { v4: denied.v4.clone().into(), v6: denied.v6.clone().into() };
+    // What claims to come from loopback never comes in, whatever a rule says.
+    let loopback = AddressSet::from_intervals([(Family::V4, 0x7f00_0000, 0x7fff_ffff), (Family::V6, 1, 1)]);
     let lasting = |family: Family, matrix: &Matrix| {
         let cells = cells(matrix, family, TCP, port).iter().filter(|cell| is_lasting(cell));
         cells.map(|cell| (family, cell.first, cell.last)).collect::<Vec<_>>()
@@ -84,7 +86,7 @@ pub(super) fn reaching(compiled: &Compiled, port: u16) -> AddressSet {
         AddressSet::from_intervals(own.flat_map(|family| lasting(family, matrix)))
     };
     let all = matrices(compiled).fold(AddressSet::empty(), |all, matrix| all.union(&of(matrix)));
-    all.subtract(&denied)
+    all.subtract(&denied).subtract(&loopback)
 }
 
 fn cells_of(compiled: &Compiled, port: u16) -> impl Iterator<Item = &PeerCell> {

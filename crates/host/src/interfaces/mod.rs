@@ -78,10 +78,11 @@ impl Link {
     fn kind(&self, patterns: &[String]) -> InterfaceKind {
         if self.loopback {
             InterfaceKind::Loopback
+        } else if self.vrf {
+            // Also one of containers: addresses of this host seem to be behind it there, where containers may go.
+            InterfaceKind::Vrf
         } else if containers::named(&self.name, patterns) || self.bridge && containers::known(&self.name) {
             InterfaceKind::Containers
-        } else if self.vrf {
-            InterfaceKind::Vrf
         } else {
             InterfaceKind::Other
         }
@@ -189,13 +190,15 @@ mod tests {
 
     #[test]
     fn a_vrf_and_what_belongs_to_it_are_told_apart_from_others() {
-        let told = |info: &[(u16, &[u8])]| {
+        let named = |name: &[u8], info: &[(u16, &[u8])]| {
             let info: Vec<u8> = info.iter().flat_map(|(kind, value)| attribute(*kind, value)).collect();
             let mut bytes = vec![0; 16];
-            bytes.extend(attribute(3, b"eth1\0"));
+            bytes.extend(attribute(3, name));
             bytes.extend(attribute(18, &info));
             link(NEW_LINK, &bytes).map(|link| link.map(|link| link.kind(&[])))
         };
+        let told = |info: &[(u16, &[u8])]| named(b"eth1\0", info);
+        assert_eq!(named(b"docker0\0", &[(1, b"bridge\0"), (4, b"vrf\0")]), Ok(Some(InterfaceKind::Vrf)));
         assert_eq!(told(&[(1, b"vrf\0")]), Ok(Some(InterfaceKind::Vrf)));
         assert_eq!(told(&[(1, b"vlan\0"), (4, b"vrf\0")]), Ok(Some(InterfaceKind::Vrf)));
         assert_eq!(told(&[(1, b"veth\0"), (4, b"bridge\0")]), Ok(Some(InterfaceKind::Other)));

@@ -305,7 +305,18 @@ fn positive(text: &str) -> Result<Duration, String> {
 /// An address or a prefix.
 pub(crate) fn source(text: &str) -> Result<IpNet, String> {
     let network = text.parse::<IpAddr>().map(IpNet::from).or_else(|_| text.parse::<IpNet>());
-    network.map(|network| network.trunc()).map_err(|_| "this is neither an address nor a prefix".to_owned())
+    network.map(canonical).map_err(|_| "this is neither an address nor a prefix".to_owned())
+}
+
+/// IPv4 within IPv6 (RFC 4291, 2.5.5.2), as programs with one socket for both write it, is IPv4 on the wire.
+fn canonical(network: IpNet) -> IpNet {
+    const BEFORE: u8 = 96;
+    let v4 = match network {
+        IpNet::V6(six) => six.addr().to_ipv4_mapped().zip(six.prefix_len().checked_sub(BEFORE)),
+        IpNet::V4(_) => None,
+    };
+    let v4 = v4.and_then(|(address, length)| IpNet::new(address.into(), length).ok());
+    v4.unwrap_or(network).trunc()
 }
 
 fn note(text: &str) -> Result<String, &'static str> {
@@ -324,6 +335,9 @@ mod tests {
             ("192.0.2.1/24", "192.0.2.0/24"),
             ("2001:db8::1", "2001:db8::1/128"),
             ("2001:db8::1/32", "2001:db8::/32"),
+            ("::ffff:192.0.2.1", "192.0.2.1/32"),
+            ("::ffff:192.0.2.1/120", "192.0.2.0/24"),
+            ("::ffff:192.0.2.1/95", "::fffe:0:0/95"),
         ] {
             assert_eq!(source(text).map(|network| network.to_string()).as_deref(), Ok(shown));
         }

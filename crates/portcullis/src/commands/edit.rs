@@ -12,7 +12,7 @@ use model::source::Surroundings;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// The configuration that a command changes, as it is.
@@ -178,20 +178,32 @@ impl Surroundings for Changed<'_> {
 
 /// Old or new, never a half of it.
 fn write(path: &Path, text: &str) -> io::Result<()> {
-    let facts = fs::metadata(path)?;
     let mut name = path.as_os_str().to_owned();
-    name.push(".portcullis-new");
+    name.push(format!(".portcullis-new.{}", std::process::id()));
     let beside = PathBuf::from(name);
-    let mut file = File::create(&beside)?;
-    file.set_permissions(fs::Permissions::from_mode(facts.mode() & 0o7777))?;
-    std::os::unix::fs::fchown(&file, Some(facts.uid()), Some(facts.gid()))?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&beside, path)?;
+    // Whoever else may write the folder has laid nothing there that is followed, or is still open to them.
+    match fs::remove_file(&beside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let file = File::options().write(true).create_new(true).mode(0o600).open(&beside)?;
+    let put = fill(file, &fs::metadata(path)?, text).and_then(|()| fs::rename(&beside, path));
+    if let Err(error) = put {
+        let _ = fs::remove_file(&beside);
+        return Err(error);
+    }
     match path.parent() {
         Some(folder) => File::open(folder)?.sync_all(),
         None => Ok(()),
     }
+}
+
+/// Makes a new file like another one, with this text.
+fn fill(mut file: File, like: &fs::Metadata, text: &str) -> io::Result<()> {
+    file.write_all(text.as_bytes())?;
+    std::os::unix::fs::fchown(&file, Some(like.uid()), Some(like.gid()))?;
+    file.set_permissions(fs::Permissions::from_mode(like.mode() & 0o7777))?;
+    file.sync_all()
 }
 
 #[cfg(test)]
@@ -208,6 +220,19 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).expect("there"), "new");
         assert_eq!(fs::metadata(&path).expect("there").mode() & 0o7777, 0o640);
         assert_eq!(fs::read_dir(folder.path()).expect("ours").count(), 1);
+    }
+
+    #[test]
+    fn a_link_that_waits_beside_the_file_is_not_followed() {
+        let folder = Folder::new();
+        let path = folder.write("portcullis.toml", "old");
+        let victim = folder.write("victim", "precious");
+        let beside = folder.join(format!("portcullis.toml.portcullis-new.{}", std::process::id()));
+        std::os::unix::fs::symlink(&victim, beside).expect("our folder");
+        write(&path, "new").expect("room");
+        assert_eq!(fs::read_to_string(&victim).expect("there"), "precious");
+        assert_eq!(fs::read_to_string(&path).expect("there"), "new");
+        assert!(!fs::symlink_metadata(&path).expect("there").is_symlink());
     }
 
     #[test]

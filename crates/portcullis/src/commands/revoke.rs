@@ -8,7 +8,7 @@ use crate::cli::{Common, Revoke};
 use crate::failure::{Exit, Failure};
 use crate::keeper::{Request, Status};
 use crate::terminal;
-use model::edit::{List, remove_rule, says};
+use model::edit::{EditError, List, remove_rule, says};
 use model::plan::{Plan, Rule};
 
 pub(super) fn run(common: &Common, arguments: &Revoke) -> Result<Exit, Failure> {
@@ -18,15 +18,24 @@ pub(super) fn run(common: &Common, arguments: &Revoke) -> Result<Exit, Failure> 
         Some(number) => numbered(common, &subject.plan, number)?,
         None => named(&subject.plan, arguments)?,
     };
-    let mut removed = None;
+    let mut removed = Vec::new();
     let draft = subject.edited(std::path::Path::new(&rule.place.file), |text| {
-        remove_rule(text, list, rule).map(|(text, rule)| {
-            removed = Some(rule);
-            text
-        })
+        let (mut text, first) = remove_rule(text, list, rule)?;
+        removed.push(first);
+        // The same rule again would take its place.
+        loop {
+            match remove_rule(&text, list, rule) {
+                Ok((shorter, again)) => {
+                    text = shorter;
+                    removed.push(again);
+                }
+                Err(EditError::NotThere) => return Ok(text),
+                Err(error) => return Err(error),
+            }
+        }
     })?;
     draft.write()?;
-    if let Some(removed) = removed {
+    for removed in removed {
         terminal::say(format_args!(
             "{}: line {} is gone from {list}: {}\n",
             draft.path.display(),

@@ -48,16 +48,11 @@ impl Keeper {
             }
             Err(refused) => (sockets, Some(unreadable(&refused))),
         };
-        Ok(Known { forbidden: self.forbidden(old, new, live.clone()), live, unseen })
+        Ok(Known { forbidden: self.forbidden(old, new, &live), live, unseen })
     }
 
     /// Those that a policy forbids; what a grant admits goes on.
-    pub(super) fn forbidden(
-        &self,
-        before: Option<&Compiled>,
-        after: &Compiled,
-        live: Vec<Live>,
-    ) -> Vec<Live> {
+    pub(super) fn forbidden(&self, before: Option<&Compiled>, after: &Compiled, live: &[Live]) -> Vec<Live> {
         let now = self.machine.now();
         let is_granted = |one: &Connection| {
             let asked = (one.protocol, one.local.port(), one.peer.ip().to_canonical());

@@ -29,7 +29,7 @@ impl Keeper {
     fn try_remember(&mut self, snapshot: &Snapshot, carried: &[Element]) -> Result<(), Refused> {
         let interfaces = policy::interfaces(&self.machine.interfaces(&[])?, &snapshot.compiled);
         let live = flows::united(Vec::new(), &self.machine.flows()?, &interfaces, &[]);
-        let fresh = self.forbidden(None, &snapshot.compiled, live);
+        let fresh = self.forbidden(None, &snapshot.compiled, &live);
         let (sets, left_out) = wanted(snapshot, &fresh, carried);
         for (set, elements) in sets {
             self.kernel()?.renew(&set, &elements.into_values().collect::<Vec<_>>())?;

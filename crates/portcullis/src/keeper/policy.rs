@@ -212,23 +212,26 @@ fn by(session: &Carried, interface: Option<InterfaceName>) -> Session {
 
 /// Live connections that new packets forbid. A flow that the packets before forbid as well has no socket that could tell
 /// whether it goes on, and is over.
-pub(crate) fn forbidden(before: Option<&Compiled>, after: &Compiled, live: Vec<Live>) -> Vec<Live> {
+pub(crate) fn forbidden(before: Option<&Compiled>, after: &Compiled, live: &[Live]) -> Vec<Live> {
     let is_cut = |by: &Compiled, live: &Live| {
         !connections_cut(None, by, std::slice::from_ref(&live.connection)).is_empty()
     };
     let lives = |live: &Live| live.socket.is_some() || before.is_none_or(|before| !is_cut(before, live));
-    live.into_iter().filter(|live| is_cut(after, live) && lives(live)).collect()
+    live.iter().filter(|live| is_cut(after, live) && lives(live)).cloned().collect()
 }
 
-/// Whether a policy admits what a peer sends to a port of this machine, by an interface that no rule names.
+/// Whether a policy admits what a peer sends to a port of this machine, by whatever interface: answers are judged without
+/// one as well.
 pub(crate) fn admits(policy: &Compiled, (peer, protocol, port): (SocketAddr, u8, u16)) -> bool {
     let unspecified = match peer.ip() {
         IpAddr::V4(_) => IpAddr::from([0; 4]),
         IpAddr::V6(_) => IpAddr::from([0; 16]),
     };
     let local = SocketAddr::new(unspecified, port);
-    let connection = Connection { protocol, local, peer, opened_by: Opener::Peer, interface: None };
-    connections_cut(None, policy, &[connection]).is_empty()
+    let by = |interface| Connection { protocol, local, peer, opened_by: Opener::Peer, interface };
+    let named = policy.canonical.inbound.interfaces.keys().cloned().map(Some);
+    let mut ways = std::iter::once(None).chain(named).map(by);
+    ways.any(|one| connections_cut(None, policy, &[one]).is_empty())
 }
 
 /// Interfaces as a policy knows them: those that its file names as containers' are.

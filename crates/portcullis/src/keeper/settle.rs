@@ -38,11 +38,15 @@ impl Keeper {
         match self.said(&snapshot)? {
             Said::OnTrial(left) => {
                 if entry.fate == Fate::Begun {
+                    let before = self.before()?;
+                    let carried = self.remembered(before.as_ref());
+                    self.remember(&snapshot, &carried);
                     self.state.settle_last(Fate::Trial { until: now + left })?;
                 }
                 Ok(())
             }
             Said::InForce => {
+                self.remember(&snapshot, &[]);
                 self.state.stand(Standing::Snapshot(entry.number))?;
                 Ok(self.state.settle_last(Fate::Confirmed { at: now })?)
             }

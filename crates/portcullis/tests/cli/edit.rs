@@ -175,3 +175,16 @@ fn what_is_doubtful_about_a_new_rule_is_said() {
     let other = run(&folder, &["allow", "81/tcp"]);
     assert!(!other.stderr.contains("warning"), "{}", other.stderr);
 }
+
+#[test]
+fn a_rule_that_stands_there_twice_goes_twice() {
+    let folder = Folder::new();
+    let one = "inbound = [\n  { allow = \"5432/tcp\", from = \"198.51.100.0/24\" },\n";
+    let again = "# the office\n  { allow = \"5432/tcp\", from = [\"198.51.100.0/24\"], note = \"again\" },\n";
+    folder.write("portcullis.toml", FILE.replace("inbound = [\n", one).replace("# the office\n", again));
+    let revoked = run(&folder, &["revoke", "5432/tcp"]);
+    assert_eq!(revoked.code(), 0, "{}", revoked.stderr);
+    let lines = ["line 6 is gone", "line 4 is gone"].map(|line| revoked.stderr.contains(line));
+    assert_eq!(lines, [true; 2], "{}", revoked.stderr);
+    assert_eq!(text(&folder), FILE);
+}

@@ -76,7 +76,7 @@ fn a_file_of_bans_is_taken_as_a_whole_or_not_at_all() {
     wait_for_both(&pair);
     pair.server.folder.write("list", "192.0.2.10\nnobody\n");
     let refused = pair.server.ask(&["ban", "--file", "list"]).expect(1);
-    assert!(refused.contains("nobody"), "{refused}");
+    assert!(refused.contains("line 2: this is neither"), "{refused}");
     assert_eq!(pair.client.tcp_all(&both(81)), [Reach::Open; 2]);
 }
 
@@ -154,7 +154,7 @@ fn an_error_of_a_deny_list_names_the_line_of_the_list_and_where_the_file_names_i
     for command in [&["check"][..], &["plan"], &["apply", "--yes", "--console"]] {
         let said = pair.server.ask(command);
         let said = said.stdout + &said.stderr;
-        assert!(said.contains("line 3, `nobody`: this is neither an address nor a prefix"), "{said}");
+        assert!(said.contains("line 3: this is neither an address nor a prefix"), "{said}");
         assert!(said.contains("portcullis.toml, line 5)"), "{said}");
     }
 }

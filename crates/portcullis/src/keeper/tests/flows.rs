@@ -1,5 +1,6 @@
 //! Live flows: what a plan names, what a confirmation ends, and what the kernel is to remember.
 
+use super::super::install::Step;
 use super::*;
 use firewall::compile::{Slot, elements};
 use firewall::connections::Opener;
@@ -138,6 +139,36 @@ fn the_kernel_remembers_flows_that_are_refused_until_a_policy_admits_them() {
     assert_eq!(kept(&bench), [vec![key(stranger)], vec![]], "the office is admitted again");
     bench.world.pass(86_401);
     assert_eq!(kept(&bench), NOTHING, "a day of silence is enough");
+}
+
+#[test]
+fn what_an_apply_had_not_remembered_when_it_was_killed_is_remembered_by_who_comes_next() {
+    for trial in [Trial::Seconds(60), Trial::None] {
+        let bench = Bench::confirmed(SERVED);
+        let mut keeper = bench.keeper();
+        bench.write(OFFICE);
+        let asked = Apply { wanted: bench.wanted(), trial, shown: None };
+        let installation = keeper.prepared_installation(&asked, &console());
+        keeper.install_with(&installation, &[Step::Record, Step::Load]).expect("these steps");
+        assert_eq!(kept(&bench), NOTHING);
+        drop(keeper);
+        bench.world.get().flows = Some(vec![flow("203.0.113.9:5000", 53)]);
+        ask::<Status>(&mut bench.keeper(), Request::Status).expect("a status");
+        assert_eq!(kept(&bench), [vec![key("203.0.113.9:5000")], vec![]]);
+    }
+}
+
+#[test]
+fn a_flow_that_a_rule_for_one_interface_admits_again_is_forgotten() {
+    let bench = Bench::confirmed(SERVED);
+    bench.world.get().flows = Some(vec![flow("203.0.113.9:5000", 53)]);
+    let mut keeper = bench.keeper();
+    change(&bench, &mut keeper, OFFICE);
+    assert_eq!(kept(&bench), [vec![key("203.0.113.9:5000")], vec![]]);
+    bench.world.get().flows = Some(Vec::new());
+    let on_eth0 = SERVED.replace("\"53/udp\"", "\"53/udp\", on = \"eth0\"");
+    change(&bench, &mut keeper, &on_eth0);
+    assert_eq!(kept(&bench), NOTHING);
 }
 
 #[test]
