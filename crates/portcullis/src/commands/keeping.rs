@@ -73,6 +73,9 @@ impl Keeping {
 
     /// Asks; problems of a file are written to standard error before the failure is given back.
     pub(super) fn ask(&self, request: Request) -> Result<Value, Failure> {
+        if !matches!(request, Request::ShowPlanned(_)) {
+            self.places.refuse_in_place_of_root()?;
+        }
         let asked = Asked { caller: self.caller.clone(), request };
         self.ask_gate(&asked).unwrap_or_else(|| match self.ask_here(&asked) {
             Ok(value) => Ok(value),

@@ -70,3 +70,38 @@ fn the_refusal_names_the_cause_and_the_hint_the_remedy() {
         }
     }
 }
+
+/// Runs a program with a `/var/lib` of its own: as root, or as a user with a home who names no state folder.
+fn with_var_lib(pair: &Pair, folder: &Path, user: u32, arguments: &[&str]) -> testkit::Finished {
+    let script =
+        "mount --bind lib /var/lib && exec setpriv --reuid \"$0\" --regid \"$0\" --clear-groups \"$@\"";
+    let mut command = std::process::Command::new("unshare");
+    command.args(["--mount", "--propagation", "private", "sh", "-c", script, &user.to_string()]);
+    command.arg(env!("CARGO_BIN_EXE_portcullis")).args(arguments).current_dir(folder);
+    command.env_clear().env("PATH", "/usr/bin:/usr/sbin:/bin:/sbin").env("HOME", folder.join("home"));
+    pair.server.host.finish(&mut command)
+}
+
+#[test]
+fn a_user_is_told_that_root_knows_and_not_that_nothing_is_there() {
+    let (pair, folder) = (Pair::new(FILE), testkit::Folder::new());
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    folder.write("portcullis.toml", FILE);
+    for name in ["lib", "home"] {
+        fs::create_dir(folder.join(name)).unwrap();
+    }
+    own(&folder.join("home"), USER);
+    let run = |user, arguments: &[&str]| with_var_lib(&pair, folder.path(), user, arguments);
+    assert!(run(USER, &["history"]).stdout.contains("nothing was applied"), "nobody has a firewall yet");
+    let applied = run(0, &["apply", "--yes", "--no-trial", "--console"]);
+    assert_eq!(applied.code(), 0, "{applied:?}");
+    for arguments in
+        [&["plan"][..], &["history"], &["bans"], &["grant"], &["status"], &["ban", "203.0.113.1"]]
+    {
+        let refused = run(USER, arguments);
+        assert_eq!((refused.code(), refused.stdout.as_str()), (3, ""), "{arguments:?}: {refused:?}");
+        let reason = "it cannot be told what is in force: /var/lib/portcullis belongs to root\n";
+        assert!(refused.stderr.contains(reason), "{arguments:?}: {refused:?}");
+        assert!(refused.stderr.contains("hint: run this as root"), "{arguments:?}: {refused:?}");
+    }
+}
