@@ -7,7 +7,7 @@ use super::locate;
 use crate::admin::{AskError, Client, GateLock};
 use crate::cli::{Common, Status};
 use crate::failure::{Exit, Failure};
-use crate::keeper::{Finding, Request, Status as Packets, UNSEEN};
+use crate::keeper::{Finding, Request, Status as Packets, UNSEEN, is_table_there};
 use crate::place::Places;
 use crate::show;
 use crate::table::aligned;
@@ -58,7 +58,9 @@ pub(super) fn run(common: &Common, arguments: &Status) -> Result<Exit, Failure> 
 /// The firewall's part; nothing where neither a gate runs nor a firewall was ever applied.
 fn packets(places: &Places) -> Result<Option<Value>, Failure> {
     places.refuse_in_place_of_root()?;
-    if !GateLock::is_taken(&places.state) && !places.state.join("firewall").exists() {
+    let is_known = GateLock::is_taken(&places.state) || places.state.join("firewall").exists();
+    // A folder that is lost leaves the table, which goes on deciding.
+    if !is_known && !is_table_there() {
         return Ok(None);
     }
     Keeping::at(places.clone(), false).ask(Request::Status).map(Some)

@@ -229,6 +229,9 @@ pub(crate) struct History {
     pub(crate) confirmed: Option<Number>,
     /// Oldest first.
     pub(crate) entries: Vec<Entry>,
+    /// Whether packets of ours are in force that the state folder does not know.
+    #[serde(default)]
+    pub(crate) unknown_table: bool,
 }
 
 /// What a ban or an unban did.
@@ -272,6 +275,11 @@ pub(crate) enum Restored {
         /// Why.
         reason: String,
     },
+    /// There is nothing that could be restored, and a table of ours is in force, which stays.
+    Left {
+        /// Why.
+        reason: String,
+    },
     /// The firewall was switched off.
     Off,
 }
@@ -303,6 +311,9 @@ pub(crate) struct Status {
     pub(crate) enforced: bool,
     /// Whether the kernel's packet filter can be reached: rights, nf_tables.
     pub(crate) reachable: bool,
+    /// Whether packets of ours are in force that the state folder does not know, so that it cannot be said what they are.
+    #[serde(default)]
+    pub(crate) unknown_table: bool,
     /// Whether the operator switched it off.
     pub(crate) switched_off: bool,
     /// Why not, or what is not as it should be.

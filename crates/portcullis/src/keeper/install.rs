@@ -90,9 +90,8 @@ impl Keeper {
 
     /// What stands in for a table that the records know nothing of is written down, so that a trial goes back to it.
     fn name_what_was_unknown(&mut self, before: Option<&Snapshot>) -> Result<(), Refused> {
-        let Some(before) = before.filter(|_| self.state.standing() == Standing::Nothing) else {
-            return Ok(());
-        };
+        let is_known = matches!(self.state.standing(), Standing::Snapshot(_));
+        let Some(before) = before.filter(|_| !is_known) else { return Ok(()) };
         self.state.amend(before)?;
         Ok(self.state.stand(Standing::Snapshot(before.number))?)
     }

@@ -7,11 +7,16 @@ use std::time::{Duration, UNIX_EPOCH};
 
 /// The whole history.
 pub(crate) fn history(history: &History) -> String {
+    let lost = if history.unknown_table {
+        "packets of ours are enforced that the state folder knows nothing of; what was applied before is lost\n"
+    } else {
+        ""
+    };
     if history.entries.is_empty() {
-        return "nothing was applied on this machine yet\n".to_owned();
+        return if lost.is_empty() { "nothing was applied on this machine yet\n" } else { lost }.to_owned();
     }
     let header = ["", "number", "applied", "by", "rules", "changed", "from", "state"].map(str::to_owned);
-    table(&header, history.entries.iter().rev().map(|entry| row(entry, history)))
+    lost.to_owned() + &table(&header, history.entries.iter().rev().map(|entry| row(entry, history)))
 }
 
 fn row(entry: &Entry, history: &History) -> [String; 8] {

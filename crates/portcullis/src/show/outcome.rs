@@ -48,6 +48,11 @@ pub(crate) fn restored(restored: &Restored) -> String {
         Restored::Minimum { reason } => {
             format!("{reason}, so nothing but ssh is reachable; `portcullis apply` changes that\n")
         }
+        Restored::Left { reason } => {
+            format!(
+                "{reason}, and packets of ours are in force, which stay; `portcullis apply` replaces them\n"
+            )
+        }
         Restored::Off => {
             "the firewall was switched off, so it stays off; `portcullis apply` switches it on\n".to_owned()
         }

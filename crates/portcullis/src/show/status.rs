@@ -62,6 +62,7 @@ fn state(status: &Status) -> String {
             trial.snapshot,
             span::text(trial.seconds_left)
         ),
+        None if status.unknown_table => "enforced, and not known as what".to_owned(),
         None if status.enforced => format!("enforced, {snapshot}, {}", counted(status.rules.len(), "rule")),
         None if status.problems.iter().any(|problem| problem.text.starts_with(UNSEEN)) => {
             "not known".to_owned()

@@ -65,6 +65,8 @@ fn a_plan_without_a_change_says_so() {
     let nothing =
         Planned { origin: "portcullis.toml".into(), compared_with: Some(Number(3)), ..Planned::default() };
     insta::assert_snapshot!(plan(&nothing));
+    let lost = plan(&Planned { compared_with: Some(Number(0)), ..nothing });
+    assert!(lost.contains("compared with snapshot 0: essentials and ssh, in place of packets"), "{lost}");
 }
 
 #[test]
@@ -89,6 +91,7 @@ fn a_restore_says_what_is_in_force() {
         Restored::Snapshot(Number(3)),
         Restored::Already(Number(3)),
         Restored::Minimum { reason: "nothing was ever confirmed".into() },
+        Restored::Left { reason: "the state folder knows of nothing that was confirmed".into() },
         Restored::Off,
     ];
     insta::assert_snapshot!(all.iter().map(restored).collect::<String>());
@@ -130,8 +133,11 @@ fn the_history_names_who_and_what_became_of_it() {
         ),
         entry(3, 1000, Some("198.51.100.7"), Fate::Trial { until: 1_795_174_120 }),
     ];
-    insta::assert_snapshot!(history(&History { confirmed: Some(Number(1)), entries }));
-    insta::assert_snapshot!(history(&History { confirmed: None, entries: Vec::new() }));
+    let confirmed = Some(Number(1));
+    insta::assert_snapshot!(history(&History { confirmed, entries, unknown_table: false }));
+    let nothing = |unknown_table| history(&History { confirmed: None, entries: Vec::new(), unknown_table });
+    insta::assert_snapshot!(nothing(false));
+    assert!(nothing(true).starts_with("packets of ours are enforced that the state folder knows nothing of"));
 }
 
 #[test]
