@@ -4,11 +4,11 @@
 use super::locate;
 use crate::admin::{AskError, Client, GateLock};
 use crate::cli::{self, Common};
-use crate::configuration::{Origin, require_plan};
+use crate::configuration::{OF_THE_MACHINE, Origin, require_plan};
 use crate::failure::{Exit, Failure};
-use crate::keeper::{Asked, Caller, Keeper, Refused, Request, Restored, Risks, Source, Wanted};
+use crate::keeper::{self, Asked, Blame, Caller, Keeper, Refused, Request, Restored, Risks, Source, Wanted};
 use crate::known;
-use crate::place::Places;
+use crate::place::{self, Places};
 use crate::terminal;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -121,6 +121,38 @@ impl Keeping {
     }
 
     fn ask_here(&self, asked: &Asked) -> Result<Value, Refused> {
+        // A folder that is mistyped is not made.
+        if !self.places.are_used() && keeper::is_table_owned() {
+            return Err(self.of_another_gate().unwrap_or_else(|| {
+                let state = self.places.state.display();
+                Refused::no(format!("another process owns the table, and nothing of it is kept in {state}"))
+                    .with_hint("a gate that runs has it; --state names its state folder")
+            }));
+        }
+        let answer = self.ask_keeper(asked);
+        match answer {
+            Err(Refused { blame: Blame::Machine, .. }) if keeper::is_table_owned() => {
+                answer.map_err(|refused| self.of_another_gate().unwrap_or(refused))
+            }
+            answer => answer,
+        }
+    }
+
+    /// That the gate with the usual state folder has the packets, where one runs and another folder was meant.
+    fn of_another_gate(&self) -> Option<Refused> {
+        let usual = place::default_state();
+        let noted = known::places(Path::new(OF_THE_MACHINE)).map(|places| places.state);
+        let mut others = noted.into_iter().chain([usual]).filter(|state| *state != self.places.state);
+        let state = others.find(|state| GateLock::is_taken(state))?;
+        let reason = format!(
+            "the gate with state folder {} owns the table, and {} is not its folder",
+            state.display(),
+            self.places.state.display()
+        );
+        Some(Refused::no(reason).with_hint("leave --state out"))
+    }
+
+    fn ask_keeper(&self, asked: &Asked) -> Result<Value, Refused> {
         let mut keeper = Keeper::open(&self.places.state)?;
         let answer = keeper.ask(asked, None);
         for notice in keeper.take_notices() {

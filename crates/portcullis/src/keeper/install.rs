@@ -184,7 +184,7 @@ impl Keeper {
     /// Writes down that the last snapshot is not in force. The refusal is what the operator reads; a state that cannot be
     /// written is found out by the next request.
     fn give_up(&mut self, refused: &Refused, now: u64) {
-        let fate = Fate::RolledBack { at: now, reason: refused.reason.clone() };
+        let fate = Fate::NotApplied { at: now, reason: refused.reason.clone() };
         if let Err(error) = self.state.settle_last(fate) {
             self.notices.push(crate::failure::with_causes(&error));
         }

@@ -58,10 +58,10 @@ pub(crate) use guard::Guard;
 pub(crate) use here::{findings_here, host_here, of_this_host};
 #[cfg(test)]
 pub(crate) use kernel::Features;
-pub(crate) use netlink::is_table_there;
+pub(crate) use netlink::{is_table_owned, is_table_there};
 pub(crate) use plan::{Routes, Served};
 pub(crate) use request::{
-    Adopt, Apply, Asked, Ban, Grant, Granted, Refused, Request, Risks, Source, Trial, Wanted,
+    Adopt, Apply, Asked, Ban, Blame, Grant, Granted, Refused, Request, Risks, Source, Trial, Wanted,
 };
 pub(crate) use state::file as kept_file;
 pub(crate) use state::{ChangedRules, Entry, Fate, Number};

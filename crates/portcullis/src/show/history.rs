@@ -43,6 +43,7 @@ fn state(fate: &Fate) -> String {
         Fate::Begun => "not finished".to_owned(),
         Fate::Trial { until } => format!("on trial until {}", moment(*until)),
         Fate::Confirmed { at } => format!("confirmed {}", moment(*at)),
+        Fate::NotApplied { reason, .. } => format!("not applied: {reason}"),
         Fate::RolledBack { reason, .. } => format!("rolled back: {reason}"),
     }
 }
