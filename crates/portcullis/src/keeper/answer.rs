@@ -242,6 +242,9 @@ pub(crate) struct Banned {
     /// How many of them were banned for longer already, and stay so.
     #[serde(default)]
     pub(crate) longer: usize,
+    /// How many of those that are banned no more are on a deny list, and stay refused.
+    #[serde(default)]
+    pub(crate) denied: usize,
     /// How many bans there are.
     pub(crate) total: usize,
     /// Whether the kernel refuses them now; otherwise they wait for a policy.
@@ -291,7 +294,7 @@ pub(crate) struct Openings {
     pub(crate) enforced: bool,
     /// What listens and cannot be reached from everywhere now.
     pub(crate) listeners: Vec<OpenListener>,
-    /// Bans that end.
+    /// Bans that are not enforced until it is on again.
     pub(crate) bans: usize,
 }
 

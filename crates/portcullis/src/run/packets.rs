@@ -214,7 +214,8 @@ impl Packets {
     fn ask_for<T: DeserializeOwned>(&self, request: Request) -> Result<T, Failure> {
         let asked = Asked { caller: Caller::find(false), request };
         let answer = self.guard.ask(&asked, None)?;
-        T::deserialize(answer).map_err(|error| Failure::refused(format!("an answer that is not understood: {error}")))
+        T::deserialize(answer)
+            .map_err(|error| Failure::refused(format!("an answer that is not understood: {error}")))
     }
 }
 

@@ -71,8 +71,8 @@ pub(crate) fn openings(openings: &Openings) -> String {
     };
     text += &bounded("reachable from anywhere afterwards", &openings.listeners, listeners);
     if openings.bans > 0 {
-        let verb = if openings.bans == 1 { "ends" } else { "end" };
-        text += &format!("{} {verb} too\n", counted(openings.bans, "ban"));
+        let verb = if openings.bans == 1 { "is" } else { "are" };
+        text += &format!("{} {verb} not enforced until it is on again\n", counted(openings.bans, "ban"));
     }
     text
 }

@@ -154,9 +154,11 @@ fn bans_and_grants_say_when_they_end() {
     let all = [
         bans(&list, 100),
         bans(&[], 100),
-        banned(&Banned { sources: 1, longer: 0, total: 2, enforced: true }, "banned"),
-        banned(&Banned { sources: 3, longer: 1, total: 7, enforced: true }, "banned"),
-        banned(&Banned { sources: 2, longer: 0, total: 2, enforced: false }, "banned"),
+        banned(&Banned { sources: 1, longer: 0, denied: 0, total: 2, enforced: true }, "banned"),
+        banned(&Banned { sources: 3, longer: 1, denied: 0, total: 7, enforced: true }, "banned"),
+        banned(&Banned { sources: 2, longer: 0, denied: 0, total: 2, enforced: false }, "banned"),
+        banned(&Banned { sources: 1, longer: 0, denied: 1, total: 0, enforced: true }, "not banned any more"),
+        banned(&Banned { sources: 3, longer: 0, denied: 2, total: 0, enforced: true }, "not banned any more"),
         grants(&[GrantInForce { granted, until: 7300, who }], 100),
         grants(&[], 100),
     ];
@@ -184,6 +186,8 @@ fn the_status_begins_with_whether_it_is_enforced() {
         ..Status::default()
     };
     let not = Status {
+        reachable: true,
+        bans: 1,
         problems: vec![Finding::warning("no right to change packet rules", "run it as root")],
         ..Status::default()
     };
