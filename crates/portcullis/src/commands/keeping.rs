@@ -63,7 +63,23 @@ impl Keeping {
     }
 
     pub(super) fn at(places: Places, console: bool) -> Self {
-        Self { places, noted: None, caller: Caller::find(console) }
+        let caller = Caller::find(console);
+        if let Some(from) = caller.seen_from().filter(|_| console) {
+            terminal::warn(format_args!(
+                "--console claims that you sit at the machine, but you are logged in from {from}: \
+                 whether you can get in again is not checked"
+            ));
+        }
+        Self { places, noted: None, caller }
+    }
+
+    /// The command that confirms here, where who asks sits at the machine and no connection has to be new.
+    pub(super) fn confirms_here(&self, console: bool) -> Option<&'static str> {
+        match self.caller.seen_from() {
+            None if console => Some("portcullis confirm --console"),
+            None if self.caller.console => Some("portcullis confirm"),
+            _ => None,
+        }
     }
 
     /// Who asks.

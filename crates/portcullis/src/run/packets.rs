@@ -183,7 +183,7 @@ impl Packets {
         let applied: Result<Applied, Failure> = self.ask_for(Request::Apply(apply));
         let applied =
             applied.map_err(|failure| failure.with_hint("run `portcullis apply` from your own session"))?;
-        terminal::say(show::applied(&applied));
+        terminal::say(show::applied(&applied, None));
         Ok(())
     }
 

@@ -72,10 +72,13 @@ fn a_plan_without_a_change_says_so() {
 #[test]
 fn an_apply_says_how_to_keep_it() {
     let shown =
-        |packets| applied(&Applied { snapshot: Number(4), packets, routes: true, cut: planned().cut });
+        |packets| applied(&Applied { snapshot: Number(4), packets, routes: true, cut: planned().cut }, None);
+    let trial = Packets::Trial { seconds: 60, first: true };
+    let at_console = Applied { snapshot: Number(4), packets: trial, routes: false, cut: Cuts::default() };
     let all = [
         shown(Packets::Trial { seconds: 60, first: true }),
         shown(Packets::Trial { seconds: 90, first: false }),
+        applied(&at_console, Some("portcullis confirm --console")),
         shown(Packets::Unchanged),
         shown(Packets::InForce),
         confirmed(&Confirmed { snapshot: Number(4), cut: planned().cut }),
