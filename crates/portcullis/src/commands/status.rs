@@ -45,7 +45,9 @@ pub(super) fn run(common: &Common, arguments: &Status) -> Result<Exit, Failure> 
         answer["firewall"] = packets.unwrap_or(Value::Null);
         terminal::print_json(&answer)?;
     } else {
-        terminal::print(render(&gate) + &firewall.as_ref().map(show::status).unwrap_or_default())?;
+        let running = if is_running { "gate  running\n" } else { "" };
+        let firewall = firewall.as_ref().map(|packets| show::status(packets) + "\n").unwrap_or_default();
+        terminal::print(firewall.trim_start_matches('\n').to_owned() + running + &render(&gate))?;
     }
     let is_unseen = firewall.as_ref().is_some_and(|packets| !packets.reachable);
     Ok(match is_running || is_enforced {
