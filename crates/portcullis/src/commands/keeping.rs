@@ -171,7 +171,9 @@ impl Keeping {
     fn ask_keeper(&self, asked: &Asked) -> Result<Value, Refused> {
         let mut keeper = Keeper::open(&self.places.state)?;
         let answer = keeper.ask(asked, None);
-        for notice in keeper.take_notices() {
+        // A refusal may say why by what has just been noticed, which is not said twice.
+        let refused = answer.as_ref().err().map(|refused| refused.reason.clone()).unwrap_or_default();
+        for notice in keeper.take_notices().iter().filter(|notice| !refused.contains(notice.as_str())) {
             terminal::warn(notice);
         }
         answer

@@ -19,6 +19,24 @@ pub(crate) fn history(history: &History) -> String {
     lost.to_owned() + &table(&header, history.entries.iter().rev().map(|entry| row(entry, history)))
 }
 
+/// What a rollback without a number goes back to, where nothing is on trial; nothing where there is no such snapshot.
+pub(crate) fn going_back(history: &History) -> String {
+    let is_confirmed = |entry: &&Entry| matches!(entry.fate, Fate::Confirmed { .. });
+    let mut confirmed = history.entries.iter().rev().filter(is_confirmed).map(|entry| entry.number);
+    let (Some(now), Some(before)) =
+        (history.confirmed, confirmed.find(|one| Some(*one) != history.confirmed))
+    else {
+        return String::new();
+    };
+    let ended = match history.entries.last() {
+        Some(Entry { number, fate: Fate::RolledBack { reason, .. }, .. }) => {
+            format!("snapshot {number} was rolled back already: {reason}; ")
+        }
+        _ => "nothing is on trial; ".to_owned(),
+    };
+    format!("{ended}in force is snapshot {now}, and this goes back to snapshot {before}\n")
+}
+
 fn row(entry: &Entry, history: &History) -> [String; 8] {
     let in_force = if history.confirmed == Some(entry.number) { "*" } else { "" };
     [

@@ -9,7 +9,7 @@ mod status;
 
 pub(crate) use adoption::adoption;
 pub(crate) use bans::{banned, bans, granted, grants};
-pub(crate) use history::history;
+pub(crate) use history::{going_back, history};
 pub(crate) use outcome::{applied, confirmed, ended, openings, restored};
 pub(crate) use plan::plan;
 pub(crate) use status::status;

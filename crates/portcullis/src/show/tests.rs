@@ -137,6 +137,14 @@ fn the_history_names_who_and_what_became_of_it() {
         entry(3, 1000, Some("198.51.100.7"), Fate::Trial { until: 1_795_174_120 }),
     ];
     let confirmed = Some(Number(1));
+    let mut ended = entries[..2].to_vec();
+    assert_eq!(going_back(&History { confirmed, entries: ended.clone(), unknown_table: false }), "");
+    ended.insert(0, Entry { number: Number(0), ..entries[0].clone() });
+    assert_eq!(
+        going_back(&History { confirmed, entries: ended, unknown_table: false }),
+        "snapshot 2 was rolled back already: nobody confirmed it within 1m; in force is snapshot 1, \
+         and this goes back to snapshot 0\n"
+    );
     insta::assert_snapshot!(history(&History { confirmed, entries, unknown_table: false }));
     let nothing = |unknown_table| history(&History { confirmed: None, entries: Vec::new(), unknown_table });
     insta::assert_snapshot!(nothing(false));
