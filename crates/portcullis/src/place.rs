@@ -1,9 +1,13 @@
 //! Where things are kept: the state folder and the admin socket. Names only; nothing is created here.
 
+use crate::failure::Failure;
 use model::plan::Plan;
 use std::env;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+/// The state folder of root where none is named.
+const OF_ROOT: &str = "/var/lib/portcullis";
 
 /// Where the gate keeps things.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +35,20 @@ impl Places {
     pub(crate) fn are_used(&self) -> bool {
         ["firewall", "admin"].iter().any(|name| self.state.join(name).try_exists().unwrap_or(true))
     }
+
+    /// Refuses to answer from the folder of a user who named none where root keeps the packets of this machine: that
+    /// nothing is known there would be said of the machine, and be false.
+    pub(crate) fn refuse_in_place_of_root(&self) -> Result<(), Failure> {
+        let kept = |name: &&str| Path::new(OF_ROOT).join(name).try_exists().unwrap_or(true);
+        if rustix::process::geteuid().is_root()
+            || self.state != default_state()
+            || !["firewall", "known"].iter().any(kept)
+        {
+            return Ok(());
+        }
+        Err(Failure::refused(format!("it cannot be told what is in force: {OF_ROOT} belongs to root"))
+            .with_hint("run this as root; --state names the folder of a gate of your own"))
+    }
 }
 
 /// The state folder where none is named.
@@ -45,7 +63,7 @@ pub(crate) fn default_state() -> PathBuf {
 /// `/var/lib/portcullis` for root, the user's state folder (XDG Base Directory Specification) for anybody else.
 fn default_state_for(root: bool, state_home: Option<OsString>, home: Option<OsString>) -> PathBuf {
     if root {
-        return PathBuf::from("/var/lib/portcullis");
+        return PathBuf::from(OF_ROOT);
     }
     // The specification asks that relative values are ignored.
     let absolute = |value: Option<OsString>| value.map(PathBuf::from).filter(|path| path.is_absolute());

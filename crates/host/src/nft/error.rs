@@ -162,7 +162,7 @@ impl Refused {
     #[must_use]
     pub const fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Owned => Some("another keeper runs on this machine; stop it first"),
+            Self::Owned => Some("a gate that runs has it; --state names its state folder"),
             Self::NoRights => Some("run it as root, or give it CAP_NET_ADMIN"),
             Self::TooLarge { .. } => Some("raise net.core.wmem_max"),
             _ => None,

@@ -42,7 +42,8 @@ pub(super) fn apply(keeping: &Keeping, wanted: Wanted, how: How, json: bool) -> 
     if json {
         terminal::print_json(&json!({ "plan": plan, "applied": answer }))?;
     } else {
-        terminal::say(show::applied(&read::<Applied>(&answer)?));
+        let here = keeping.confirms_here(how.risks.console);
+        terminal::say(show::applied(&read::<Applied>(&answer)?, here));
     }
     Ok(Exit::Done)
 }

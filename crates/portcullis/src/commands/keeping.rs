@@ -4,11 +4,11 @@
 use super::locate;
 use crate::admin::{AskError, Client, GateLock};
 use crate::cli::{self, Common};
-use crate::configuration::{Origin, require_plan};
+use crate::configuration::{OF_THE_MACHINE, Origin, require_plan};
 use crate::failure::{Exit, Failure};
-use crate::keeper::{Asked, Caller, Keeper, Refused, Request, Restored, Risks, Source, Wanted};
+use crate::keeper::{self, Asked, Blame, Caller, Keeper, Refused, Request, Restored, Risks, Source, Wanted};
 use crate::known;
-use crate::place::Places;
+use crate::place::{self, Places};
 use crate::terminal;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -63,7 +63,23 @@ impl Keeping {
     }
 
     pub(super) fn at(places: Places, console: bool) -> Self {
-        Self { places, noted: None, caller: Caller::find(console) }
+        let caller = Caller::find(console);
+        if let Some(from) = caller.seen_from().filter(|_| console) {
+            terminal::warn(format_args!(
+                "--console claims that you sit at the machine, but you are logged in from {from}: \
+                 whether you can get in again is not checked"
+            ));
+        }
+        Self { places, noted: None, caller }
+    }
+
+    /// The command that confirms here, where who asks sits at the machine and no connection has to be new.
+    pub(super) fn confirms_here(&self, console: bool) -> Option<&'static str> {
+        match self.caller.seen_from() {
+            None if console => Some("portcullis confirm --console"),
+            None if self.caller.console => Some("portcullis confirm"),
+            _ => None,
+        }
     }
 
     /// Who asks.
@@ -73,6 +89,9 @@ impl Keeping {
 
     /// Asks; problems of a file are written to standard error before the failure is given back.
     pub(super) fn ask(&self, request: Request) -> Result<Value, Failure> {
+        if !matches!(request, Request::ShowPlanned(_)) {
+            self.places.refuse_in_place_of_root()?;
+        }
         let asked = Asked { caller: self.caller.clone(), request };
         self.ask_gate(&asked).unwrap_or_else(|| match self.ask_here(&asked) {
             Ok(value) => Ok(value),
@@ -118,9 +137,43 @@ impl Keeping {
     }
 
     fn ask_here(&self, asked: &Asked) -> Result<Value, Refused> {
+        // A folder that is mistyped is not made.
+        if !self.places.are_used() && keeper::is_table_owned() {
+            return Err(self.of_another_gate().unwrap_or_else(|| {
+                let state = self.places.state.display();
+                Refused::no(format!("another process owns the table, and nothing of it is kept in {state}"))
+                    .with_hint("a gate that runs has it; --state names its state folder")
+            }));
+        }
+        let answer = self.ask_keeper(asked);
+        match answer {
+            Err(Refused { blame: Blame::Machine, .. }) if keeper::is_table_owned() => {
+                answer.map_err(|refused| self.of_another_gate().unwrap_or(refused))
+            }
+            answer => answer,
+        }
+    }
+
+    /// That the gate with the usual state folder has the packets, where one runs and another folder was meant.
+    fn of_another_gate(&self) -> Option<Refused> {
+        let usual = place::default_state();
+        let noted = known::places(Path::new(OF_THE_MACHINE)).map(|places| places.state);
+        let mut others = noted.into_iter().chain([usual]).filter(|state| *state != self.places.state);
+        let state = others.find(|state| GateLock::is_taken(state))?;
+        let reason = format!(
+            "the gate with state folder {} owns the table, and {} is not its folder",
+            state.display(),
+            self.places.state.display()
+        );
+        Some(Refused::no(reason).with_hint("leave --state out"))
+    }
+
+    fn ask_keeper(&self, asked: &Asked) -> Result<Value, Refused> {
         let mut keeper = Keeper::open(&self.places.state)?;
         let answer = keeper.ask(asked, None);
-        for notice in keeper.take_notices() {
+        // A refusal may say why by what has just been noticed, which is not said twice.
+        let refused = answer.as_ref().err().map(|refused| refused.reason.clone()).unwrap_or_default();
+        for notice in keeper.take_notices().iter().filter(|notice| !refused.contains(notice.as_str())) {
             terminal::warn(notice);
         }
         answer

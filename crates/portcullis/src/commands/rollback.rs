@@ -14,6 +14,9 @@ pub(super) fn run(common: &Common, arguments: &Rollback) -> Result<Exit, Failure
     if on_trial && arguments.to.is_none() {
         return end(&keeping, arguments.json);
     }
+    if arguments.to.is_none() && !arguments.json {
+        terminal::say(show::going_back(&keeping.ask_for(Request::History)?));
+    }
     let source = Source::Snapshot(arguments.to);
     let wanted = Wanted { source, host: None, risks: risks(arguments.how.risks) };
     apply(&keeping, wanted, arguments.how, arguments.json)

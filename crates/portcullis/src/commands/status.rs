@@ -7,7 +7,7 @@ use super::locate;
 use crate::admin::{AskError, Client, GateLock};
 use crate::cli::{Common, Status};
 use crate::failure::{Exit, Failure};
-use crate::keeper::{Request, Status as Packets};
+use crate::keeper::{Finding, Request, Status as Packets, UNSEEN, is_table_there};
 use crate::place::Places;
 use crate::show;
 use crate::table::aligned;
@@ -26,7 +26,11 @@ pub(super) fn run(common: &Common, arguments: &Status) -> Result<Exit, Failure> 
         return Ok(Exit::Done);
     }
     let gate = client.status();
-    let packets = packets(&places)?;
+    let packets = match packets(&places) {
+        // Their own gate is told of all the same.
+        Err(failure) if gate.is_ok() => Some(unseen(failure)?),
+        packets => packets?,
+    };
     let firewall = packets.as_ref().map(read::<Packets>).transpose()?;
     let is_running = gate.is_ok();
     let gate = match (gate, &firewall) {
@@ -41,7 +45,9 @@ pub(super) fn run(common: &Common, arguments: &Status) -> Result<Exit, Failure> 
         answer["firewall"] = packets.unwrap_or(Value::Null);
         terminal::print_json(&answer)?;
     } else {
-        terminal::print(render(&gate) + &firewall.as_ref().map(show::status).unwrap_or_default())?;
+        let running = if is_running { "gate  running\n" } else { "" };
+        let firewall = firewall.as_ref().map(|packets| show::status(packets) + "\n").unwrap_or_default();
+        terminal::print(firewall.trim_start_matches('\n').to_owned() + running + &render(&gate))?;
     }
     let is_unseen = firewall.as_ref().is_some_and(|packets| !packets.reachable);
     Ok(match is_running || is_enforced {
@@ -53,10 +59,21 @@ pub(super) fn run(common: &Common, arguments: &Status) -> Result<Exit, Failure> 
 
 /// The firewall's part; nothing where neither a gate runs nor a firewall was ever applied.
 fn packets(places: &Places) -> Result<Option<Value>, Failure> {
-    if !GateLock::is_taken(&places.state) && !places.state.join("firewall").exists() {
+    places.refuse_in_place_of_root()?;
+    let is_known = GateLock::is_taken(&places.state) || places.state.join("firewall").exists();
+    // A folder that is lost leaves the table, which goes on deciding.
+    if !is_known && !is_table_there() {
         return Ok(None);
     }
     Keeping::at(places.clone(), false).ask(Request::Status).map(Some)
+}
+
+/// The firewall's part where nobody would tell it.
+fn unseen(failure: Failure) -> Result<Value, Failure> {
+    let problem =
+        Finding { hint: failure.hint, ..Finding::warning(format!("{UNSEEN}{}", failure.reason), "") };
+    let packets = Packets { problems: vec![problem], ..Packets::default() };
+    serde_json::to_value(packets).map_err(|error| Failure::refused(error.to_string()))
 }
 
 /// Plain values first, then one paragraph for each list or object.

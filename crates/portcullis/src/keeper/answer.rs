@@ -229,6 +229,9 @@ pub(crate) struct History {
     pub(crate) confirmed: Option<Number>,
     /// Oldest first.
     pub(crate) entries: Vec<Entry>,
+    /// Whether packets of ours are in force that the state folder does not know.
+    #[serde(default)]
+    pub(crate) unknown_table: bool,
 }
 
 /// What a ban or an unban did.
@@ -239,6 +242,9 @@ pub(crate) struct Banned {
     /// How many of them were banned for longer already, and stay so.
     #[serde(default)]
     pub(crate) longer: usize,
+    /// How many of those that are banned no more are on a deny list, and stay refused.
+    #[serde(default)]
+    pub(crate) denied: usize,
     /// How many bans there are.
     pub(crate) total: usize,
     /// Whether the kernel refuses them now; otherwise they wait for a policy.
@@ -272,6 +278,11 @@ pub(crate) enum Restored {
         /// Why.
         reason: String,
     },
+    /// There is nothing that could be restored, and a table of ours is in force, which stays.
+    Left {
+        /// Why.
+        reason: String,
+    },
     /// The firewall was switched off.
     Off,
 }
@@ -283,7 +294,7 @@ pub(crate) struct Openings {
     pub(crate) enforced: bool,
     /// What listens and cannot be reached from everywhere now.
     pub(crate) listeners: Vec<OpenListener>,
-    /// Bans that end.
+    /// Bans that are not enforced until it is on again.
     pub(crate) bans: usize,
 }
 
@@ -303,6 +314,9 @@ pub(crate) struct Status {
     pub(crate) enforced: bool,
     /// Whether the kernel's packet filter can be reached: rights, nf_tables.
     pub(crate) reachable: bool,
+    /// Whether packets of ours are in force that the state folder does not know, so that it cannot be said what they are.
+    #[serde(default)]
+    pub(crate) unknown_table: bool,
     /// Whether the operator switched it off.
     pub(crate) switched_off: bool,
     /// Why not, or what is not as it should be.

@@ -4,7 +4,7 @@ use super::Keeper;
 use super::answer::Banned;
 use super::bans::{self, Protected};
 use super::caller::Caller;
-use super::policy::Compiled;
+use super::policy::{self, Compiled};
 use super::request::{Ban, Refused};
 use super::tables::filled;
 use firewall::connections::Opener;
@@ -47,7 +47,8 @@ impl Keeper {
         if enforced && sources.iter().any(|source| !is_exact(source)) {
             self.refill_prefixes()?;
         }
-        Ok(Banned { sources: sources.len(), longer, total: self.bans.list(now).count(), enforced })
+        let total = self.bans.list(now).count();
+        Ok(Banned { sources: sources.len(), longer, denied: 0, total, enforced })
     }
 
     /// Takes bans back; none named stands for all.
@@ -77,7 +78,12 @@ impl Keeper {
                 self.refill_prefixes()?;
             }
         }
-        Ok(Banned { sources: sources.len(), longer: 0, total: self.bans.list(now).count(), enforced })
+        let in_force = if enforced { self.in_force()? } else { None };
+        let denied = |source: &&IpNet| {
+            in_force.as_ref().is_some_and(|in_force| policy::denies(&in_force.compiled, source))
+        };
+        let denied = sources.iter().filter(denied).count();
+        Ok(Banned { sources: sources.len(), longer: 0, denied, total: self.bans.list(now).count(), enforced })
     }
 
     /// Gives the kernel bans of exact addresses; answers whether there is a table that refuses them.

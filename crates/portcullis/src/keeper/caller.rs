@@ -53,6 +53,11 @@ impl Caller {
         Self { who, sessions, console: console || operator.console }
     }
 
+    /// Where who asks is logged in from, as far as their connections or what the ssh server said about them tell.
+    pub(crate) fn seen_from(&self) -> Option<IpAddr> {
+        self.who.from.or_else(|| said_by_ssh(&std::env::var("SSH_CONNECTION").ok()?))
+    }
+
     /// The connections that carry who asks.
     pub(crate) fn own_sessions(&self) -> impl Iterator<Item = &Session> {
         self.sessions.iter().filter(|session| session.own)
@@ -62,6 +67,13 @@ impl Caller {
     pub(crate) fn has_session_from(&self, peer: SocketAddr) -> bool {
         self.sessions.iter().any(|session| session.peer == peer)
     }
+}
+
+/// The peer in the content of `SSH_CONNECTION`: `PEER PORT LOCAL PORT`.
+fn said_by_ssh(value: &str) -> Option<IpAddr> {
+    // A link-local address has its interface behind it.
+    let address = value.split([' ', '%']).next()?;
+    Some(address.parse::<IpAddr>().ok()?.to_canonical())
 }
 
 /// The person behind a process: root may have been somebody else before.
@@ -79,6 +91,24 @@ impl fmt::Display for Who {
         match self.from {
             Some(address) => write!(f, " from {address}"),
             None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ssh_server_says_where_somebody_came_from() {
+        for (value, from) in [
+            ("192.0.2.7 50000 192.0.2.1 22", Some("192.0.2.7")),
+            ("::ffff:192.0.2.7 50000 ::ffff:192.0.2.1 22", Some("192.0.2.7")),
+            ("fe80::1%eth0 5 fe80::2%eth0 22", Some("fe80::1")),
+            ("", None),
+            ("UNKNOWN 65535 UNKNOWN 65535", None),
+        ] {
+            assert_eq!(said_by_ssh(value).map(|from| from.to_string()).as_deref(), from, "{value}");
         }
     }
 }

@@ -55,6 +55,10 @@ impl Keeper {
                 Err(Refused::no(format!("nothing is on trial: snapshot {number} was rolled back: {reason}"))
                     .with_hint("`portcullis apply` tries again"))
             }
+            Some(Entry { number, fate: Fate::NotApplied { reason, .. }, .. }) => {
+                Err(Refused::no(format!("nothing is on trial: snapshot {number} was not applied: {reason}"))
+                    .with_hint("`portcullis apply` tries again"))
+            }
             _ => {
                 Err(Refused::no("nothing is on trial")
                     .with_hint("`portcullis apply` puts something on trial"))

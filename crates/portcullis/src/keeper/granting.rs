@@ -5,6 +5,8 @@ use super::answer::GrantInForce;
 use super::caller::Caller;
 use super::grants::{self, MOST};
 use super::request::{Grant, Granted, Refused};
+use super::{bans, policy};
+use std::net::IpAddr;
 
 /// A grant is for a visit; what lasts longer is a rule.
 const LONGEST: u64 = 30 * 86_400;
@@ -27,10 +29,26 @@ impl Keeper {
                 .with_hint("`portcullis grant PORT --from ADDRESS --revoke` takes one back"));
         }
         let granted = canonical(asked.granted);
+        self.refuse_in_vain(granted.address, now)?;
         let grant = GrantInForce { granted, until: now + asked.seconds, who: caller.who.clone() };
         self.kernel()?.renew(grants::set_of(&granted), &[grants::element(&granted, Some(asked.seconds))])?;
         self.grants.add(&self.state, grant.clone(), now)?;
         Ok(grant)
+    }
+
+    /// Bans and deny lists come before grants, so a grant to one of theirs would open nothing.
+    fn refuse_in_vain(&mut self, address: IpAddr, now: u64) -> Result<(), Refused> {
+        if let Some(ban) = self.bans.of(address, now) {
+            return Err(Refused::no(format!("{address} is banned, and bans come before grants"))
+                .with_hint(format!("`portcullis unban {}` takes the ban back", bans::shown(&ban.source))));
+        }
+        let denied =
+            self.in_force()?.is_some_and(|in_force| policy::denies(&in_force.compiled, &address.into()));
+        if denied {
+            return Err(Refused::no(format!("{address} is on a deny list, and those come before grants"))
+                .with_hint("take it off `deny` in [firewall], and `portcullis apply`"));
+        }
+        Ok(())
     }
 
     /// Takes a grant back.

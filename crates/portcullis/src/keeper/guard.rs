@@ -38,7 +38,7 @@ impl Guard {
         if kept.is_none() {
             *kept = Some(Keeper::open(&self.state)?);
         }
-        let Some(keeper) = kept.as_mut() else { return Err(Refused::no("there is no keeper")) };
+        let Some(keeper) = kept.as_mut() else { return Err(Refused::no("the packets are not looked after")) };
         let answer = keeper.ask(asked, serving);
         keeper.take_notices().iter().for_each(report::warning);
         answer

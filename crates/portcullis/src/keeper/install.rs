@@ -90,9 +90,8 @@ impl Keeper {
 
     /// What stands in for a table that the records know nothing of is written down, so that a trial goes back to it.
     fn name_what_was_unknown(&mut self, before: Option<&Snapshot>) -> Result<(), Refused> {
-        let Some(before) = before.filter(|_| self.state.standing() == Standing::Nothing) else {
-            return Ok(());
-        };
+        let is_known = matches!(self.state.standing(), Standing::Snapshot(_));
+        let Some(before) = before.filter(|_| !is_known) else { return Ok(()) };
         self.state.amend(before)?;
         Ok(self.state.stand(Standing::Snapshot(before.number))?)
     }
@@ -185,7 +184,7 @@ impl Keeper {
     /// Writes down that the last snapshot is not in force. The refusal is what the operator reads; a state that cannot be
     /// written is found out by the next request.
     fn give_up(&mut self, refused: &Refused, now: u64) {
-        let fate = Fate::RolledBack { at: now, reason: refused.reason.clone() };
+        let fate = Fate::NotApplied { at: now, reason: refused.reason.clone() };
         if let Err(error) = self.state.settle_last(fate) {
             self.notices.push(crate::failure::with_causes(&error));
         }

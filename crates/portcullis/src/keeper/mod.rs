@@ -58,10 +58,10 @@ pub(crate) use guard::Guard;
 pub(crate) use here::{findings_here, host_here, of_this_host};
 #[cfg(test)]
 pub(crate) use kernel::Features;
-pub(crate) use netlink::is_table_there;
+pub(crate) use netlink::{is_table_owned, is_table_there};
 pub(crate) use plan::{Routes, Served};
 pub(crate) use request::{
-    Adopt, Apply, Asked, Ban, Grant, Granted, Refused, Request, Risks, Source, Trial, Wanted,
+    Adopt, Apply, Asked, Ban, Blame, Grant, Granted, Refused, Request, Risks, Source, Trial, Wanted,
 };
 pub(crate) use state::file as kept_file;
 pub(crate) use state::{ChangedRules, Entry, Fate, Number};
@@ -182,9 +182,7 @@ impl Keeper {
             Request::Apply(apply) => value(&self.apply(apply, caller, serving)?),
             Request::Confirm => value(&self.confirm(caller)?),
             Request::EndTrial => value(&self.end_trial(caller, serving)?),
-            Request::History => {
-                value(&History { confirmed: self.state.confirmed(), entries: self.state.history().to_vec() })
-            }
+            Request::History => value(&self.history()),
             Request::Status => value(&self.status()?),
             Request::Ban(ban) => value(&self.ban(ban, caller)?),
             Request::Unban { sources } => value(&self.unban(sources)?),
@@ -199,6 +197,15 @@ impl Keeper {
             Request::Show => value(&self.show()?),
             Request::ShowPlanned(wanted) => value(&self.show_planned(wanted)?),
             Request::Adopt(adopt) => value(&self.adopt(adopt)?),
+        }
+    }
+
+    fn history(&mut self) -> History {
+        History {
+            confirmed: self.state.confirmed(),
+            entries: self.state.history().to_vec(),
+            // Where the kernel cannot be asked, the history is what there is.
+            unknown_table: self.has_unknown_table().unwrap_or(false),
         }
     }
 

@@ -40,6 +40,12 @@ pub(crate) fn is_table_there() -> bool {
     open().is_ok_and(|mut kernel| kernel.read().is_ok_and(|table| table.is_some()))
 }
 
+/// Whether a process that lives owns the table of ours, so that nobody else can change it; where that cannot be seen,
+/// none does. It is asked while this process owns nothing.
+pub(crate) fn is_table_owned() -> bool {
+    Nft::open().is_ok_and(|mut nft| nft.owner(TABLE).is_ok_and(|owner| owner.is_some()))
+}
+
 fn unavailable(error: &dyn std::error::Error, hint: Option<&str>) -> Refused {
     Refused { hint: hint.map(str::to_owned), ..Refused::machine(error) }
 }

@@ -82,6 +82,18 @@ fn opens_ssh(port: u16) -> String {
     )
 }
 
+/// Whether anything of a prefix is on a deny list.
+pub(crate) fn denies(compiled: &Compiled, source: &IpNet) -> bool {
+    let denied = &compiled.canonical.denied;
+    let (ranges, first, last) = match source {
+        IpNet::V4(net) => (&denied.v4, net.network().to_bits().into(), net.broadcast().to_bits().into()),
+        IpNet::V6(net) => (&denied.v6, net.network().to_bits(), net.broadcast().to_bits()),
+    };
+    // They are in ascending order and apart.
+    let at = ranges.partition_point(|(_, end)| *end < first);
+    ranges.get(at).is_some_and(|(start, _)| *start <= last)
+}
+
 const OPENS_SSH: &str = "keep a rule that names it, or accept it: `--open-ssh`";
 
 fn moment(seconds: u64) -> String {

@@ -17,14 +17,24 @@ impl Keeper {
         match self.state.standing() {
             Standing::Off => Ok(Restored::Off),
             Standing::Nothing => {
-                self.restore_minimum("nothing was ever confirmed on this machine".to_owned())
+                self.restore_nothing("the state folder knows of nothing that was confirmed".to_owned())
             }
             Standing::Snapshot(number) => match self.state.confirmed_snapshot()? {
                 Some(snapshot) => self.restore_snapshot(&snapshot),
                 None => {
-                    self.restore_minimum(format!("the file of the confirmed snapshot {number} is damaged"))
+                    self.restore_nothing(format!("the file of the confirmed snapshot {number} is damaged"))
                 }
             },
+        }
+    }
+
+    /// The minimum where the machine is open, as at its start. A table of ours that is in force may be narrower than the
+    /// minimum, so it stays.
+    fn restore_nothing(&mut self, reason: String) -> Result<Restored, Refused> {
+        match (self.kernel()?.read()?, self.state.last()) {
+            (Some(_), Some(Entry { number, fate: Fate::Trial { .. }, .. })) => Ok(Restored::Already(*number)),
+            (Some(_), _) => Ok(Restored::Left { reason }),
+            (None, _) => self.restore_minimum(reason),
         }
     }
 

@@ -127,7 +127,7 @@ impl Keeper {
     /// Whether the kernel has a table of ours that the records know nothing of: they were lost, and it closes something.
     pub(super) fn has_unknown_table(&mut self) -> Result<bool, Refused> {
         let open = self.state.last().is_some_and(|entry| !entry.fate.is_settled());
-        if open || self.state.standing() != Standing::Nothing {
+        if open || matches!(self.state.standing(), Standing::Snapshot(_)) {
             return Ok(false);
         }
         Ok(self.kernel()?.read()?.is_some())

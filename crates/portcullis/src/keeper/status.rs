@@ -39,6 +39,7 @@ impl Keeper {
             ..Status::default()
         };
         status.problems.extend(nearly_full(status.connection_table));
+        status.problems.extend(self.set_aside());
         if let Err(refused) = self.kernel() {
             status.problems.insert(
                 0,
@@ -56,6 +57,15 @@ impl Keeper {
         status.refused = refusals(&counters);
         status.rules = in_force.iter().flat_map(|snapshot| rules(snapshot, &counters)).collect();
         Ok(status)
+    }
+
+    /// Files of the state that were damaged, as long as they lie there.
+    fn set_aside(&self) -> Option<Finding> {
+        let files = self.state.set_aside();
+        let names: Vec<String> = files.iter().map(|path| path.display().to_string()).collect();
+        let text = format!("files of the state were damaged and are set aside: {}", names.join(", "));
+        let hint = "what they said is lost but for backups; this is said until they are removed";
+        (!names.is_empty()).then(|| Finding::warning(text, hint))
     }
 
     /// The number of the snapshot that decides about packets now: what is on trial, or what was confirmed.
@@ -94,13 +104,15 @@ impl Keeper {
     /// Says whether the kernel has what it is to have.
     fn judge(&mut self, in_force: Option<&Snapshot>, status: &mut Status) -> Result<(), Refused> {
         let Some(snapshot) = in_force else {
-            let unknown = self.has_unknown_table()?;
+            status.unknown_table = self.kernel()?.read()?.is_some();
+            let unknown = status.unknown_table;
             status.problems.insert(
                 0,
                 match self.state.standing() {
-                    Standing::Nothing if unknown => Finding::warning(
-                        "a table of ours is in the kernel that the records know nothing of, so it cannot be said what it is",
-                        "the kernel is left as it is; `portcullis apply` puts the policy of the configuration in force",
+                    Standing::Nothing | Standing::Off if unknown => Finding::warning(
+                        "packets of ours are enforced that the state folder knows nothing of, so it cannot be said what they are",
+                        "the kernel is left as it is; `portcullis firewall show` prints its table, `portcullis apply` puts the \
+                         policy of the configuration in force",
                     ),
                     Standing::Off => Finding::warning(
                         "not enforced: the firewall was switched off",

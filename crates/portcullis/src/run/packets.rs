@@ -121,6 +121,12 @@ impl Packets {
                     ));
                     Ok(())
                 }
+                Restored::Left { reason } => {
+                    report::warning(format_args!(
+                        "{reason}: the packets in force stay until `portcullis apply`"
+                    ));
+                    Ok(())
+                }
                 _ => {
                     report::info(format_args!("the packets of snapshot {number} are in force"));
                     self.warn_of_changes(origin)
@@ -132,6 +138,12 @@ impl Packets {
         }
         if status.switched_off {
             return Err(Failure::no("it was switched off").with_hint("`portcullis apply` switches it on"));
+        }
+        if status.unknown_table && !yes && !std::io::stdin().is_terminal() {
+            report::warning(
+                "packets of ours are in force that the state folder knows nothing of; they stay until `portcullis apply`",
+            );
+            return Ok(());
         }
         match self.wanted(origin) {
             Some(wanted) => self.first(wanted, yes),
@@ -171,7 +183,7 @@ impl Packets {
         let applied: Result<Applied, Failure> = self.ask_for(Request::Apply(apply));
         let applied =
             applied.map_err(|failure| failure.with_hint("run `portcullis apply` from your own session"))?;
-        terminal::say(show::applied(&applied));
+        terminal::say(show::applied(&applied, None));
         Ok(())
     }
 
@@ -202,7 +214,8 @@ impl Packets {
     fn ask_for<T: DeserializeOwned>(&self, request: Request) -> Result<T, Failure> {
         let asked = Asked { caller: Caller::find(false), request };
         let answer = self.guard.ask(&asked, None)?;
-        T::deserialize(answer).map_err(|error| Failure::refused(format!("an answer of the keeper: {error}")))
+        T::deserialize(answer)
+            .map_err(|error| Failure::refused(format!("an answer that is not understood: {error}")))
     }
 }
 

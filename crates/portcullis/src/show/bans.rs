@@ -12,8 +12,13 @@ pub(crate) fn banned(done: &Banned, what: &str) -> String {
         1 => "; 1 was banned for longer already and stays so (--replace shortens it)".to_owned(),
         more => format!("; {more} were banned for longer already and stay so (--replace shortens it)"),
     };
+    let denied = match (done.denied, done.sources) {
+        (0, _) => String::new(),
+        (1, 1) => ", but on a deny list, so it stays refused".to_owned(),
+        (number, _) => format!(", but {number} of them on a deny list, which stays refused"),
+    };
     format!(
-        "{} {what}, {} in all{longer}{now}\n",
+        "{} {what}{denied}, {} in all{longer}{now}\n",
         counted(done.sources, "source"),
         counted(done.total, "ban")
     )

@@ -9,7 +9,7 @@ mod status;
 
 pub(crate) use adoption::adoption;
 pub(crate) use bans::{banned, bans, granted, grants};
-pub(crate) use history::history;
+pub(crate) use history::{going_back, history};
 pub(crate) use outcome::{applied, confirmed, ended, openings, restored};
 pub(crate) use plan::plan;
 pub(crate) use status::status;
@@ -37,6 +37,10 @@ fn amount(number: u64) -> String {
 /// What is in force when a snapshot is.
 fn standing(snapshot: Option<Number>) -> String {
     match snapshot {
+        Some(Number(0)) => {
+            "snapshot 0: essentials and ssh, in place of packets that the state folder does not know"
+                .to_owned()
+        }
         Some(number) => format!("snapshot {number}"),
         None => "nothing: no packets are filtered".to_owned(),
     }

@@ -5,8 +5,8 @@ use super::{counted, standing};
 use crate::keeper::{Applied, Confirmed, Ended, Openings, Packets, Restored};
 use crate::span;
 
-/// What an apply did, and what to do next.
-pub(crate) fn applied(applied: &Applied) -> String {
+/// What an apply did, and what to do next: the command that confirms here, where no connection has to be new.
+pub(crate) fn applied(applied: &Applied, here: Option<&str>) -> String {
     let routes = if applied.routes { "sites and services are installed; " } else { "" };
     let number = applied.snapshot;
     match applied.packets {
@@ -20,9 +20,13 @@ pub(crate) fn applied(applied: &Applied) -> String {
             } else {
                 "what was in force before is in force again"
             };
+            let confirm = match here {
+                Some(command) => format!("run `{command}` here"),
+                None => "open a NEW connection to this machine and run `portcullis confirm` there".to_owned(),
+            };
             format!(
                 "snapshot {number}: {routes}its packets are on trial for {span}\n\
-                 open a NEW connection to this machine and run `portcullis confirm` there within {span};\n\
+                 {confirm} within {span};\n\
                  otherwise {back}, even if nothing of Portcullis runs any more\n",
                 span = span::text(seconds)
             )
@@ -48,6 +52,11 @@ pub(crate) fn restored(restored: &Restored) -> String {
         Restored::Minimum { reason } => {
             format!("{reason}, so nothing but ssh is reachable; `portcullis apply` changes that\n")
         }
+        Restored::Left { reason } => {
+            format!(
+                "{reason}, and packets of ours are in force, which stay; `portcullis apply` replaces them\n"
+            )
+        }
         Restored::Off => {
             "the firewall was switched off, so it stays off; `portcullis apply` switches it on\n".to_owned()
         }
@@ -66,8 +75,8 @@ pub(crate) fn openings(openings: &Openings) -> String {
     };
     text += &bounded("reachable from anywhere afterwards", &openings.listeners, listeners);
     if openings.bans > 0 {
-        let verb = if openings.bans == 1 { "ends" } else { "end" };
-        text += &format!("{} {verb} too\n", counted(openings.bans, "ban"));
+        let verb = if openings.bans == 1 { "is" } else { "are" };
+        text += &format!("{} {verb} not enforced until it is on again\n", counted(openings.bans, "ban"));
     }
     text
 }

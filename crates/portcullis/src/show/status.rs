@@ -45,7 +45,10 @@ fn facts(status: &Status) -> Vec<[String; 2]> {
     for missing in &status.features.missing {
         add("missing", missing.clone());
     }
-    add("bans, grants", format!("{}, {}", status.bans, status.grants));
+    let waiting = !status.enforced && !status.unknown_table && status.trial.is_none();
+    let waiting = waiting && status.reachable && status.bans + status.grants > 0;
+    let waiting = if waiting { " (not enforced)" } else { "" };
+    add("bans, grants", format!("{}, {}{waiting}", status.bans, status.grants));
     if let Some(table) = status.connection_table {
         let percent = table.count.saturating_mul(100).checked_div(table.max).unwrap_or(100);
         add("connections tracked", format!("{} of {} ({percent} %)", table.count, table.max));
@@ -62,6 +65,7 @@ fn state(status: &Status) -> String {
             trial.snapshot,
             span::text(trial.seconds_left)
         ),
+        None if status.unknown_table => "enforced, and not known as what".to_owned(),
         None if status.enforced => format!("enforced, {snapshot}, {}", counted(status.rules.len(), "rule")),
         None if status.problems.iter().any(|problem| problem.text.starts_with(UNSEEN)) => {
             "not known".to_owned()

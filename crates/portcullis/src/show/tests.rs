@@ -65,15 +65,20 @@ fn a_plan_without_a_change_says_so() {
     let nothing =
         Planned { origin: "portcullis.toml".into(), compared_with: Some(Number(3)), ..Planned::default() };
     insta::assert_snapshot!(plan(&nothing));
+    let lost = plan(&Planned { compared_with: Some(Number(0)), ..nothing });
+    assert!(lost.contains("compared with snapshot 0: essentials and ssh, in place of packets"), "{lost}");
 }
 
 #[test]
 fn an_apply_says_how_to_keep_it() {
     let shown =
-        |packets| applied(&Applied { snapshot: Number(4), packets, routes: true, cut: planned().cut });
+        |packets| applied(&Applied { snapshot: Number(4), packets, routes: true, cut: planned().cut }, None);
+    let trial = Packets::Trial { seconds: 60, first: true };
+    let at_console = Applied { snapshot: Number(4), packets: trial, routes: false, cut: Cuts::default() };
     let all = [
         shown(Packets::Trial { seconds: 60, first: true }),
         shown(Packets::Trial { seconds: 90, first: false }),
+        applied(&at_console, Some("portcullis confirm --console")),
         shown(Packets::Unchanged),
         shown(Packets::InForce),
         confirmed(&Confirmed { snapshot: Number(4), cut: planned().cut }),
@@ -89,6 +94,7 @@ fn a_restore_says_what_is_in_force() {
         Restored::Snapshot(Number(3)),
         Restored::Already(Number(3)),
         Restored::Minimum { reason: "nothing was ever confirmed".into() },
+        Restored::Left { reason: "the state folder knows of nothing that was confirmed".into() },
         Restored::Off,
     ];
     insta::assert_snapshot!(all.iter().map(restored).collect::<String>());
@@ -130,8 +136,19 @@ fn the_history_names_who_and_what_became_of_it() {
         ),
         entry(3, 1000, Some("198.51.100.7"), Fate::Trial { until: 1_795_174_120 }),
     ];
-    insta::assert_snapshot!(history(&History { confirmed: Some(Number(1)), entries }));
-    insta::assert_snapshot!(history(&History { confirmed: None, entries: Vec::new() }));
+    let confirmed = Some(Number(1));
+    let mut ended = entries[..2].to_vec();
+    assert_eq!(going_back(&History { confirmed, entries: ended.clone(), unknown_table: false }), "");
+    ended.insert(0, Entry { number: Number(0), ..entries[0].clone() });
+    assert_eq!(
+        going_back(&History { confirmed, entries: ended, unknown_table: false }),
+        "snapshot 2 was rolled back already: nobody confirmed it within 1m; in force is snapshot 1, \
+         and this goes back to snapshot 0\n"
+    );
+    insta::assert_snapshot!(history(&History { confirmed, entries, unknown_table: false }));
+    let nothing = |unknown_table| history(&History { confirmed: None, entries: Vec::new(), unknown_table });
+    insta::assert_snapshot!(nothing(false));
+    assert!(nothing(true).starts_with("packets of ours are enforced that the state folder knows nothing of"));
 }
 
 #[test]
@@ -148,9 +165,11 @@ fn bans_and_grants_say_when_they_end() {
     let all = [
         bans(&list, 100),
         bans(&[], 100),
-        banned(&Banned { sources: 1, longer: 0, total: 2, enforced: true }, "banned"),
-        banned(&Banned { sources: 3, longer: 1, total: 7, enforced: true }, "banned"),
-        banned(&Banned { sources: 2, longer: 0, total: 2, enforced: false }, "banned"),
+        banned(&Banned { sources: 1, longer: 0, denied: 0, total: 2, enforced: true }, "banned"),
+        banned(&Banned { sources: 3, longer: 1, denied: 0, total: 7, enforced: true }, "banned"),
+        banned(&Banned { sources: 2, longer: 0, denied: 0, total: 2, enforced: false }, "banned"),
+        banned(&Banned { sources: 1, longer: 0, denied: 1, total: 0, enforced: true }, "not banned any more"),
+        banned(&Banned { sources: 3, longer: 0, denied: 2, total: 0, enforced: true }, "not banned any more"),
         grants(&[GrantInForce { granted, until: 7300, who }], 100),
         grants(&[], 100),
     ];
@@ -178,6 +197,8 @@ fn the_status_begins_with_whether_it_is_enforced() {
         ..Status::default()
     };
     let not = Status {
+        reachable: true,
+        bans: 1,
         problems: vec![Finding::warning("no right to change packet rules", "run it as root")],
         ..Status::default()
     };

@@ -69,7 +69,7 @@ fn the_confirmed_policy_comes_back_without_the_file_with_bans_and_grants() {
 fn without_a_state_only_ssh_is_open() {
     let pair = rebooted(&Pair::new(FILE));
     let restored = pair.server.done(&["firewall", "restore"]);
-    assert!(restored.contains("nothing was ever confirmed on this machine"), "{restored}");
+    assert!(restored.contains("the state folder knows of nothing that was confirmed"), "{restored}");
     assert_eq!(
         ports(&pair, [22, 81, 82, 84]),
         [Reach::Open, Reach::Filtered, Reach::Filtered, Reach::Filtered]
@@ -142,4 +142,20 @@ fn a_firewall_that_was_switched_off_stays_off() {
     let restored = pair.server.done(&["firewall", "restore"]);
     assert!(restored.contains("was switched off, so it stays off"), "{restored}");
     assert_eq!(ports(&pair, [22, 81, 82, 84]), [Reach::Open; 4]);
+}
+
+#[test]
+fn packets_whose_state_is_lost_stay_in_force_and_are_told() {
+    let pair = Pair::new("");
+    pair.server.apply("[firewall]\ninbound = [{ allow = \"ssh\", from = \"192.0.2.99\" }]\n");
+    fs::remove_dir_all(pair.server.folder.join("state")).unwrap();
+    let unknown = "packets of ours are enforced that the state folder knows nothing of";
+    let status = pair.server.ask(&["status"]).expect(1);
+    assert!(status.contains("enforced, and not known as what") && status.contains(unknown), "{status}");
+    assert!(pair.server.done(&["history"]).contains(unknown));
+    let plan = pair.server.done(&["plan"]);
+    assert!(plan.contains("compared with snapshot 0: essentials and ssh, in place of packets"), "{plan}");
+    let left = pair.server.ask(&["firewall", "restore"]).expect(1);
+    assert!(left.contains("packets of ours are in force, which stay"), "{left}");
+    assert_eq!(ports(&pair, [22, 81, 82, 84]), [Reach::Filtered; 4]);
 }

@@ -162,11 +162,13 @@ fn the_status_says_that_no_gate_runs_and_ends_as_the_manual_says() {
     let (pair, _service) = story();
     let shown = pair.server.ask(&["status"]);
     assert_eq!((shown.code, shown.stderr.as_str()), (0, ""), "{shown:?}");
-    assert!(
-        shown.stdout.starts_with("gate  not running (start: `portcullis up`)\n\nfirewall\n"),
-        "{shown:?}"
-    );
+    assert!(shown.stdout.starts_with("firewall\n  state "), "{shown:?}");
+    assert!(shown.stdout.ends_with("\n\ngate  not running (start: `portcullis up`)\n"), "{shown:?}");
     assert_eq!(pair.server.json(&["status", "--json"])["gate"], "not running (start: `portcullis up`)");
+    let gate = pair.server.up();
+    let shown = pair.server.done(&["status"]);
+    assert!(shown.starts_with("firewall\n  state ") && shown.contains("\n\ngate  running\n"), "{shown}");
+    drop(gate);
     pair.server.done(&["firewall", "off", "--yes"]);
     let shown = pair.server.ask(&["status"]);
     assert_eq!((shown.code, shown.stderr.as_str()), (1, ""), "{shown:?}");

@@ -70,3 +70,67 @@ fn the_refusal_names_the_cause_and_the_hint_the_remedy() {
         }
     }
 }
+
+/// Runs a program with a `/var/lib` of its own: as root, or as a user with a home who names no state folder.
+fn with_var_lib(pair: &Pair, folder: &Path, user: u32, arguments: &[&str]) -> testkit::Finished {
+    pair.server.host.finish(&mut in_var_lib(folder, user, arguments))
+}
+
+fn in_var_lib(folder: &Path, user: u32, arguments: &[&str]) -> std::process::Command {
+    let script =
+        "mount --bind lib /var/lib && exec setpriv --reuid \"$0\" --regid \"$0\" --clear-groups \"$@\"";
+    let mut command = std::process::Command::new("unshare");
+    command.args(["--mount", "--propagation", "private", "sh", "-c", script, &user.to_string()]);
+    command.arg(env!("CARGO_BIN_EXE_portcullis")).args(arguments).current_dir(folder);
+    command.env_clear().env("PATH", "/usr/bin:/usr/sbin:/bin:/sbin").env("HOME", folder.join("home"));
+    command
+}
+
+#[test]
+fn a_user_is_told_that_root_knows_and_not_that_nothing_is_there() {
+    let (pair, folder) = (Pair::new(FILE), testkit::Folder::new());
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    folder.write("portcullis.toml", FILE);
+    for name in ["lib", "home"] {
+        fs::create_dir(folder.join(name)).unwrap();
+    }
+    own(&folder.join("home"), USER);
+    let run = |user, arguments: &[&str]| with_var_lib(&pair, folder.path(), user, arguments);
+    assert!(run(USER, &["history"]).stdout.contains("nothing was applied"), "nobody has a firewall yet");
+    let applied = run(0, &["apply", "--yes", "--no-trial", "--console"]);
+    assert_eq!(applied.code(), 0, "{applied:?}");
+    for arguments in
+        [&["plan"][..], &["history"], &["bans"], &["grant"], &["status"], &["ban", "203.0.113.1"]]
+    {
+        let refused = run(USER, arguments);
+        assert_eq!((refused.code(), refused.stdout.as_str()), (3, ""), "{arguments:?}: {refused:?}");
+        let reason = "it cannot be told what is in force: /var/lib/portcullis belongs to root\n";
+        assert!(refused.stderr.contains(reason), "{arguments:?}: {refused:?}");
+        assert!(refused.stderr.contains("hint: run this as root"), "{arguments:?}: {refused:?}");
+    }
+}
+
+#[test]
+fn a_folder_that_is_mistyped_is_not_made_and_the_right_one_is_named() {
+    let (pair, folder) = (Pair::new(FILE), testkit::Folder::new());
+    folder.write("portcullis.toml", FILE);
+    fs::create_dir(folder.join("lib")).unwrap();
+    let run = |arguments: &[&str]| with_var_lib(&pair, folder.path(), 0, arguments);
+    assert_eq!(run(&["apply", "--yes", "--no-trial", "--console"]).code(), 0);
+    let mut gate = pair.server.host.start(&mut in_var_lib(folder.path(), 0, &["up", "--threads", "1"]));
+    gate.wait_for_socket(&folder.join("lib/portcullis/admin/socket"));
+    for arguments in
+        [&["apply", "--yes", "--console"][..], &["history"], &["ban", "203.0.113.1"], &["status"]]
+    {
+        let refused = run(&[arguments, &["--state", "typo/x"]].concat());
+        assert_eq!(refused.code(), 1, "{arguments:?}: {refused:?}");
+        let reason = "the gate with state folder /var/lib/portcullis owns the table";
+        assert!(refused.stderr.contains(reason), "{arguments:?}: {refused:?}");
+        assert!(refused.stderr.contains("hint: leave --state out"), "{arguments:?}: {refused:?}");
+    }
+    assert!(!folder.join("typo").exists());
+    fs::create_dir_all(folder.join("typo/x/firewall")).unwrap();
+    let refused = run(&["apply", "--yes", "--no-trial", "--console", "--state", "typo/x"]);
+    assert!(refused.stderr.contains("hint: leave --state out"), "{refused:?}");
+    assert!(run(&["history", "--state", "typo/x"]).stdout.contains("not applied: "));
+}

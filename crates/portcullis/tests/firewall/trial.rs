@@ -182,3 +182,34 @@ fn a_gate_that_starts_during_the_first_trial_says_so() {
     pair.server.done(&["confirm", "--console"]);
     assert_eq!(pair.server.status()["snapshot"], 1);
 }
+
+#[test]
+fn at_the_console_the_trial_is_confirmed_there_and_the_claim_is_checked() {
+    let pair = Pair::new(WITH_SSH);
+    let applied = pair.server.done(&["apply", "--yes", "--console"]);
+    assert!(applied.contains("run `portcullis confirm --console` here within 1m"), "{applied}");
+    assert!(!applied.contains("NEW connection") && !applied.contains("warning: --console"), "{applied}");
+    pair.server.done(&["rollback"]);
+    let door = Door::at(&pair.server.host);
+    let session = door.enter(&pair.client, both(22)[0]);
+    let claim = "--console claims that you sit at the machine, but you are logged in from 192.0.2.10";
+    let applied = pair.server.ask_from(&session, &["apply", "--yes", "--console"]).expect(0);
+    assert!(applied.contains(claim) && applied.contains("open a NEW connection"), "{applied}");
+    let confirmed = pair.server.ask_from(&session, &["confirm", "--console"]).expect(0);
+    assert!(confirmed.contains(claim), "{confirmed}");
+}
+
+#[test]
+fn what_follows_a_trial_that_ended_by_itself_says_so_once() {
+    let pair = Pair::new(WITH_SSH);
+    pair.server.apply(WITH_SSH);
+    pair.server.apply(&WITH_SSH.replace("22/tcp\"", "22/tcp\", \"81/tcp\""));
+    let _service = Service::on_ports(&pair.server.host, &[82]);
+    pair.server.write(&WITH_SSH.replace("22/tcp\"", "22/tcp\", \"82/tcp\""));
+    pair.server.done(&["apply", "--yes", "--console", "--confirm", "1s"]);
+    eventually("the trial ends", || (pair.client.tcp(both(82)[0]) == Reach::Filtered).then_some(()));
+    let refused = pair.server.ask(&["confirm", "--console"]).expect(1);
+    assert_eq!(refused.matches("snapshot 3 was rolled back").count(), 1, "{refused}");
+    let back = pair.server.done(&["rollback", "--yes", "--console"]);
+    assert!(back.contains("in force is snapshot 2, and this goes back to snapshot 1\n"), "{back}");
+}

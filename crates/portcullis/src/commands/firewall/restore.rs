@@ -4,10 +4,12 @@
 use crate::cli::Common;
 use crate::commands::keeping::Keeping;
 use crate::failure::{Exit, Failure};
+use crate::keeper::Restored;
 use crate::show;
 use crate::terminal;
 
 pub(super) fn run(common: &Common) -> Result<Exit, Failure> {
-    terminal::say(show::restored(&Keeping::at_boot(common).restore()?));
-    Ok(Exit::Done)
+    let restored = Keeping::at_boot(common).restore()?;
+    terminal::say(show::restored(&restored));
+    Ok(if matches!(restored, Restored::Left { .. }) { Exit::No } else { Exit::Done })
 }

@@ -110,6 +110,12 @@ impl Bans {
         self.by_source.get(source).filter(|ban| !ban.is_over(now))
     }
 
+    /// The ban that holds longest for an address.
+    pub(super) fn of(&self, address: IpAddr, now: u64) -> Option<&Ban> {
+        let hit = self.list(now).filter(|ban| ban.source.contains(&address));
+        hit.max_by_key(|ban| ban.until.unwrap_or(u64::MAX))
+    }
+
     /// Adds bans, in place of those of the same sources.
     pub(super) fn add(&mut self, state: &State, bans: Vec<Ban>) -> Result<(), StateError> {
         let lines: Vec<String> = bans.iter().map(line::of_ban).collect();

@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 
 /// What every such file begins with, before the digest of what follows the first line.
 const MAGIC: &str = "portcullis-state 1 sha256:";
+/// What the name of a damaged file ends with.
+const ASIDE: &str = ".corrupt";
 /// Larger files are not ours.
 const MAX_BYTES: u64 = 1 << 30;
 
@@ -55,10 +57,19 @@ pub(crate) fn read(path: &Path) -> io::Result<Found> {
 
 /// Moves a file out of the way, in place of an earlier one.
 pub(crate) fn set_aside(path: &Path) -> io::Result<PathBuf> {
-    let aside = with_ending(path, ".corrupt");
+    let aside = with_ending(path, ASIDE);
     fs::rename(path, &aside)?;
     sync_folder_of(path)?;
     Ok(aside)
+}
+
+/// What was moved out of the way in a folder, by name; nothing where it cannot be read.
+pub(crate) fn those_set_aside(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    paths.retain(|path| path.to_string_lossy().ends_with(ASIDE));
+    paths.sort();
+    paths
 }
 
 /// Removes a file, where there is one.

@@ -19,7 +19,7 @@ use file::Found;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt;
-use std::fs::DirBuilder;
+use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -59,6 +59,8 @@ pub(crate) struct State {
     folder: PathBuf,
     history: Vec<Entry>,
     standing: Standing,
+    /// The highest number of a file of a snapshot when the folder was read: the history may be lost.
+    highest: u64,
     damage: Vec<Damage>,
 }
 
@@ -75,7 +77,8 @@ impl State {
         let snapshots = folder.join("snapshots");
         DirBuilder::new().recursive(true).mode(0o700).create(&snapshots).map_err(at(&snapshots))?;
         let standing = Standing::Nothing;
-        let mut this = Self { folder, history: Vec::new(), standing, damage: Vec::new() };
+        let highest = highest(&snapshots).map_err(at(&snapshots))?;
+        let mut this = Self { folder, history: Vec::new(), standing, highest, damage: Vec::new() };
         this.history = this.read(&this.folder.join("history"), "the history")?.unwrap_or_default();
         let found = this.read(&this.folder.join("confirmed"), "the name of the confirmed snapshot")?;
         // A name that is lost is no reason to open a machine that was closed.
@@ -147,7 +150,15 @@ impl State {
     /// The number that the next snapshot gets.
     pub(crate) fn next_number(&self) -> Number {
         let last = self.history.last().map_or(0, |entry| entry.number.0);
-        Number(last.max(self.confirmed().map_or(0, |number| number.0)) + 1)
+        Number(last.max(self.confirmed().map_or(0, |number| number.0)).max(self.highest) + 1)
+    }
+
+    /// The damaged files that lie there.
+    pub(crate) fn set_aside(&self) -> Vec<PathBuf> {
+        [self.folder.clone(), self.folder.join("snapshots")]
+            .iter()
+            .flat_map(|folder| file::those_set_aside(folder))
+            .collect()
     }
 
     /// Writes a snapshot and its line in the history.
@@ -235,6 +246,17 @@ impl State {
     fn write_history(&self) -> Result<(), StateError> {
         write(&self.folder.join("history"), &self.history)
     }
+}
+
+/// The highest number that a file in the folder of snapshots has, damaged ones included; 0 where there is none.
+fn highest(snapshots: &Path) -> io::Result<u64> {
+    let mut highest = 0;
+    for entry in fs::read_dir(snapshots)? {
+        let name = entry?.file_name();
+        let number = name.to_str().and_then(|name| name.split('.').next()?.parse().ok());
+        highest = highest.max(number.unwrap_or(0));
+    }
+    Ok(highest)
 }
 
 fn write(path: &Path, value: &impl Serialize) -> Result<(), StateError> {

@@ -117,7 +117,14 @@ pub(crate) enum Fate {
         /// When, in seconds since 1970-01-01 UTC.
         at: u64,
     },
-    /// It is not in force.
+    /// It never was in force, since the kernel or the gate did not take it.
+    NotApplied {
+        /// When, in seconds since 1970-01-01 UTC.
+        at: u64,
+        /// Why.
+        reason: String,
+    },
+    /// It is not in force any more.
     RolledBack {
         /// When that was seen, in seconds since 1970-01-01 UTC.
         at: u64,
@@ -129,6 +136,6 @@ pub(crate) enum Fate {
 impl Fate {
     /// Whether its end is known.
     pub(crate) const fn is_settled(&self) -> bool {
-        matches!(self, Self::Confirmed { .. } | Self::RolledBack { .. })
+        matches!(self, Self::Confirmed { .. } | Self::NotApplied { .. } | Self::RolledBack { .. })
     }
 }

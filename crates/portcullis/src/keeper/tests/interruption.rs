@@ -86,7 +86,7 @@ fn without_anything_to_restore_nothing_but_ssh_is_open() {
     let restored: Restored = ask(&mut keeper, Request::Restore).expect("a restore");
     assert_eq!(
         restored,
-        Restored::Minimum { reason: "nothing was ever confirmed on this machine".to_owned() }
+        Restored::Minimum { reason: "the state folder knows of nothing that was confirmed".to_owned() }
     );
     assert_eq!(bench.world.shape(), "a");
     ask::<Applied>(&mut keeper, bench.apply()).expect("an apply");
@@ -141,7 +141,11 @@ fn lost_records_never_open_a_closed_machine() {
             let status: Status = ask(&mut bench.keeper(), Request::Status).expect("a status");
             assert_eq!(status.enforced, lost.len() == 1, "{:?}", status.problems);
             if lost.len() == 2 {
-                assert!(status.problems[0].text.starts_with("a table of ours"), "{:?}", status.problems);
+                assert!(
+                    status.problems[0].text.starts_with("packets of ours are enforced"),
+                    "{:?}",
+                    status.problems
+                );
             }
         }
         bench.write(NARROW);
@@ -152,6 +156,61 @@ fn lost_records_never_open_a_closed_machine() {
         ask::<Status>(&mut keeper, Request::Status).expect("a status");
         assert_eq!(bench.world.shape(), "b", "{lost:?}");
     }
+}
+
+#[test]
+fn a_restore_by_hand_leaves_packets_that_the_records_know_nothing_of() {
+    for lost in [&["confirmed", "history"][..], &["snapshots/00000001"]] {
+        let bench = Bench::confirmed(NARROW);
+        for name in lost {
+            fs::write(bench.folder.join("state/firewall").join(name), "half").expect("ours");
+        }
+        bench.world.get().changes.clear();
+        let mut keeper = bench.keeper();
+        let restored: Restored = ask(&mut keeper, Request::Restore).expect("an answer");
+        assert!(matches!(restored, Restored::Left { .. }), "{restored:?}");
+        assert!(bench.world.get().changes.is_empty(), "the minimum would open ssh to everybody");
+        bench.world.restart();
+        let restored: Restored = ask(&mut keeper, Request::Restore).expect("a restore");
+        assert!(matches!(restored, Restored::Minimum { .. }), "{restored:?}");
+        assert_eq!(bench.world.shape(), "a");
+    }
+}
+
+#[test]
+fn a_restore_during_the_first_trial_leaves_it() {
+    let bench = Bench::new(NARROW);
+    let mut keeper = bench.keeper();
+    ask::<Applied>(&mut keeper, bench.apply()).expect("an apply");
+    let restored: Restored = ask(&mut keeper, Request::Restore).expect("an answer");
+    assert_eq!(restored, Restored::Already(Number(1)));
+    bench.world.pass(60);
+    ask::<Status>(&mut keeper, Request::Status).expect("a status");
+    assert_eq!(bench.world.shape(), "nothing");
+}
+
+#[test]
+fn numbers_go_on_and_damaged_files_are_named_as_long_as_they_lie_there() {
+    let bench = Bench::confirmed(NARROW);
+    for name in ["confirmed", "history"] {
+        fs::write(bench.folder.join("state/firewall").join(name), "half").expect("ours");
+    }
+    for _ in 0..2 {
+        let status: Status = ask(&mut bench.keeper(), Request::Status).expect("a status");
+        let text = &status.problems.last().expect("a problem").text;
+        assert!(text.contains("confirmed.corrupt") && text.contains("history.corrupt"), "{text}");
+        assert!(status.unknown_table && !status.enforced);
+    }
+    let mut keeper = bench.keeper();
+    assert!(ask::<History>(&mut keeper, Request::History).expect("a history").unknown_table);
+    let applied: Applied = ask(&mut keeper, bench.apply()).expect("an apply");
+    assert_eq!(applied.snapshot, Number(2), "snapshot 1 lies there");
+    for name in ["confirmed", "history"] {
+        fs::remove_file(bench.folder.join("state/firewall").join(name).with_extension("corrupt"))
+            .expect("ours");
+    }
+    let status: Status = ask(&mut keeper, Request::Status).expect("a status");
+    assert!(status.problems.iter().all(|problem| !problem.text.contains("corrupt")), "{:?}", status.problems);
 }
 
 #[test]

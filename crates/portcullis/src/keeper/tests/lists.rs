@@ -120,3 +120,30 @@ fn a_ban_of_somebody_who_is_banned_already_keeps_the_later_end_and_the_note() {
         assert_eq!(bench.world.ends("ban4"), [until.map(|until| until * 1000)], "{seconds:?}");
     }
 }
+
+#[test]
+fn a_grant_that_a_ban_or_a_deny_list_defeats_is_refused_and_an_unban_names_the_list() {
+    let bench = Bench::new(&OPEN.replace("[firewall]", "[firewall]\ndeny = [\"203.0.113.0/28\"]"));
+    let mut keeper = bench.keeper();
+    ask::<Applied>(&mut keeper, bench.apply()).expect("an apply");
+    ask::<Confirmed>(&mut keeper, Request::Confirm).expect("a confirmation");
+    ask::<Banned>(&mut keeper, ban(&["203.0.113.1/32", "203.0.113.64/26"], None)).expect("a ban");
+    let grant = |address: [u8; 4]| {
+        Request::Grant(Grant {
+            granted: Granted { address: address.into(), protocol: 6, port: 22 },
+            seconds: 60,
+        })
+    };
+    for (address, reason, hint) in [
+        ([203, 0, 113, 1], "203.0.113.1 is banned, and", "`portcullis unban 203.0.113.1`"),
+        ([203, 0, 113, 70], "203.0.113.70 is banned, and", "`portcullis unban 203.0.113.64/26`"),
+        ([203, 0, 113, 15], "203.0.113.15 is on a deny list, and", "`deny` in [firewall]"),
+    ] {
+        let refused = ask::<GrantInForce>(&mut keeper, grant(address)).expect_err("in vain");
+        assert!(refused.reason.starts_with(reason), "{refused}");
+        assert!(refused.hint.is_some_and(|given| given.contains(hint)));
+    }
+    ask::<GrantInForce>(&mut keeper, grant([203, 0, 113, 16])).expect("neither");
+    let unbanned: Banned = ask(&mut keeper, Request::Unban { sources: Vec::new() }).expect("an unban");
+    assert_eq!((unbanned.sources, unbanned.denied), (2, 1));
+}

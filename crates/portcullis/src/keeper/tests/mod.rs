@@ -89,6 +89,7 @@ fn fates(keeper: &mut Keeper) -> Vec<String> {
         Fate::Begun => "begun".to_owned(),
         Fate::Trial { .. } => "trial".to_owned(),
         Fate::Confirmed { .. } => "confirmed".to_owned(),
+        Fate::NotApplied { reason, .. } => format!("not applied: {reason}"),
         Fate::RolledBack { reason, .. } => format!("rolled back: {reason}"),
     };
     history.entries.iter().map(word).collect()

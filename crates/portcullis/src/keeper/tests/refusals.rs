@@ -114,7 +114,7 @@ fn a_kernel_that_gives_back_other_packets_is_not_believed() {
     assert_eq!(refused.blame, Blame::Portcullis);
     bench.world.get().lies = false;
     assert_eq!(bench.world.shape(), "b");
-    assert!(fates(&mut keeper)[1].starts_with("rolled back: the kernel gave back other packets"));
+    assert!(fates(&mut keeper)[1].starts_with("not applied: the kernel gave back other packets"));
 }
 
 #[test]

@@ -47,5 +47,5 @@ fn packets_go_back_when_the_gate_cannot_serve_the_routes() {
     let refused = keeper.ask(&asked, Some(&gate)).expect_err("no certificate");
     assert_eq!(refused.reason, "a certificate is missing");
     assert_eq!(bench.world.shape(), "nothing");
-    assert_eq!(fates(&mut keeper), ["rolled back: a certificate is missing"]);
+    assert_eq!(fates(&mut keeper), ["not applied: a certificate is missing"]);
 }
