@@ -204,6 +204,48 @@ fn local_services_are_closed_to_all_but_the_gate() {
 }
 
 #[test]
+fn instances_of_streams_are_closed_to_all_but_the_gate() {
+    let led = |stream_name: &str, transport, port, to: &str| {
+        let listen = StreamListen { transport, port, address: None };
+        let mut stream = stream(stream_name, listen, &[]);
+        let (host, port) = to.rsplit_once(':').unwrap();
+        stream.service = service(stream_name, host, port.parse().unwrap());
+        stream
+    };
+    let udp = |port| Traffic::Ports { transport: Transport::Udp, first: port, last: port };
+    let mut plan = with(vec![
+        rule("for-all", tcp(5000, 5000), &[Peer::ThisHost]),
+        rule("other-transport", udp(5432), &[Peer::ThisHost]),
+    ]);
+    plan.streams = vec![
+        led("pg", Transport::Tcp, 6000, "localhost:5432"),
+        led("dns", Transport::Udp, 6053, "::1:5353"),
+        led("own", Transport::Tcp, 6001, "192.0.2.1:5433"),
+        led("elsewhere", Transport::Tcp, 6002, "198.51.100.9:5434"),
+        led("chained", Transport::Tcp, 6003, "127.0.0.1:6000"),
+        led("shared", Transport::Tcp, 6004, "127.0.0.1:5000"),
+    ];
+    let ports = |draft: &Draft| -> Vec<String> {
+        let local = &draft.compiled().canonical.local;
+        local
+            .iter()
+            .map(|(port, users)| format!("{}/{} {}", port.port, port.protocol, users.service))
+            .collect()
+    };
+    let all = ["5432/6 stream pg", "5433/6 stream own", "5353/17 stream dns"];
+    assert_eq!(ports(&here(&plan)), all);
+    plan.listen.addresses = vec!["127.0.0.1".parse().unwrap()];
+    assert_eq!(ports(&here(&plan)), all, "ports of a gate that is not reached from outside are its own, too");
+    plan.policy.hosts =
+        vec![host("web-1", "192.0.2.1", "192.0.2.77", &[]), host("pg-1", "192.0.2.2", "192.0.2.78", &[])];
+    plan.streams[0].on = Some(name("pg-1"));
+    plan.streams[1].on = Some(name("web-1"));
+    plan.streams.truncate(2);
+    let draft = Draft::compose(&plan, Some(&name("web-1")), &machine("web-1", "192.0.2.1/24")).unwrap();
+    assert_eq!(ports(&draft), ["5353/17 stream dns"]);
+}
+
+#[test]
 fn an_instance_is_closed_to_all_but_the_gate_only_where_a_gate_leads_to_it() {
     let mut plan = shop();
     let closed_on_pay_1 = |plan: &Plan| {

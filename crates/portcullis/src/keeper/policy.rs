@@ -344,7 +344,10 @@ fn other(difference: &Difference) -> Vec<String> {
         None => format!("- {} on this machine", local(one)),
     }));
     lines.extend(
-        difference.local_opened.iter().map(|one| format!("+ {} on this machine: for more users", local(one))),
+        difference
+            .local_opened
+            .iter()
+            .map(|one| format!("+ {} on this machine: for local users too", local(one))),
     );
     if !difference.denied.is_empty() {
         lines.push(format!("- denied before any rule: {}", difference.denied));
@@ -366,7 +369,7 @@ fn other(difference: &Difference) -> Vec<String> {
 
 fn local(change: &LocalChange) -> String {
     let protocol = if change.port.protocol == 17 { "udp" } else { "tcp" };
-    format!("{}/{protocol} of service {}", change.port.port, change.service)
+    format!("{}/{protocol} of {}", change.port.port, change.service)
 }
 
 fn users_text(users: &BTreeSet<u32>) -> String {
