@@ -50,6 +50,7 @@ pub(crate) use answer::{
 };
 #[cfg(test)]
 pub(crate) use answer::{Change, ConnectionTable, Refusals, RouteChange, RuleCount, TrialStatus};
+pub(crate) use apply::{END_TRIAL, during_trial};
 pub(crate) use bans::{Ban as BannedSource, shown as shown_source};
 pub(crate) use caller::Caller;
 #[cfg(test)]
