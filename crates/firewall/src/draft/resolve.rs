@@ -13,7 +13,7 @@ use std::net::IpAddr;
 pub(super) struct Resolver<'a> {
     pub(super) plan: &'a Plan,
     pub(super) observed: &'a Observed,
-    host: Option<&'a Host>,
+    pub(super) host: Option<&'a Host>,
     hosts: HashMap<&'a Name, &'a Host>,
     networks: HashMap<&'a Name, &'a Network>,
     /// Every address of this host, as observed and as declared.

@@ -168,7 +168,36 @@ fn a_rule_that_expires_does_not_open_ssh_to_everybody() {
     let ended = Rule { expires: Some(NOW), ..rule("mine", tcp(22, 22), &[prefix("10.0.0.0/8")]) };
     let draft = here(&with(vec![ended]));
     assert!(draft.compiled().rules.is_empty());
-    assert!(matches!(kinds(&draft)[..], [FindingKind::Expired { .. }]));
+    assert!(matches!(kinds(&draft)[..], [FindingKind::Expired { .. }, FindingKind::WayInExpired]));
+    let loud = &draft.findings()[1];
+    assert_eq!(loud.severity(), Severity::Warning);
+    assert_eq!(loud.to_string(), "nobody can log in over ssh: every rule for it has expired");
+}
+
+#[test]
+fn an_expired_rule_is_not_the_end_of_ssh_where_another_one_admits_somebody() {
+    let ended = Rule { expires: Some(NOW), ..rule("ended", tcp(22, 22), &[Peer::Anywhere]) };
+    let says = |other: Rule| {
+        let draft = here(&with(vec![ended.clone(), other]));
+        kinds(&draft).contains(&&FindingKind::WayInExpired)
+    };
+    let office = [prefix("10.0.0.0/8")];
+    assert!(!says(rule("lasting", tcp(22, 22), &office)));
+    assert!(!says(Rule { expires: Some(NOW + 60), ..rule("ending", tcp(22, 22), &office) }));
+    assert!(says(rule("other-port", tcp(23, 23), &office)));
+    assert!(says(rule("nobody", tcp(22, 22), &[group_peer("empty")])));
+}
+
+#[test]
+fn a_policy_for_a_host_whose_addresses_are_elsewhere_is_found() {
+    let found = |host: &str, observed: &Observed| {
+        let draft = Draft::compose(&shop(), Some(&name(host)), observed).unwrap();
+        let is_it = |finding: &&Finding| matches!(finding.kind, FindingKind::OtherHost { .. });
+        draft.findings().iter().find(is_it).map(|finding| (finding.severity(), finding.to_string()))
+    };
+    assert_eq!(found("web-1", &web_1()), None);
+    let text = "none of the addresses of pay-1 is on this machine".to_owned();
+    assert_eq!(found("pay-1", &web_1()), Some((Severity::Warning, text)));
 }
 
 #[test]
