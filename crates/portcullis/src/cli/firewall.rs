@@ -235,7 +235,7 @@ pub(crate) struct Grant {
     #[arg(value_name = "PORT")]
     pub(crate) port: Option<String>,
     /// Who may reach it; without it the address that you are logged in from
-    #[arg(long, value_name = "ADDRESS", requires = "port")]
+    #[arg(long, value_name = "ADDRESS", requires = "port", value_parser = one_address)]
     pub(crate) from: Option<IpAddr>,
     /// How long
     #[arg(long = "for", value_name = "SPAN", value_parser = positive, default_value = "2h")]
@@ -305,7 +305,25 @@ fn positive(text: &str) -> Result<Duration, String> {
 /// An address or a prefix.
 pub(crate) fn source(text: &str) -> Result<IpNet, String> {
     let network = text.parse::<IpAddr>().map(IpNet::from).or_else(|_| text.parse::<IpNet>());
-    network.map(|network| network.trunc()).map_err(|_| "this is neither an address nor a prefix".to_owned())
+    let most = |address: IpAddr| if address.is_ipv4() { 32 } else { 128 };
+    network.map(|network| network.trunc()).map_err(|_| match text.split_once('/') {
+        Some((address, length)) if length.parse::<u16>().is_ok() => match address.parse::<IpAddr>() {
+            Ok(address) => format!("a prefix of this family has a length of at most {}", most(address)),
+            Err(_) => NO_SOURCE.to_owned(),
+        },
+        _ => NO_SOURCE.to_owned(),
+    })
+}
+
+const NO_SOURCE: &str = "this is neither an address nor a prefix";
+
+fn one_address(text: &str) -> Result<IpAddr, &'static str> {
+    text.parse().map_err(|_| match source(text) {
+        Ok(_) => {
+            "a grant is for one address: `portcullis allow PORT --from PREFIX --until MOMENT` is for a prefix"
+        }
+        Err(_) => "this is no address",
+    })
 }
 
 fn note(text: &str) -> Result<String, &'static str> {
@@ -326,6 +344,12 @@ mod tests {
             ("2001:db8::1/32", "2001:db8::/32"),
         ] {
             assert_eq!(source(text).map(|network| network.to_string()).as_deref(), Ok(shown));
+        }
+        let long = |text| source(text).expect_err("a length that is out of range");
+        assert_eq!(long("10.0.0.0/33"), "a prefix of this family has a length of at most 32");
+        assert_eq!(long("2001:db8::/129"), "a prefix of this family has a length of at most 128");
+        for (text, said) in [("10.0.0.0/8", "--until"), ("10.0.0", "no address")] {
+            assert!(one_address(text).is_err_and(|reason| reason.contains(said)), "{text}");
         }
         for text in ["", "a", "192.0.2.1/33", "192.0.2.1:80", "192.0.2", "/8"] {
             assert!(source(text).is_err(), "{text}");
