@@ -199,12 +199,21 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
     let mut name = path.as_os_str().to_owned();
     name.push(".portcullis-new");
     let beside = PathBuf::from(name);
-    let mut file = File::create(&beside)?;
+    let replaced = replace(path, &beside, text, &facts);
+    if replaced.is_err() {
+        // Why the file could not be replaced matters more than what is left beside it.
+        drop(fs::remove_file(&beside));
+    }
+    replaced
+}
+
+fn replace(path: &Path, beside: &Path, text: &str, facts: &fs::Metadata) -> io::Result<()> {
+    let mut file = File::create(beside)?;
     file.set_permissions(fs::Permissions::from_mode(facts.mode() & 0o7777))?;
     std::os::unix::fs::fchown(&file, Some(facts.uid()), Some(facts.gid()))?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
-    fs::rename(&beside, path)?;
+    fs::rename(beside, path)?;
     match path.parent() {
         Some(folder) => File::open(folder)?.sync_all(),
         None => Ok(()),
