@@ -99,7 +99,7 @@ pub fn this_host(
 }
 
 /// Whether an interface of this machine has an address of a host. Loopback is everybody's.
-fn is_here(host: &Host, observed: &Observed) -> bool {
+pub(crate) fn is_here(host: &Host, observed: &Observed) -> bool {
     let own = observed.interfaces.iter().flat_map(|interface| &interface.addresses).map(IpNet::addr);
     own.filter(|address| !address.is_loopback())
         .any(|address| host.addresses.contains(&address) || host.public.contains(&address))

@@ -98,6 +98,6 @@ pub enum Refusal {
     NoRule,
     /// It would pass through this host, which is no gateway for it.
     NotForwarded,
-    /// The port is a service's, and the user is not the gate's.
+    /// The port is that of an instance (`service NAME` or `stream NAME`), and the user is not the gate's.
     NotTheGate(String),
 }

@@ -182,7 +182,7 @@ pub struct LocalPort {
 pub struct LocalUsers {
     /// User ids; others, root among them, are refused at once.
     pub users: BTreeSet<u32>,
-    /// The service whose port it is.
+    /// Whose port it is: `service NAME` or `stream NAME`.
     pub service: String,
 }
 

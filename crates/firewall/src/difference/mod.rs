@@ -77,7 +77,7 @@ impl Change {
 pub struct LocalChange {
     /// The port.
     pub port: LocalPort,
-    /// The service whose port it is or was.
+    /// Whose port it is or was: `service NAME` or `stream NAME`.
     pub service: String,
     /// The users that may connect to it now; `None` is all of them.
     pub users: Option<BTreeSet<u32>>,

@@ -30,7 +30,7 @@ pub(super) fn sites(resolver: &Resolver<'_>) -> Vec<RuleView> {
 }
 
 /// The ports that a site needs: its own, and the one that redirects to it.
-fn site_ports(site: &Site, listen: &Listen) -> BTreeSet<u16> {
+pub(super) fn site_ports(site: &Site, listen: &Listen) -> BTreeSet<u16> {
     let written = site.address.port;
     let redirects = site.address.scheme == Scheme::Https && written.is_none_or(|port| port == listen.https);
     let own = match site.address.scheme {
@@ -119,6 +119,24 @@ pub(super) fn sshd(
         }
     }
     rules
+}
+
+/// Whether ssh is closed to everybody by the end of rules: one that names a port of it is over, and none admits anybody.
+pub(super) fn way_in_expired(
+    sshd: &Sshd<'_>,
+    written: &[(Owner, Direction, &Rule)],
+    rules: &[RuleView],
+) -> Option<Finding> {
+    let is_way_in = |rule: &RuleView| {
+        let is_about = |port: &u16| Family::BOTH.iter().any(|&family| rule.is_about(family, TCP, *port));
+        rule.direction == Direction::Inbound && !rule.peers.is_empty() && sshd.ports.iter().any(is_about)
+    };
+    let is_over = |rule: &Rule| !rules.iter().any(|view| view.id == rule.id);
+    let over = written.iter().find(|(_, direction, rule)| {
+        *direction == Direction::Inbound && sshd.ports.iter().any(|&port| names(rule, port)) && is_over(rule)
+    });
+    let (_, _, rule) = over.filter(|_| !rules.iter().any(is_way_in))?;
+    Some(Finding { kind: FindingKind::WayInExpired, place: rule.place.clone() })
 }
 
 fn names(rule: &Rule, port: u16) -> bool {

@@ -1,6 +1,6 @@
 //! What a person should know about a policy that compiles.
 
-use model::plan::{InterfaceName, Place, RuleId};
+use model::plan::{InterfaceName, Name, Place, RuleId};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::PathBuf;
@@ -55,6 +55,13 @@ pub enum FindingKind {
         rule: RuleId,
         /// What it was about.
         label: String,
+    },
+    /// Nobody can log in over ssh, because every rule for it has expired.
+    WayInExpired,
+    /// The policy is that of a declared host, none of whose addresses this machine has.
+    OtherHost {
+        /// The host.
+        host: Name,
     },
     /// sshd can be reached from anywhere because no rule names its port.
     SshOpen {
@@ -111,6 +118,8 @@ impl Finding {
             | FindingKind::Expired { .. }
             | FindingKind::MissingInterface { .. } => Severity::Note,
             FindingKind::StalePeer { .. }
+            | FindingKind::WayInExpired
+            | FindingKind::OtherHost { .. }
             | FindingKind::ConditionWithoutEffect { .. }
             | FindingKind::SshOpen { .. }
             | FindingKind::LimitForAnybody { .. }
@@ -134,6 +143,10 @@ impl Finding {
             FindingKind::Redundant { .. } => "remove it, or narrow the other rule".to_owned(),
             FindingKind::ConditionWithoutEffect { by, .. } => format!("narrow or remove rule {by}"),
             FindingKind::Expired { .. } => "remove it, or give it a later `expires`".to_owned(),
+            FindingKind::WayInExpired => "keep a rule without `expires`".to_owned(),
+            FindingKind::OtherHost { .. } => {
+                "apply it on that machine, or correct the host's `addresses`".to_owned()
+            }
             FindingKind::SshOpen { port: 22 } => "write a rule that names it: `allow = \"ssh\"`".to_owned(),
             FindingKind::SshOpen { port } => format!("write a rule that names it: `allow = \"{port}/tcp\"`"),
             FindingKind::LimitForAnybody { .. } => "narrow `from`, or leave `limit` out".to_owned(),
@@ -172,6 +185,12 @@ impl fmt::Display for Finding {
                 )
             }
             FindingKind::Expired { rule, label } => write!(f, "rule {rule} ({label}) has expired"),
+            FindingKind::WayInExpired => {
+                f.write_str("nobody can log in over ssh: every rule for it has expired")
+            }
+            FindingKind::OtherHost { host } => {
+                write!(f, "none of the addresses of {host} is on this machine")
+            }
             FindingKind::SshOpen { port } => {
                 write!(f, "ssh on port {port} is open to anywhere, since no rule names it")
             }

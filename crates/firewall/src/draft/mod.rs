@@ -58,6 +58,7 @@ impl Draft {
         if observed.forwarding && nat.is_none() && containers.is_empty() {
             findings.push(Finding { kind: FindingKind::ForwardingRefused, place: firewall.place.clone() });
         }
+        findings.extend(other_host(&resolver));
         let vrf = |one: &&Interface| one.kind == InterfaceKind::Vrf && !one.addresses.is_empty();
         findings.extend(observed.interfaces.iter().filter(vrf).map(|one| Finding {
             kind: FindingKind::Vrf { interface: one.name.clone() },
@@ -102,6 +103,14 @@ impl Draft {
     }
 }
 
+/// Whether the policy is one for another machine: somebody named the host, or it has this machine's name.
+fn other_host(resolver: &Resolver<'_>) -> Option<Finding> {
+    let host = resolver.host.filter(|host| !host.addresses.is_empty() || !host.public.is_empty())?;
+    let is_other = !crate::identity::is_here(host, resolver.observed);
+    let kind = FindingKind::OtherHost { host: host.name.clone() };
+    is_other.then(|| Finding { kind, place: host.place.clone() })
+}
+
 /// Rules of the file, then those of sites and sshd.
 fn written_rules(
     resolver: &Resolver<'_>,
@@ -120,6 +129,7 @@ fn written_rules(
     rules.extend(derived::sites(resolver));
     rules.extend(derived::streams(resolver));
     rules.extend(derived::sshd(sshd, &written, findings));
+    findings.extend(derived::way_in_expired(sshd, &written, &rules));
     rules
 }
 

@@ -13,7 +13,7 @@ use std::net::IpAddr;
 pub(super) struct Resolver<'a> {
     pub(super) plan: &'a Plan,
     pub(super) observed: &'a Observed,
-    host: Option<&'a Host>,
+    pub(super) host: Option<&'a Host>,
     hosts: HashMap<&'a Name, &'a Host>,
     networks: HashMap<&'a Name, &'a Network>,
     /// Every address of this host, as observed and as declared.
@@ -156,12 +156,17 @@ impl<'a> Resolver<'a> {
     /// Whether an instance of a service is a socket of this host: it has an address of this host, or a loopback
     /// address where this host is the one that the service runs on or a site of this host uses it.
     pub(super) fn is_here(&self, service: &Service, address: &TargetAddress) -> bool {
+        self.is_own(address, || match &service.on {
+            Some(on) => self.host.is_some_and(|host| host.name == *on),
+            None => self.is_led_to(service),
+        })
+    }
+
+    /// Whether a target is a socket of this host. Every host has a loopback: `on_loopback` says whether this one's is meant.
+    pub(super) fn is_own(&self, address: &TargetAddress, on_loopback: impl FnOnce() -> bool) -> bool {
         let addresses = self.target(address);
         if is_loopback(address, &addresses) {
-            return match &service.on {
-                Some(on) => self.host.is_some_and(|host| host.name == *on),
-                None => self.is_led_to(service),
-            };
+            return on_loopback();
         }
         let declared = self.host_of(address, &addresses).map(|host| &host.name);
         let here = self.host.map(|host| &host.name);

@@ -168,7 +168,36 @@ fn a_rule_that_expires_does_not_open_ssh_to_everybody() {
     let ended = Rule { expires: Some(NOW), ..rule("mine", tcp(22, 22), &[prefix("10.0.0.0/8")]) };
     let draft = here(&with(vec![ended]));
     assert!(draft.compiled().rules.is_empty());
-    assert!(matches!(kinds(&draft)[..], [FindingKind::Expired { .. }]));
+    assert!(matches!(kinds(&draft)[..], [FindingKind::Expired { .. }, FindingKind::WayInExpired]));
+    let loud = &draft.findings()[1];
+    assert_eq!(loud.severity(), Severity::Warning);
+    assert_eq!(loud.to_string(), "nobody can log in over ssh: every rule for it has expired");
+}
+
+#[test]
+fn an_expired_rule_is_not_the_end_of_ssh_where_another_one_admits_somebody() {
+    let ended = Rule { expires: Some(NOW), ..rule("ended", tcp(22, 22), &[Peer::Anywhere]) };
+    let says = |other: Rule| {
+        let draft = here(&with(vec![ended.clone(), other]));
+        kinds(&draft).contains(&&FindingKind::WayInExpired)
+    };
+    let office = [prefix("10.0.0.0/8")];
+    assert!(!says(rule("lasting", tcp(22, 22), &office)));
+    assert!(!says(Rule { expires: Some(NOW + 60), ..rule("ending", tcp(22, 22), &office) }));
+    assert!(says(rule("other-port", tcp(23, 23), &office)));
+    assert!(says(rule("nobody", tcp(22, 22), &[group_peer("empty")])));
+}
+
+#[test]
+fn a_policy_for_a_host_whose_addresses_are_elsewhere_is_found() {
+    let found = |host: &str, observed: &Observed| {
+        let draft = Draft::compose(&shop(), Some(&name(host)), observed).unwrap();
+        let is_it = |finding: &&Finding| matches!(finding.kind, FindingKind::OtherHost { .. });
+        draft.findings().iter().find(is_it).map(|finding| (finding.severity(), finding.to_string()))
+    };
+    assert_eq!(found("web-1", &web_1()), None);
+    let text = "none of the addresses of pay-1 is on this machine".to_owned();
+    assert_eq!(found("pay-1", &web_1()), Some((Severity::Warning, text)));
 }
 
 #[test]
@@ -201,6 +230,48 @@ fn local_services_are_closed_to_all_but_the_gate() {
     let draft = here(&plan);
     assert_eq!(closed(&draft), [3000, 3001, 3002]);
     assert!(view(&draft, "for-all").peers.is_empty());
+}
+
+#[test]
+fn instances_of_streams_are_closed_to_all_but_the_gate() {
+    let led = |stream_name: &str, transport, port, to: &str| {
+        let listen = StreamListen { transport, port, address: None };
+        let mut stream = stream(stream_name, listen, &[]);
+        let (host, port) = to.rsplit_once(':').unwrap();
+        stream.service = service(stream_name, host, port.parse().unwrap());
+        stream
+    };
+    let udp = |port| Traffic::Ports { transport: Transport::Udp, first: port, last: port };
+    let mut plan = with(vec![
+        rule("for-all", tcp(5000, 5000), &[Peer::ThisHost]),
+        rule("other-transport", udp(5432), &[Peer::ThisHost]),
+    ]);
+    plan.streams = vec![
+        led("pg", Transport::Tcp, 6000, "localhost:5432"),
+        led("dns", Transport::Udp, 6053, "::1:5353"),
+        led("own", Transport::Tcp, 6001, "192.0.2.1:5433"),
+        led("elsewhere", Transport::Tcp, 6002, "198.51.100.9:5434"),
+        led("chained", Transport::Tcp, 6003, "127.0.0.1:6000"),
+        led("shared", Transport::Tcp, 6004, "127.0.0.1:5000"),
+    ];
+    let ports = |draft: &Draft| -> Vec<String> {
+        let local = &draft.compiled().canonical.local;
+        local
+            .iter()
+            .map(|(port, users)| format!("{}/{} {}", port.port, port.protocol, users.service))
+            .collect()
+    };
+    let all = ["5432/6 stream pg", "5433/6 stream own", "5353/17 stream dns"];
+    assert_eq!(ports(&here(&plan)), all);
+    plan.listen.addresses = vec!["127.0.0.1".parse().unwrap()];
+    assert_eq!(ports(&here(&plan)), all, "ports of a gate that is not reached from outside are its own, too");
+    plan.policy.hosts =
+        vec![host("web-1", "192.0.2.1", "192.0.2.77", &[]), host("pg-1", "192.0.2.2", "192.0.2.78", &[])];
+    plan.streams[0].on = Some(name("pg-1"));
+    plan.streams[1].on = Some(name("web-1"));
+    plan.streams.truncate(2);
+    let draft = Draft::compose(&plan, Some(&name("web-1")), &machine("web-1", "192.0.2.1/24")).unwrap();
+    assert_eq!(ports(&draft), ["5353/17 stream dns"]);
 }
 
 #[test]

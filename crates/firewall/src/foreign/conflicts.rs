@@ -33,12 +33,19 @@ pub struct Conflict {
 
 impl fmt::Display for Conflict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let verb = match (self.certain, self.whole) {
+        write!(f, "{}: {} rule {} ({})", self.place, self.verb(), self.rule, self.label)
+    }
+}
+
+impl Conflict {
+    /// What the place does to the rule, as a verb.
+    #[must_use]
+    pub const fn verb(&self) -> &'static str {
+        match (self.certain, self.whole) {
             (true, true) => "defeats",
             (true, false) => "defeats part of",
             (false, _) => "may defeat",
-        };
-        write!(f, "{}: {verb} rule {} ({})", self.place, self.rule, self.label)
+        }
     }
 }
 

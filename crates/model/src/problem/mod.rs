@@ -5,7 +5,7 @@
 mod render;
 mod suggest;
 
-pub(crate) use suggest::closest;
+pub use suggest::closest;
 
 use crate::source::{Location, Sources};
 

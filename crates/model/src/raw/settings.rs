@@ -2,12 +2,44 @@
 
 use super::address::{Address, Network};
 use super::choice::choice;
-use super::decode::{List, Text};
+use super::decode::{Decode, Decoder, List, Text};
 use super::section::section;
+use super::tree::{Node, Value};
 use super::units::{Count, Off, Or};
+use crate::problem::Problem;
 
 /// A port.
 pub(crate) type Port = Count<1, 65535>;
+
+/// The port of HTTPS, which has no `"off"`: it is opened where a site needs it, and nowhere else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct HttpsPort(pub(crate) u64);
+
+impl Decode for HttpsPort {
+    fn expected() -> String {
+        Port::expected()
+    }
+
+    fn schema() -> serde_json::Value {
+        Port::schema()
+    }
+
+    fn kind() -> String {
+        Port::kind()
+    }
+
+    fn decode(node: &Node, decoder: &mut Decoder<'_>) -> Option<Self> {
+        if matches!(&node.value, Value::Text(text) if text == "off") {
+            decoder.report(
+                Problem::error(node.at, "`https` has no \"off\"")
+                    .label("a port is expected")
+                    .hint("leave the key out: the port is opened only where an https:// site needs it"),
+            );
+            return None;
+        }
+        Port::decode(node, decoder).map(|port| Self(port.0))
+    }
+}
 
 section! {
     /// Where the gate listens.
@@ -17,7 +49,7 @@ section! {
     /// The port of plain HTTP: redirects to HTTPS, and sites written with `http://`.
     http: Or<Port, Off> = "80",
     /// The port of HTTPS.
-    https: Port = "443",
+    https: HttpsPort = "443",
     /// Whether HTTP/2 is served on ports of plain HTTP too, to clients that know of it beforehand.
     h2c: bool = "false",
     /// Peers whose `Forwarded` and `X-Forwarded-*` fields are believed.

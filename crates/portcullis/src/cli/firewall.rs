@@ -235,7 +235,7 @@ pub(crate) struct Grant {
     #[arg(value_name = "PORT")]
     pub(crate) port: Option<String>,
     /// Who may reach it; without it the address that you are logged in from
-    #[arg(long, value_name = "ADDRESS", requires = "port")]
+    #[arg(long, value_name = "ADDRESS", requires = "port", value_parser = one_address)]
     pub(crate) from: Option<IpAddr>,
     /// How long
     #[arg(long = "for", value_name = "SPAN", value_parser = positive, default_value = "2h")]
@@ -305,8 +305,17 @@ fn positive(text: &str) -> Result<Duration, String> {
 /// An address or a prefix.
 pub(crate) fn source(text: &str) -> Result<IpNet, String> {
     let network = text.parse::<IpAddr>().map(IpNet::from).or_else(|_| text.parse::<IpNet>());
-    network.map(canonical).map_err(|_| "this is neither an address nor a prefix".to_owned())
+    let most = |address: IpAddr| if address.is_ipv4() { 32 } else { 128 };
+    network.map(canonical).map_err(|_| match text.split_once('/') {
+        Some((address, length)) if length.parse::<u16>().is_ok() => match address.parse::<IpAddr>() {
+            Ok(address) => format!("a prefix of this family has a length of at most {}", most(address)),
+            Err(_) => NO_SOURCE.to_owned(),
+        },
+        _ => NO_SOURCE.to_owned(),
+    })
 }
+
+const NO_SOURCE: &str = "this is neither an address nor a prefix";
 
 /// IPv4 within IPv6 (RFC 4291, 2.5.5.2), as programs with one socket for both write it, is IPv4 on the wire.
 fn canonical(network: IpNet) -> IpNet {
@@ -317,6 +326,15 @@ fn canonical(network: IpNet) -> IpNet {
     };
     let v4 = v4.and_then(|(address, length)| IpNet::new(address.into(), length).ok());
     v4.unwrap_or(network).trunc()
+}
+
+fn one_address(text: &str) -> Result<IpAddr, &'static str> {
+    text.parse().map_err(|_| match source(text) {
+        Ok(_) => {
+            "a grant is for one address: `portcullis allow PORT --from PREFIX --until MOMENT` is for a prefix"
+        }
+        Err(_) => "this is no address",
+    })
 }
 
 fn note(text: &str) -> Result<String, &'static str> {
@@ -340,6 +358,12 @@ mod tests {
             ("::ffff:192.0.2.1/95", "::fffe:0:0/95"),
         ] {
             assert_eq!(source(text).map(|network| network.to_string()).as_deref(), Ok(shown));
+        }
+        let long = |text| source(text).expect_err("a length that is out of range");
+        assert_eq!(long("10.0.0.0/33"), "a prefix of this family has a length of at most 32");
+        assert_eq!(long("2001:db8::/129"), "a prefix of this family has a length of at most 128");
+        for (text, said) in [("10.0.0.0/8", "--until"), ("10.0.0", "no address")] {
+            assert!(one_address(text).is_err_and(|reason| reason.contains(said)), "{text}");
         }
         for text in ["", "a", "192.0.2.1/33", "192.0.2.1:80", "192.0.2", "/8"] {
             assert!(source(text).is_err(), "{text}");

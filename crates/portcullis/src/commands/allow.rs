@@ -3,11 +3,13 @@
 use super::edit::{self, Subject, carried_by};
 use super::words::{arguments, command, edit as words};
 use crate::cli::{Allow, Common, Whose};
+use crate::day;
 use crate::failure::{Exit, Failure};
 use crate::keeper;
 use crate::terminal;
 use model::edit::{List, RuleEdit, add_rule, says};
 use model::plan::{Host, Plan, Rule};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub(super) fn run(common: &Common, arguments: &Allow) -> Result<Exit, Failure> {
     edit::judge_options(&arguments.then)?;
@@ -19,7 +21,9 @@ pub(super) fn run(common: &Common, arguments: &Allow) -> Result<Exit, Failure> {
     let is_new = |new: &&Rule| before.iter().all(|old| old.id != new.id);
     match edit::rules(&draft.plan, list).iter().find(is_new) {
         Some(new) => {
+            refuse_what_is_over(new)?;
             draft.write()?;
+            warn_of_missing_interface(new);
             terminal::say(format_args!(
                 "{}: {} is allowed{}\nrule {id}; take it back: {revoke}\n",
                 draft.path.display(),
@@ -46,10 +50,29 @@ pub(super) fn run(common: &Common, arguments: &Allow) -> Result<Exit, Failure> {
     edit::then(common, &arguments.then)
 }
 
+fn refuse_what_is_over(rule: &Rule) -> Result<(), Failure> {
+    match rule.expires.map(|end| UNIX_EPOCH + Duration::from_secs(end)) {
+        Some(end) if end <= SystemTime::now() => {
+            let reason = format!("such a rule was over at {}, so nothing is written", day::format(end));
+            Err(Failure::no(reason).with_hint("`--until` names a moment that is still to come"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The rule may be for another machine, or for an interface that comes later.
+fn warn_of_missing_interface(rule: &Rule) {
+    if let Some(name) = rule.interface.as_ref().filter(|name| keeper::is_interface_here(name) == Some(false))
+    {
+        terminal::say(format_args!("warning: there is no interface {name} on this machine at present\n"));
+    }
+}
+
 fn said(rule: &RuleEdit) -> String {
     let from = if rule.from.is_empty() { "anywhere".to_owned() } else { rule.from.join(", ") };
     let on = rule.on.as_ref().map(|name| format!(" on {name}")).unwrap_or_default();
-    format!("{} from {from}{on}", rule.allow.join(", "))
+    let until = rule.expires.as_ref().map(|end| format!(" until {end}")).unwrap_or_default();
+    format!("{} from {from}{on}{until}", rule.allow.join(", "))
 }
 
 /// For whom a rule is, where the file is about more than one machine.
@@ -73,7 +96,12 @@ fn whose<'a>(
 ) -> Result<List<'a>, Failure> {
     let Whose { group, every_host } = &arguments.whose;
     if let Some(name) = group {
-        return edit::group(plan, name);
+        return edit::group(plan, name).map_err(|failure| match &failure.hint {
+            Some(_) => failure,
+            None => {
+                failure.with_hint(format!("`[group.{name}]` declares one; a host carries it by `groups`"))
+            }
+        });
     }
     if *every_host || plan.policy.hosts.is_empty() {
         return Ok(List::Firewall);

@@ -24,6 +24,9 @@ pub(super) fn apply(keeping: &Keeping, wanted: Wanted, how: How, json: bool) -> 
     };
     let plan = keeping.ask(Request::Plan(wanted.clone()))?;
     let planned: Planned = read(&plan)?;
+    if let Some(trial) = &planned.trial {
+        return Err(Failure::no(keeper::during_trial(trial.snapshot)).with_hint(keeper::END_TRIAL));
+    }
     if !json {
         terminal::print(show::plan(&planned))?;
     }

@@ -7,7 +7,7 @@ use crate::failure::{Exit, Failure};
 use crate::terminal;
 use model::edit::{EditError, List};
 use model::plan::{Plan, Rule};
-use model::problem::Problems;
+use model::problem::{Problem, Problems, Severity, closest};
 use model::source::Surroundings;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -76,7 +76,7 @@ impl Subject {
         let text = edit(&before).map_err(|error| explain(file, &error))?;
         let changed = model::compile(&self.main, &Changed { path: file, text: &text });
         let Some(plan) = changed.plan else {
-            configuration::show_problems(&changed.problems);
+            configuration::show_problems(&of_change(&changed.problems));
             let reason = format!("{} would have a problem then, so it stays as it was", file.display());
             return Err(Failure::no(reason));
         };
@@ -92,9 +92,27 @@ impl Draft {
     /// Writes the file, and shows what is to be warned of.
     pub(super) fn write(&self) -> Result<(), Failure> {
         configuration::show_problems(&self.warnings);
-        write(&self.path, &self.text)
-            .map_err(|error| Failure::refused(format!("cannot write {}: {error}", self.path.display())))
+        write(&self.path, &self.text).map_err(|error| {
+            let failure = Failure::refused(format!("cannot write {}: {error}", self.path.display()));
+            match error.kind() {
+                io::ErrorKind::PermissionDenied => {
+                    failure.with_hint("run it as root, or as the file's owner")
+                }
+                _ => failure,
+            }
+        })
     }
+}
+
+/// The errors of a change. They have no place, since the text with the change is nowhere to be looked at.
+fn of_change(problems: &Problems) -> Problems {
+    let errors = problems.iter().filter(|problem| problem.severity == Severity::Error);
+    let placeless = errors.cloned().map(|problem| {
+        let label = problem.label.clone();
+        let problem = Problem { at: None, label: String::new(), related: Vec::new(), ..problem };
+        if label.is_empty() { problem } else { problem.note(label) }
+    });
+    Problems::new(placeless.collect(), problems.sources().clone())
 }
 
 /// The rules of a list.
@@ -109,14 +127,13 @@ pub(super) fn rules<'a>(plan: &'a Plan, list: List<'_>) -> &'a [Rule] {
 
 /// The list of a group, which must be declared.
 pub(super) fn group<'a>(plan: &'a Plan, name: &str) -> Result<List<'a>, Failure> {
-    let mut names = plan.policy.groups.iter().map(|group| group.name.0.as_str());
-    names.clone().find(|own| *own == name).map(List::Group).ok_or_else(|| {
+    let names: Vec<&str> = plan.policy.groups.iter().map(|group| group.name.0.as_str()).collect();
+    names.iter().find(|own| **own == name).map(|own| List::Group(own)).ok_or_else(|| {
         let failure = Failure::no(format!("the file declares no group `{name}`"));
-        match names.clone().count() {
-            0 => failure.with_hint(format!("`[group.{name}]` declares one; a host carries it by `groups`")),
-            _ => {
-                failure.with_hint(format!("its groups are {}", names.by_ref().collect::<Vec<_>>().join(", ")))
-            }
+        match (closest(name, names.iter().copied()), names.is_empty()) {
+            (Some(near), _) => failure.with_hint(format!("did you mean `{near}`?")),
+            (None, false) => failure.with_hint(format!("its groups are {}", names.join(", "))),
+            (None, true) => failure,
         }
     })
 }

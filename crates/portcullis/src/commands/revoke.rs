@@ -3,13 +3,13 @@
 
 use super::edit::{self, Subject};
 use super::keeping::Keeping;
-use super::words::edit as words;
+use super::words::{arguments, command, edit as words};
 use crate::cli::{Common, Revoke};
 use crate::failure::{Exit, Failure};
 use crate::keeper::{Request, Status};
 use crate::terminal;
-use model::edit::{EditError, List, remove_rule, says};
-use model::plan::{Plan, Rule};
+use model::edit::{EditError, List, RuleEdit, remove_rule, says};
+use model::plan::{Peer, Plan, Rule};
 
 pub(super) fn run(common: &Common, arguments: &Revoke) -> Result<Exit, Failure> {
     edit::judge_options(&arguments.then)?;
@@ -42,8 +42,32 @@ pub(super) fn run(common: &Common, arguments: &Revoke) -> Result<Exit, Failure> 
             removed.line,
             removed.written
         ));
+        if let Some(again) = again(common, list, rule) {
+            terminal::say(format_args!("put it back: {again}\n"));
+        }
     }
     edit::then(common, &arguments.then)
+}
+
+/// The command that writes a rule again; `None` where it takes more than one.
+fn again(common: &Common, list: List<'_>, rule: &Rule) -> Option<String> {
+    if rule.expires.is_some() || rule.label.contains([',', ' ']) {
+        return None;
+    }
+    let from = rule.peers.iter().filter(|peer| **peer != Peer::Anywhere).map(Peer::to_string);
+    let edit = RuleEdit {
+        allow: vec![rule.label.clone()],
+        from: from.collect(),
+        on: rule.interface.as_ref().map(ToString::to_string),
+        limit: rule.limit.map(|limit| limit.to_string()),
+        note: rule.note.clone(),
+        ..RuleEdit::default()
+    };
+    let mut all = arguments(&edit);
+    if let List::Group(name) = list {
+        all.extend(["--group".to_owned(), name.to_owned()]);
+    }
+    Some(command(common, "allow", &all))
 }
 
 /// The rule that an identity or words mean; identities win.
@@ -51,6 +75,9 @@ fn named<'a>(plan: &'a Plan, arguments: &'a Revoke) -> Result<(List<'a>, &'a Rul
     let written = arguments.rule.as_deref().unwrap_or_default();
     if let Some(found) = inbound(plan).into_iter().find(|(_, rule)| rule.id.0 == written) {
         return Ok(found);
+    }
+    if is_derived(plan, written) {
+        return Err(Failure::no(format!("rule {written} is not a rule of the file")).with_hint(DERIVED));
     }
     let words = words(written, &arguments.words);
     let group = arguments.whose.group.as_deref().map(|name| edit::group(plan, name)).transpose()?;
@@ -87,11 +114,20 @@ fn numbered<'a>(common: &Common, plan: &'a Plan, number: usize) -> Result<(List<
                 "rule {number} is {} ({}), which is in force and not a rule of the file",
                 wanted.rule, wanted.text
             ))
-            .with_hint(
-                "it follows from a site or from sshd, or it is out of the file already: `portcullis plan` says which",
-            )
+            .with_hint("it follows from a site, a stream or sshd, or it is out of the file already: `portcullis plan` says which")
         })
     })
+}
+
+const DERIVED: &str = "it follows from a site, a stream or sshd: `from` of a site or a stream says who may reach it, and a \
+                       rule that names its port does for sshd";
+
+/// Whether an identity is one of a rule that follows from a site, a stream or sshd.
+fn is_derived(plan: &Plan, id: &str) -> bool {
+    let is_port = |text: &str| text.parse::<u16>().is_ok();
+    let is_stream = |name: &str| plan.streams.iter().any(|stream| stream.name == name);
+    id.strip_prefix("site-").or_else(|| id.strip_prefix("sshd-")).is_some_and(is_port)
+        || id.strip_prefix("stream-").is_some_and(is_stream)
 }
 
 /// A rule that is no inbound rule, as a refusal.

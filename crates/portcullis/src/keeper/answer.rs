@@ -20,8 +20,10 @@ pub(crate) struct Planned {
     pub(crate) origin: String,
     /// Which host of the file this machine is.
     pub(crate) host: Option<String>,
-    /// The snapshot that it is compared with; `None` where no packets are in force.
+    /// The snapshot that it is compared with, trials left out; `None` where no packets are in force.
     pub(crate) compared_with: Option<Number>,
+    /// The trial that nobody has ended yet: until then nothing else can be applied.
+    pub(crate) trial: Option<TrialStatus>,
     /// Whether packets change.
     pub(crate) packets_change: bool,
     /// Rules, where they change.

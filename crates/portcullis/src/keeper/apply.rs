@@ -15,6 +15,14 @@ use firewall::draft::Draft;
 use model::plan::Plan;
 use std::net::SocketAddr;
 
+/// How a trial ends.
+pub(crate) const END_TRIAL: &str = "`portcullis confirm` keeps it, `portcullis rollback` ends it";
+
+/// Why nothing is applied while a snapshot is on trial.
+pub(crate) fn during_trial(number: Number) -> String {
+    format!("snapshot {number} is on trial: confirm or rollback first")
+}
+
 impl Keeper {
     /// Puts a configuration in force.
     pub(super) fn apply(
@@ -92,8 +100,7 @@ impl Keeper {
             Some(&Entry { number, fate: Fate::Trial { .. }, .. }) => {
                 // Without the kernel it is not known whether it still is.
                 self.kernel()?;
-                Err(Refused::no(format!("snapshot {number} is on trial"))
-                    .with_hint("`portcullis confirm` keeps it, `portcullis rollback` ends it"))
+                Err(Refused::no(during_trial(number)).with_hint(END_TRIAL))
             }
             _ => Ok(()),
         }

@@ -26,7 +26,7 @@ impl Keeper {
         let mut sources: BTreeSet<IpNet> = asked.sources.iter().map(IpNet::trunc).collect();
         if let Some(file) = &asked.file {
             let list = read_list(file)
-                .map_err(|error| Refused::no(format!("cannot read {}: {error}", file.display())))?;
+                .map_err(|error| Refused::no(format!("cannot use {}: {error}", file.display())))?;
             sources.extend(list);
         }
         let protected = self.protected(caller)?;
@@ -169,10 +169,24 @@ fn parse_list(text: &str) -> io::Result<Vec<IpNet>> {
     let lines = text.lines().enumerate().map(|(index, line)| (index + 1, content(line)));
     // The line itself is not told: whoever may write the list could lay a link there to what only root may read.
     let source = |(number, line): (usize, String)| {
-        crate::cli::source(&line).map_err(|reason| io::Error::other(format!("line {number}: {reason}")))
+        crate::cli::source(&line).map_err(|reason| format!("line {number}: {reason}"))
     };
-    lines.filter(|(_, line)| !line.is_empty()).map(source).collect()
+    let (mut sources, mut wrong) = (Vec::new(), Vec::new());
+    for line in lines.filter(|(_, line)| !line.is_empty()) {
+        match source(line) {
+            Ok(source) => sources.push(source),
+            Err(reason) if wrong.len() < MOST_WRONG => wrong.push(reason),
+            Err(_) => {
+                wrong.push("and more".to_owned());
+                break;
+            }
+        }
+    }
+    if wrong.is_empty() { Ok(sources) } else { Err(io::Error::other(wrong.join("; "))) }
 }
+
+/// Wrong lines of a list that are named at once.
+const MOST_WRONG: usize = 8;
 
 #[cfg(test)]
 mod tests {
@@ -195,5 +209,11 @@ mod tests {
         assert_eq!(shown, ["192.0.2.1/32", "2001:db8::/32"]);
         let error = parse_list("192.0.2.1\n192.0.2\n").expect_err("a bad line").to_string();
         assert_eq!(error, "line 2: this is neither an address nor a prefix");
+        let many = parse_list(&"10.0.0.0/33\n".repeat(20)).expect_err("bad lines").to_string();
+        assert!(many.starts_with("line 1: a prefix of this family has a length"), "{many}");
+        assert!(
+            many.contains("; line 8: ") && many.ends_with("; and more") && !many.contains("line 9"),
+            "{many}"
+        );
     }
 }

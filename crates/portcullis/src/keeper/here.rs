@@ -111,6 +111,12 @@ pub(crate) fn host_here(plan: &Plan, wanted: Option<&str>) -> Result<Option<Name
     policy::host(plan, &Here::default().observe(&[])?, wanted)
 }
 
+/// Whether this machine has an interface; `None` where that cannot be asked.
+pub(crate) fn is_interface_here(name: &InterfaceName) -> Option<bool> {
+    let interfaces = Here::default().interfaces(&[]).ok()?;
+    Some(interfaces.iter().any(|interface| interface.name == *name))
+}
+
 /// What should be looked at before a plan is applied on this machine.
 pub(crate) fn findings_here(plan: &Plan, wanted: Option<&str>) -> Result<Vec<Finding>, Refused> {
     let mut here = Here::default();

@@ -50,12 +50,13 @@ pub(crate) use answer::{
 };
 #[cfg(test)]
 pub(crate) use answer::{Change, ConnectionTable, Refusals, RouteChange, RuleCount, TrialStatus};
+pub(crate) use apply::{END_TRIAL, during_trial};
 pub(crate) use bans::{Ban as BannedSource, shown as shown_source};
 pub(crate) use caller::Caller;
 #[cfg(test)]
 pub(crate) use caller::Who;
 pub(crate) use guard::Guard;
-pub(crate) use here::{findings_here, host_here, of_this_host};
+pub(crate) use here::{findings_here, host_here, is_interface_here, of_this_host};
 #[cfg(test)]
 pub(crate) use kernel::Features;
 pub(crate) use netlink::{is_table_owned, is_table_there};

@@ -17,8 +17,11 @@ impl Keeper {
     pub(super) fn off_would_open(&mut self) -> Result<Openings, Refused> {
         let enforced = self.kernel()?.read()?.is_some();
         let observed = self.machine.observe(&[])?;
-        let before = self.before()?;
-        let listeners = before.map(|before| closed_by(&before.compiled, &observed)).unwrap_or_default();
+        let closing = match self.in_force()? {
+            Some(in_force) => Some(in_force),
+            None => self.before()?,
+        };
+        let listeners = closing.map(|policy| closed_by(&policy.compiled, &observed)).unwrap_or_default();
         let bans = self.bans.list(self.machine.now()).count();
         Ok(Openings { enforced, listeners, bans })
     }

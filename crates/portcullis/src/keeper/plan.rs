@@ -97,6 +97,8 @@ impl Keeper {
         let closing = new.filter(|_| before.is_none()).map(|new| off::closed_by(new, &observed));
         let cut = cuts(&forbidden, caller);
         let mut planned = Planned { cut, closing: closing.unwrap_or_default(), ..planned };
+        // Without the kernel it is not known whether it still is.
+        planned.trial = self.trial_status(observed.now).filter(|_| self.kernel.is_ok());
         planned.findings.extend(unseen);
         if let (Some(draft), Ok(kernel)) = (&draft, &mut self.kernel) {
             planned.findings.extend(policy::defeated(draft.compiled(), &kernel.foreign()?, &observed));
@@ -170,6 +172,7 @@ fn compare(
         origin: read.origin.clone(),
         host,
         compared_with: before.map(|before| before.number),
+        trial: None,
         packets_change: old.map(|old| &old.canonical) != new.map(|new| &new.canonical),
         rules: changes.rules,
         opens: changes.opens,

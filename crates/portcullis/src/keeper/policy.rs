@@ -44,7 +44,7 @@ pub(crate) fn findings(draft: &Draft, before: Option<&Compiled>) -> Vec<Finding>
         if let FindingKind::SshOpen { port } = finding.kind
             && opened.contains(&port)
         {
-            return Finding::warning(opens_ssh(port), OPENS_SSH);
+            return Finding::warning(opens_ssh(port), "keep a rule that names it");
         }
         let weight = match finding.severity() {
             Severity::Note => Weight::Note,
@@ -70,7 +70,8 @@ pub(crate) fn refuse_to_open_ssh(
 ) -> Result<(), Refused> {
     match ssh_opened(before, after).first() {
         Some(port) if !risks.open_ssh => {
-            Err(Refused::no(format!("nothing is changed: {}", opens_ssh(*port))).with_hint(OPENS_SSH))
+            Err(Refused::no(format!("nothing is changed: ssh on port {port} would be open to anywhere"))
+                .with_hint("write a rule that names it, or accept it: `--open-ssh`"))
         }
         _ => Ok(()),
     }
@@ -94,8 +95,6 @@ pub(crate) fn denies(compiled: &Compiled, source: &IpNet) -> bool {
     ranges.get(at).is_some_and(|(start, _)| *start <= last)
 }
 
-const OPENS_SSH: &str = "keep a rule that names it, or accept it: `--open-ssh`";
-
 fn moment(seconds: u64) -> String {
     crate::day::format(std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds))
 }
@@ -111,8 +110,21 @@ fn placed(finding: &firewall::draft::Finding) -> String {
 /// Rules that tables of others defeat.
 pub(crate) fn defeated(compiled: &Compiled, tables: &[ForeignTable], observed: &Observed) -> Vec<Finding> {
     let facts = Facts { observed: Some(observed), ..Facts::default() };
-    let conflicts = conflicts(compiled, tables, &facts);
-    conflicts.iter().map(|conflict| Finding::warning(conflict.to_string(), DEFEATED)).collect()
+    let mut said: Vec<(String, Vec<String>)> = Vec::new();
+    for conflict in conflicts(compiled, tables, &facts) {
+        let what = format!("{}: {}", conflict.place, conflict.verb());
+        let rule = format!("{} ({})", conflict.rule, conflict.label);
+        match said.iter_mut().find(|(known, _)| *known == what) {
+            Some((_, rules)) if rules.contains(&rule) => {}
+            Some((_, rules)) => rules.push(rule),
+            None => said.push((what, vec![rule])),
+        }
+    }
+    let text = |(what, rules): (String, Vec<String>)| {
+        let noun = if rules.len() == 1 { "rule" } else { "rules" };
+        format!("{what} {noun} {}", first_few(&rules.join(", ")))
+    };
+    said.into_iter().map(|one| Finding::warning(text(one), DEFEATED)).collect()
 }
 
 const DEFEATED: &str = "what another table drops stays dropped: allow it there too, or switch that firewall off \
@@ -359,7 +371,10 @@ fn other(difference: &Difference) -> Vec<String> {
         None => format!("- {} on this machine", local(one)),
     }));
     lines.extend(
-        difference.local_opened.iter().map(|one| format!("+ {} on this machine: for more users", local(one))),
+        difference
+            .local_opened
+            .iter()
+            .map(|one| format!("+ {} on this machine: for local users too", local(one))),
     );
     if !difference.denied.is_empty() {
         lines.push(format!("- denied before any rule: {}", difference.denied));
@@ -381,7 +396,7 @@ fn other(difference: &Difference) -> Vec<String> {
 
 fn local(change: &LocalChange) -> String {
     let protocol = if change.port.protocol == 17 { "udp" } else { "tcp" };
-    format!("{}/{protocol} of service {}", change.port.port, change.service)
+    format!("{}/{protocol} of {}", change.port.port, change.service)
 }
 
 fn users_text(users: &BTreeSet<u32>) -> String {

@@ -49,7 +49,7 @@ impl Keeper {
         }
         status.reachable = true;
         status.features = self.kernel()?.features();
-        status.trial = self.trial_status(now)?;
+        status.trial = self.trial_status(now);
         let counters = self.kernel()?.counters()?;
         let in_force = self.in_force()?;
         self.judge(in_force.as_ref(), &mut status)?;
@@ -84,13 +84,13 @@ impl Keeper {
         }
     }
 
-    fn trial_status(&mut self, now: u64) -> Result<Option<TrialStatus>, Refused> {
-        Ok(match self.state.last() {
+    pub(super) fn trial_status(&self, now: u64) -> Option<TrialStatus> {
+        match self.state.last() {
             Some(Entry { number, fate: Fate::Trial { until }, .. }) => {
                 Some(TrialStatus { snapshot: *number, seconds_left: until.saturating_sub(now) })
             }
             _ => None,
-        })
+        }
     }
 
     /// Rules that tables of others defeat.

@@ -8,8 +8,25 @@ use std::path::PathBuf;
 /// Files that are named.
 const NAMED: usize = 4;
 
-/// What is for reading. The rules themselves are data, and printed by the command.
+/// What is for reading, and what comes next. The rules themselves are data, and printed by the command.
 pub(crate) fn adoption(adoption: &Adoption) -> String {
+    let name = &adoption.name;
+    let next = match (adoption.disabled, adoption.on) {
+        (true, _) => format!("{name} is switched off\n"),
+        (false, true) => format!(
+            "{name} is still on: put the rules into the file, `portcullis apply`, `portcullis confirm`, then\n\
+             `portcullis firewall adopt --disable` switches it off\n"
+        ),
+        (false, false) => format!(
+            "{name} is off: these are the rules that it would have. Put what you want of them into the file, then\n\
+             `portcullis apply`\n"
+        ),
+    };
+    format!("{}\n{next}", differences(adoption))
+}
+
+/// What differs, and what was left out.
+pub(crate) fn differences(adoption: &Adoption) -> String {
     let name = &adoption.name;
     let mut text = format!("{name}: read from {}\n", files(&adoption.read_from));
     let new = match adoption.compared_with {
@@ -25,17 +42,6 @@ pub(crate) fn adoption(adoption: &Adoption) -> String {
         );
     }
     text += &bounded("not taken over", &adoption.left_out, super::lines_of);
-    text += &match (adoption.disabled, adoption.on) {
-        (true, _) => format!("\n{name} is switched off\n"),
-        (false, true) => format!(
-            "\n{name} is still on: put the rules into the file, `portcullis apply`, `portcullis confirm`, then\n\
-             `portcullis firewall adopt --disable` switches it off\n"
-        ),
-        (false, false) => format!(
-            "\n{name} is off: these are the rules that it would have. Put what you want of them into the file, then\n\
-             `portcullis apply`\n"
-        ),
-    };
     text
 }
 

@@ -7,7 +7,7 @@ mod outcome;
 mod plan;
 mod status;
 
-pub(crate) use adoption::adoption;
+pub(crate) use adoption::{adoption, differences};
 pub(crate) use bans::{banned, bans, granted, grants};
 pub(crate) use history::{going_back, history};
 pub(crate) use outcome::{applied, confirmed, ended, openings, restored};

@@ -1,7 +1,8 @@
 //! A plan: what is added (+), removed (-) and changed (~), what that opens and closes, and who is cut.
 
 use super::{counted, findings, rows, section, standing};
-use crate::keeper::{Cut, Cuts, OpenListener, Planned, Reach, RuleChange};
+use crate::keeper::{Cut, Cuts, END_TRIAL, OpenListener, Planned, Reach, RuleChange};
+use crate::span;
 use firewall::connections::Opener;
 use model::printable::one_line;
 
@@ -12,7 +13,7 @@ const MOST: usize = 200;
 pub(crate) fn plan(planned: &Planned) -> String {
     let host = planned.host.as_ref().map(|host| format!(" for host {host}")).unwrap_or_default();
     let named = one_line(&format!("{}{host}", planned.origin));
-    let mut text = format!("{named}, compared with {}\n", standing(planned.compared_with));
+    let mut text = format!("{named}, compared with {}\n", compared_with(planned));
     text += &rules(&planned.rules);
     text += &reach("becomes reachable", '+', &planned.opens);
     text += &reach("no longer reachable", '-', &planned.closes);
@@ -28,6 +29,17 @@ pub(crate) fn plan(planned: &Planned) -> String {
         text += &findings(&planned.findings);
     }
     text
+}
+
+/// In a trial, packets may be filtered although it is compared with a machine where they were not.
+fn compared_with(planned: &Planned) -> String {
+    let Some(trial) = &planned.trial else { return standing(planned.compared_with) };
+    let before = match planned.compared_with {
+        Some(number) => format!("snapshot {number}"),
+        None => "no filter".to_owned(),
+    };
+    let (number, left) = (trial.snapshot, span::text(trial.seconds_left));
+    format!("what was before the trial: {before}\nsnapshot {number} is on trial for {left} more: {END_TRIAL}")
 }
 
 fn rules(list: &[RuleChange]) -> String {

@@ -28,6 +28,7 @@ fn planned() -> Planned {
         origin: "/etc/portcullis/portcullis.toml".into(),
         host: Some("web-1".into()),
         compared_with: Some(Number(3)),
+        trial: None,
         packets_change: true,
         rules: vec![
             rule(Change::Added, "allow 8080/tcp from frontend", None, "group payment", Some("the API")),
@@ -67,6 +68,26 @@ fn a_plan_without_a_change_says_so() {
     insta::assert_snapshot!(plan(&nothing));
     let lost = plan(&Planned { compared_with: Some(Number(0)), ..nothing });
     assert!(lost.contains("compared with snapshot 0: essentials and ssh, in place of packets"), "{lost}");
+}
+
+#[test]
+fn a_plan_during_a_trial_says_so_and_what_it_is_compared_with() {
+    let trial = Some(TrialStatus { snapshot: Number(4), seconds_left: 42 });
+    let during = |compared_with| {
+        let origin = "portcullis.toml".into();
+        plan(&Planned { origin, compared_with, trial: trial.clone(), ..Planned::default() })
+    };
+    insta::assert_snapshot!([during(None), during(Some(Number(3)))].join("\n"), @r"
+    portcullis.toml, compared with what was before the trial: no filter
+    snapshot 4 is on trial for 42s more: `portcullis confirm` keeps it, `portcullis rollback` ends it
+
+    nothing changes
+
+    portcullis.toml, compared with what was before the trial: snapshot 3
+    snapshot 4 is on trial for 42s more: `portcullis confirm` keeps it, `portcullis rollback` ends it
+
+    nothing changes
+    ");
 }
 
 #[test]

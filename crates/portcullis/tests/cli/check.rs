@@ -101,3 +101,14 @@ fastcgi = { root = "public" }
     assert_eq!((finished.code(), finished.stderr.as_str()), (1, ""), "{}", finished.stdout);
     insta::assert_snapshot!(finished.stdout);
 }
+
+#[test]
+fn an_empty_group_is_warned_of_once_where_it_is_named() {
+    let folder = Folder::new();
+    let rules = "inbound = [\"ssh\", { allow = \"81/tcp\", from = \"empty\" }, { allow = \"82/tcp\", from = \"empty\" }]";
+    folder.write("portcullis.toml", format!("[firewall]\n{rules}\n[group.empty]\n"));
+    let finished = run(&folder, &["check"]);
+    assert_eq!(finished.code(), 0, "{}", finished.stdout);
+    assert_eq!(finished.stdout.matches("`empty` matches nothing").count(), 2, "{}", finished.stdout);
+    assert!(!finished.stdout.contains("nobody at present"), "{}", finished.stdout);
+}

@@ -90,7 +90,8 @@ const WHOSE: &[(&[&str], i32, &str)] = &[
         "hint: `portcullis allow 5432/tcp --from frontend --group frontend`, or with `--group payments`",
     ),
     (&["--host", "web-1"], 1, "the host web-1 carries the groups frontend, admin: whose rule is it?"),
-    (&["--group", "payment"], 1, "hint: its groups are frontend, payments, admin"),
+    (&["--group", "payment"], 1, "hint: did you mean `payments`?"),
+    (&["--group", "nobody"], 1, "hint: its groups are frontend, payments, admin"),
     (&["--group", "payments", "--every-host"], 2, "cannot be used with"),
 ];
 
@@ -187,4 +188,65 @@ fn a_rule_that_stands_there_twice_goes_twice() {
     let lines = ["line 6 is gone", "line 4 is gone"].map(|line| revoked.stderr.contains(line));
     assert_eq!(lines, [true; 2], "{}", revoked.stderr);
     assert_eq!(text(&folder), FILE);
+}
+
+#[test]
+fn a_rule_that_would_be_over_is_not_written_and_the_end_of_another_is_said() {
+    let folder = folder();
+    let over = run(&folder, &["allow", "80/tcp", "--until", "2020-01-01T00:00:00Z"]);
+    assert_eq!(over.code(), 1, "{}", over.stderr);
+    assert!(over.stderr.contains("such a rule was over at 2020-01-01 00:00 UTC"), "{}", over.stderr);
+    assert_eq!(text(&folder), FILE);
+    let ends = run(&folder, &["allow", "80/tcp", "--until", "2999-01-01T00:00:00Z"]);
+    assert!(
+        ends.stderr.contains("80/tcp from anywhere until 2999-01-01T00:00:00Z is allowed"),
+        "{}",
+        ends.stderr
+    );
+}
+
+#[test]
+fn an_interface_that_is_not_there_is_warned_of() {
+    for (interface, warned) in [("wg7", true), ("lo", false)] {
+        let allowed = run(&folder(), &["allow", "80/tcp", "--on", interface]);
+        assert_eq!(allowed.code(), 0, "{}", allowed.stderr);
+        let warning = "warning: there is no interface wg7 on this machine at present";
+        assert_eq!(allowed.stderr.contains(warning), warned, "{}", allowed.stderr);
+    }
+}
+
+#[test]
+fn a_wrong_word_is_said_without_what_else_is_doubtful_and_without_a_line_that_is_not_there() {
+    let folder = Folder::new();
+    folder.write("portcullis.toml", format!("{FILE}[group.nobody]\ninbound = [\"http\"]\n"));
+    let refused = run(&folder, &["allow", "sssh"]);
+    assert_eq!(refused.code(), 1, "{}", refused.stderr);
+    assert!(refused.stderr.contains("did you mean `ssh`?"), "{}", refused.stderr);
+    assert!(!refused.stderr.contains("warning") && !refused.stderr.contains("-->"), "{}", refused.stderr);
+}
+
+#[test]
+fn a_rule_that_was_taken_out_is_put_back_by_the_command_that_is_said() {
+    let folder = folder();
+    let revoked = run(&folder, &["revoke", "ssh"]);
+    assert!(
+        revoked.stderr.contains("put it back: portcullis allow ssh --from 198.51.100.0/24\n"),
+        "{}",
+        revoked.stderr
+    );
+}
+
+#[test]
+fn what_the_file_does_not_say_as_a_rule_is_not_taken_out_of_it() {
+    let folder = Folder::new();
+    let stream = "[stream.db]\nlisten = \"5432\"\ninstances = [\"127.0.0.1:5433\"]\n";
+    folder.write("portcullis.toml", format!("{FILE}{stream}"));
+    for id in ["site-80", "stream-db", "sshd-22"] {
+        let refused = run(&folder, &["revoke", id]);
+        assert_eq!(refused.code(), 1, "{}", refused.stderr);
+        assert!(refused.stderr.contains("it follows from a site, a stream or sshd"), "{}", refused.stderr);
+    }
+    let group = run(&folder, &["revoke", "ssh", "--group", "frontend"]);
+    assert!(group.stderr.contains("declares no group `frontend`"), "{}", group.stderr);
+    assert!(!group.stderr.contains("hint"), "{}", group.stderr);
 }

@@ -3,6 +3,7 @@
 use crate::run;
 use std::fs::Permissions;
 use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
 use testkit::Folder;
 
 const NOBODY: u32 = 65534;
@@ -41,4 +42,23 @@ fn an_included_file_of_another_user_is_a_problem() {
     let finished = run(&folder, &["check"]);
     assert_eq!(finished.code(), 1);
     assert!(finished.stdout.contains("root does not obey"), "{}", finished.stdout);
+}
+
+#[test]
+fn who_cannot_write_the_file_is_told_who_can_and_leaves_nothing_behind() {
+    let folder = Folder::new();
+    let text = "[firewall]\ninbound = [\"ssh\"]\n";
+    folder.write("portcullis.toml", text);
+    std::fs::set_permissions(folder.path(), Permissions::from_mode(0o777)).expect("our folder");
+    let command = std::process::Command::new(env!("CARGO_BIN_EXE_portcullis"))
+        .args(["allow", "80/tcp"])
+        .current_dir(folder.path())
+        .uid(NOBODY)
+        .gid(NOBODY)
+        .output()
+        .expect("this test needs root");
+    let said = String::from_utf8_lossy(&command.stderr);
+    assert!(said.contains("hint: run it as root, or as the file's owner"), "{said}");
+    assert_eq!(std::fs::read_to_string(folder.join("portcullis.toml")).expect("our file"), text);
+    assert_eq!(std::fs::read_dir(folder.path()).expect("our folder").count(), 1, "{said}");
 }

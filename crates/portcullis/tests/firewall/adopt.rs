@@ -54,7 +54,10 @@ fn the_rules_of_ufw_become_ours_and_it_is_switched_off_only_when_told() {
     assert!(ufw.run(&["status"]).contains("Status: active"));
 
     // Without a terminal and without `--yes` the question has the answer no.
-    assert_ne!(disable(&["--disable"]).code(), 0);
+    let unasked = disable(&["--disable"]);
+    assert_ne!(unasked.code(), 0);
+    assert!(unasked.stderr.contains("ufw: read from"), "{unasked:?}");
+    assert!(!unasked.stderr.contains("adopt --disable"), "{unasked:?}");
     assert!(ufw.run(&["status"]).contains("Status: active"));
     let disabled = disable(&["--disable", "--yes"]);
     assert_eq!(disabled.code(), 0, "{disabled:?}");

@@ -33,7 +33,7 @@ fn a_machine_is_found_by_its_address() {
     let pair = Pair::new(FILE);
     let _service = Service::on_ports(&pair.server.host, &[81, 82]);
     let applied = pair.server.apply(FILE);
-    assert!(applied.contains("for host web-1"), "{applied}");
+    assert!(applied.contains("for host web-1") && !applied.contains("none of the addresses"), "{applied}");
     assert_eq!(open(&pair), [true, false]);
 }
 
@@ -43,6 +43,7 @@ fn a_machine_is_told_which_host_it_is() {
     let _service = Service::on_ports(&pair.server.host, &[81, 82]);
     let applied = pair.server.done(&["apply", "--host", "db-1", "--yes", "--console", "--no-trial"]);
     assert!(applied.contains("for host db-1"), "{applied}");
+    assert!(applied.contains("warning: none of the addresses of db-1 is on this machine"), "{applied}");
     // Only the members of the other group reach it.
     assert_eq!(open(&pair), [false, false]);
     pair.client.ip("address add 192.0.2.10/24 dev lo\n");

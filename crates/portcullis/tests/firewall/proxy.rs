@@ -1,4 +1,5 @@
-//! The story of the proxy and the way around it: an API behind a site, which answered to everybody on its own port.
+//! The story of the proxy and the way around it: an API behind a site, and one behind a stream, which answered to
+//! everybody on their own port.
 
 use crate::pair::{Pair, at, both};
 use std::process::Command;
@@ -84,4 +85,46 @@ fn a_service_on_the_loopback_is_closed_to_other_users_too() {
     assert!(!answer.is_empty());
     assert_eq!(as_nobody(&pair), Reach::Refused);
     assert_eq!(pair.client.tcp_all(&[both(80)[0], both(8000)[0]]), [Reach::Open, Reach::Filtered]);
+}
+
+#[test]
+fn an_instance_of_a_stream_is_reached_by_the_gate_alone_until_a_rule_opens_it() {
+    let file = |rules: &str| {
+        format!(
+            r#"
+[firewall]
+inbound = ["22/tcp"{rules}]
+
+[log]
+access = "off"
+
+[stream.db]
+listen = "5432"
+instances = ["127.0.0.1:8000"]
+"#
+        )
+    };
+    let pair = Pair::new(&file(""));
+    let _database = hello(&pair, "127.0.0.1");
+    let mut gate = pair.server.up();
+    gate.wait_for_stderr("not enforced");
+    assert_eq!(as_nobody(&pair), Reach::Open);
+
+    let applied = pair.server.done(&["apply", "--yes", "--console"]);
+    assert!(applied.contains("- 8000/tcp of stream db on this machine: only for root"), "{applied}");
+    pair.server.done(&["confirm", "--console"]);
+    assert_eq!(as_nobody(&pair), Reach::Refused);
+    let through = || {
+        let mut curl = Command::new("curl");
+        curl.args(["-sS", "-m", "5", "http://192.0.2.1:5432/"]);
+        pair.client.output(&mut curl)
+    };
+    assert!(through().contains("api"), "the stream still works");
+
+    pair.server.write(&file(r#", { allow = "8000/tcp", from = "this-host" }"#));
+    let plan = pair.server.done(&["plan"]);
+    assert!(plan.contains("+ 8000/tcp of stream db on this machine: for local users too"), "{plan}");
+    pair.server.done(&["apply", "--yes", "--console"]);
+    assert_eq!(as_nobody(&pair), Reach::Open);
+    assert_eq!(pair.client.tcp_all(&[both(5432)[0], both(8000)[0]]), [Reach::Open, Reach::Filtered]);
 }

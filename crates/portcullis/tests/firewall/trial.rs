@@ -113,7 +113,9 @@ fn a_second_apply_is_refused_while_a_trial_runs() {
     story.begin();
     for arguments in [&["apply", "--yes", "--console"][..], &["apply", "--yes", "--console", "--no-trial"]] {
         let refused = story.machine().ask(arguments).expect(1);
-        assert!(refused.contains("snapshot 2 is on trial\nhint: `portcullis confirm` keeps it"), "{refused}");
+        let expected =
+            "snapshot 2 is on trial: confirm or rollback first\nhint: `portcullis confirm` keeps it";
+        assert!(refused.contains(expected) && !refused.contains("compared with"), "{refused}");
     }
     assert_eq!(story.open(), [false, true]);
 }

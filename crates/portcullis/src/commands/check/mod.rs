@@ -18,7 +18,8 @@ pub(super) fn run(common: &Common, arguments: &Check) -> Result<Exit, Failure> {
     // What a file with errors means is not known, so only a plan is held against the machine.
     let mut found = plan.as_ref().map(machine::look).unwrap_or_default();
     if let Some(plan) = &plan {
-        found.extend(packets::look(plan, arguments.host.name.as_deref()));
+        let of_packets = packets::look(plan, arguments.host.name.as_deref());
+        found.extend(of_packets.into_iter().filter(|problem| !is_said(problem, &problems)));
     }
     let problems = join(&problems, found);
     if arguments.json {
@@ -31,6 +32,12 @@ pub(super) fn run(common: &Common, arguments: &Check) -> Result<Exit, Failure> {
         }
     }
     Ok(if problems.errors() > 0 { Exit::No } else { Exit::Done })
+}
+
+/// Whether the text says already, with its place, that a peer of a rule is nobody.
+fn is_said(of_packets: &Problem, of_text: &Problems) -> bool {
+    let mut nobody = of_text.iter().filter_map(|problem| problem.title.strip_suffix(" matches nothing"));
+    nobody.any(|peer| of_packets.title.starts_with(&format!("{peer} in rule ")))
 }
 
 fn join(of_text: &Problems, of_machine: Vec<Problem>) -> Problems {

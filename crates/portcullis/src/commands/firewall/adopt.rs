@@ -23,7 +23,7 @@ pub(super) fn run(common: &Common, wish: Wish) -> Result<Exit, Failure> {
     let keeping = Keeping::of(common, false)?;
     if wish.disable && !wish.yes {
         let adoption: Adoption = keeping.ask_for(Request::Adopt(Adopt { disable: false }))?;
-        terminal::say(show::adoption(&adoption));
+        terminal::say(show::differences(&adoption));
         if !terminal::ask(&format!("Switch {} off?", adoption.name), "--yes")? {
             return Err(Failure::no("it stays on"));
         }

@@ -215,11 +215,18 @@ fn numbers_go_on_and_damaged_files_are_named_as_long_as_they_lie_there() {
 
 #[test]
 fn off_stays_off_and_says_before_what_it_opens() {
-    let bench = Bench::confirmed(NARROW);
+    let bench = Bench::new(NARROW);
     let mut keeper = bench.keeper();
-    let openings: Openings = ask(&mut keeper, Request::OffWouldOpen).expect("openings");
-    let open: Vec<_> = openings.listeners.iter().map(|listener| listener.what.as_str()).collect();
-    assert_eq!((openings.enforced, open), (true, vec!["0.0.0.0:22/tcp", "0.0.0.0:5432/tcp"]));
+    let opens = |keeper: &mut Keeper| {
+        let openings: Openings = ask(keeper, Request::OffWouldOpen).expect("openings");
+        assert!(openings.enforced);
+        openings.listeners.into_iter().map(|listener| listener.what).collect::<Vec<_>>()
+    };
+    ask::<Applied>(&mut keeper, bench.apply()).expect("an apply");
+    let closed = ["0.0.0.0:22/tcp", "0.0.0.0:5432/tcp"];
+    assert_eq!(opens(&mut keeper), closed, "on trial");
+    ask::<Confirmed>(&mut keeper, Request::Confirm).expect("a confirmation");
+    assert_eq!(opens(&mut keeper), closed);
     ask::<()>(&mut keeper, Request::Off).expect("off");
     assert_eq!(bench.world.shape(), "nothing");
     let restored: Restored = ask(&mut keeper, Request::Restore).expect("a restore");

@@ -52,7 +52,10 @@ fn a_trial_that_is_ended_by_hand_goes_back_at_once() {
     bench.write(NARROW);
     ask::<Applied>(&mut keeper, bench.apply()).expect("an apply");
     let refused = ask::<Applied>(&mut keeper, bench.apply()).expect_err("one trial at a time");
-    assert_eq!(refused.reason, "snapshot 2 is on trial");
+    assert_eq!(refused.reason, "snapshot 2 is on trial: confirm or rollback first");
+    let planned: Planned = ask(&mut keeper, Request::Plan(bench.wanted())).expect("a plan");
+    let trial = planned.trial.map(|trial| trial.snapshot);
+    assert_eq!((trial, planned.compared_with), (Some(Number(2)), Some(Number(1))));
     let ended: Ended = ask(&mut keeper, Request::EndTrial).expect("an end");
     assert_eq!(
         (ended.snapshot, ended.back_to, bench.world.shape().as_str()),
