@@ -139,7 +139,9 @@ impl Forwarding<'_> {
             }
             let read = working.translator.as_ref().is_some_and(grpc::Translator::has_started);
             let untouched = !working.upload.started() || refused;
-            let once_more = if refused { refusals < MAX_REFUSALS } else { !retried || lease.reused };
+            // Of the idle connections none is left afterwards; a shared one lives on, and may break the next stream, too.
+            let was_idle = lease.reused && !lease.stream.is_shared();
+            let once_more = if refused { refusals < MAX_REFUSALS } else { !retried || was_idle };
             let again = failure.step() == Some(Step::Exchange)
                 && once_more
                 && working.exchange.may_retry(untouched)
@@ -156,7 +158,7 @@ impl Forwarding<'_> {
                 instance.close_idle();
             }
             refusals += usize::from(refused);
-            retried |= !refused && !lease.reused;
+            retried |= !refused && !was_idle;
             last = Some(failure);
         }
     }
