@@ -105,7 +105,7 @@ impl Forwarding<'_> {
     ) -> Result<(Lease, InFlight, Sending), Failure> {
         let service = self.service();
         working.tried.clear();
-        working.call = grpc::is_call(&working.request, &working.head);
+        let is_call = grpc::is_call(&working.request, &working.head);
         let web = self.handler.grpc_web.then(|| grpc::web_form(&working.request, &working.head));
         working.web = web.flatten();
         let (mut retried, mut refusals) = (false, 0);
@@ -120,6 +120,8 @@ impl Forwarding<'_> {
                 return Err(Failure::NoWebSocket);
             }
             let in_flight = InFlight::new(&instance);
+            // Whoever names the media type must not get the patience of calls from what can have none.
+            working.call = is_call && instance.http2;
             // Anew for each attempt: the head may name the instance, and may be gone from the lead when a body that
             // turned out to be empty was sent behind it.
             working.translator = working.web.and_then(grpc::Translator::of_request);
