@@ -37,8 +37,9 @@ impl Client {
         drop(active);
         let Self { stream: client, deadline, port, worker, place, announced, .. } = *self;
         let ClientStream::Socket(client) = client else { return None };
-        let mut arrival =
-            Arrival::new(client.into_socket(), place, deadline, worker, announced.unwrap_or(port.local));
+        let socket = client.into_socket();
+        let local = announced.or_else(|| socket.local_addr().ok()).unwrap_or(port.local);
+        let mut arrival = Arrival::new(socket, place, deadline, worker, local);
         arrival.heard(received, hello.server_name);
         arrival.serve(stream, since).await;
         None

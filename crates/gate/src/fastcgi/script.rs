@@ -102,16 +102,18 @@ impl Scripts {
 
     /// The script for a canonical path beneath the root. `now` decides how old a look at the root may be.
     pub(crate) fn find(&self, path: &[u8], now: Instant) -> Result<Found, NoScript> {
-        // A path with a segment that is no file's name names no script.
+        let root =
+            if self.plan.check { Some(self.root.open(now).map_err(|_| NoScript::Root)?) } else { None };
         let segments: Result<Vec<_>, _> = decode_segments(path).collect();
         let named = segments.ok().filter(|segments| !segments.iter().any(|name| name.contains(&b'\\')));
-        let segments = named.as_deref().unwrap_or_default();
-        let is_folder = named.is_some() && path.ends_with(b"/");
-        if self.plan.check {
-            let root = self.root.open(now).map_err(|_| NoScript::Root)?;
-            self.find_file(&root, segments, is_folder)
-        } else {
-            self.find_name(segments, is_folder)
+        let Some(segments) = named else {
+            // A path with a segment that is no file's name names no script.
+            return self.fall_back(root.as_deref());
+        };
+        let is_folder = path.ends_with(b"/");
+        match root {
+            Some(root) => self.find_file(&root, &segments, is_folder),
+            None => self.find_name(&segments, is_folder),
         }
     }
 

@@ -105,7 +105,7 @@ impl Forwarding<'_> {
     ) -> Result<(Lease, InFlight, Sending), Failure> {
         let service = self.service();
         working.tried.clear();
-        working.call = grpc::is_call(&working.request, &working.head);
+        let is_call = grpc::is_call(&working.request, &working.head);
         let web = self.handler.grpc_web.then(|| grpc::web_form(&working.request, &working.head));
         working.web = web.flatten();
         let (mut retried, mut refusals) = (false, 0);
@@ -120,6 +120,8 @@ impl Forwarding<'_> {
                 return Err(Failure::NoWebSocket);
             }
             let in_flight = InFlight::new(&instance);
+            // Whoever names the media type must not get the patience of calls from what can have none.
+            working.call = is_call && instance.http2;
             // Anew for each attempt: the head may name the instance, and may be gone from the lead when a body that
             // turned out to be empty was sent behind it.
             working.translator = working.web.and_then(grpc::Translator::of_request);
@@ -139,7 +141,9 @@ impl Forwarding<'_> {
             }
             let read = working.translator.as_ref().is_some_and(grpc::Translator::has_started);
             let untouched = !working.upload.started() || refused;
-            let once_more = if refused { refusals < MAX_REFUSALS } else { !retried || lease.reused };
+            // Of the idle connections none is left afterwards; a shared one lives on, and may break the next stream, too.
+            let was_idle = lease.reused && !lease.stream.is_shared();
+            let once_more = if refused { refusals < MAX_REFUSALS } else { !retried || was_idle };
             let again = failure.step() == Some(Step::Exchange)
                 && once_more
                 && working.exchange.may_retry(untouched)
@@ -156,7 +160,7 @@ impl Forwarding<'_> {
                 instance.close_idle();
             }
             refusals += usize::from(refused);
-            retried |= !refused && !lease.reused;
+            retried |= !refused && !was_idle;
             last = Some(failure);
         }
     }

@@ -35,7 +35,7 @@ pub(crate) struct Working {
     pub(crate) download: Pump,
     /// Instances that were tried for this request.
     pub(crate) tried: Vec<Rc<Instance>>,
-    /// Whether the request is a call of gRPC.
+    /// Whether the request is a call of gRPC, to an instance that speaks HTTP/2 as calls need.
     pub(crate) call: bool,
     /// The script that answers, where the service has some.
     pub(crate) script: Option<Script>,

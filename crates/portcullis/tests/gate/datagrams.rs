@@ -91,6 +91,21 @@ fn answers_leave_from_the_address_that_was_asked() {
 }
 
 #[test]
+fn a_datagram_that_is_too_long_for_the_way_to_an_instance_is_lost_and_nothing_else() {
+    let echo = Hello::datagrams();
+    let (gate, port) = everywhere(echo.address, "[::]");
+    let client = UdpSocket::bind("[::1]:0").unwrap();
+    client.connect(("::1", port)).unwrap();
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
+    echoes(&client, b"before");
+    // IPv6 has room for twenty bytes more than IPv4, which the instance is reached with.
+    client.send(&[0; 65_520]).unwrap();
+    echoes(&client, b"after");
+    assert_eq!(gate.metric(&["stream_connect_failures_total"]), 0.0);
+    assert_eq!(gate.log_text(), "");
+}
+
+#[test]
 fn a_session_stays_with_its_instance_and_a_dead_one_is_left_alone() {
     let (first, second) = (Hello::datagrams(), Hello::datagrams());
     let (gate, address) = stream(2, &[first.address, second.address], "ejection = \"60s\"");

@@ -346,6 +346,7 @@ fn no_path_leads_to_anything_but_a_script() {
         "b.PHP",
         "c.php5",
         "d.php.bak",
+        "shut.php",
     ] {
         folder.write(root.join(name), name);
     }
@@ -362,6 +363,8 @@ fn no_path_leads_to_anything_but_a_script() {
         "[site.\":{{http}}\".routes]\n\"/\" = \"app\"\n\
          \"/files/\" = {{ files = \"{root}\", otherwise = \"app\" }}\n\
          \"/bare/\" = {{ service = \"bare\", strip_prefix = true }}\n\
+         \"/slash/\" = {{ service = \"bare\", strip_prefix = true, encoded_slashes = true }}\n\
+         \"/shut.php/\" = {{ respond = \"no\", status = 403 }}\n\
          \"/far/\" = {{ service = \"far\", strip_prefix = true }}\n\
          [service.app]\ninstances = [\"fastcgi://{app}\"]\nfastcgi = {{ root = \"{root}\" }}\n\
          [service.bare]\ninstances = [\"fastcgi://{app}\"]\nfastcgi = {{ root = \"{root}\", fallback = \"off\" }}\n\

@@ -185,6 +185,13 @@ fn every_phase_of_a_connection_has_a_clock() {
             500,
             &[408],
         ),
+        (
+            "half a call to what takes none",
+            ask(&(request("POST", "/", "Content-Type: application/grpc\r\nContent-Length: 10\r\n") + "abc")),
+            None,
+            500,
+            &[200],
+        ),
     ];
     let ends = cases.into_iter().map(|(what, client, trickle, least, statuses)| {
         let trickle = trickle.map(<[u8]>::to_vec);
@@ -202,9 +209,9 @@ fn every_phase_of_a_connection_has_a_clock() {
         assert!(lived < most, "{what} lived {lived:?}");
     }
     let rules: Vec<String> =
-        gate.log(8).iter().filter_map(|line| line["rule"].as_str().map(str::to_owned)).collect();
+        gate.log(9).iter().filter_map(|line| line["rule"].as_str().map(str::to_owned)).collect();
     assert_eq!(rules.iter().filter(|rule| *rule == "head-timeout").count(), 3, "{rules:?}");
-    assert_eq!(rules.iter().filter(|rule| *rule == "read-timeout").count(), 2, "{rules:?}");
+    assert_eq!(rules.iter().filter(|rule| *rule == "read-timeout").count(), 3, "{rules:?}");
 }
 
 #[test]

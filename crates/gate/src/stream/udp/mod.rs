@@ -122,8 +122,8 @@ impl Datagrams {
         // The runtime does not know yet whether a new socket has room; the kernel does.
         match rustix::net::send(&session.socket, datagram, SendFlags::empty()) {
             Ok(_) => session.bytes_in.set(session.bytes_in.get() + datagram.len() as u64),
-            // No room: lost, as on any other part of the way.
-            Err(Errno::AGAIN) => {}
+            // No room, or longer than the way to the instance takes: lost, as on any other part of the way.
+            Err(Errno::AGAIN | Errno::NOBUFS | Errno::MSGSIZE) => {}
             Err(error) => failed(&self.table, session, error.into()),
         }
     }
@@ -212,6 +212,10 @@ fn poll_answer(table: &Table, session: &Session, context: &mut Context<'_>) -> P
         let mut read = tokio::io::ReadBuf::new(datagram);
         match session.socket.poll_recv(context, &mut read) {
             Poll::Ready(Ok(())) => {}
+            // A router on the way has no room for what was sent, and so for less from now on.
+            Poll::Ready(Err(error)) if Errno::from_io_error(&error) == Some(Errno::MSGSIZE) => {
+                return Poll::Ready(Ok(()));
+            }
             other => return other,
         }
         session.in_flight.instance().succeeded();

@@ -83,6 +83,8 @@ struct Instance {
 enum Fate {
     Answered,
     Refused,
+    /// It is given up, after the instance has seen it.
+    Broken,
     /// It is answered, and the connection takes no further ones.
     Last,
 }
@@ -132,6 +134,7 @@ async fn serve(socket: tokio::net::TcpStream, connection: usize, fate: impl Fn(u
     while let Some(Ok((_, mut respond))) = h2.accept().await {
         match fate(connection, stream) {
             Fate::Refused => respond.send_reset(Reason::REFUSED_STREAM),
+            Fate::Broken => respond.send_reset(Reason::CANCEL),
             fate => {
                 let mut send = respond.send_response(Response::new(()), false).unwrap();
                 send.send_data(Bytes::from_static(b"ok"), true).unwrap();
@@ -182,6 +185,20 @@ fn a_request_that_the_instance_has_not_looked_at_is_sent_again() {
     let client = H2::of(&gate);
     let post = Request::post("http://a.test/").header("content-length", "0").body(()).unwrap();
     assert_eq!(client.exchange(post, None).unwrap().text(), "ok");
+}
+
+#[test]
+fn a_request_that_an_instance_gives_up_each_time_is_sent_twice_at_most() {
+    static SEEN: AtomicUsize = AtomicUsize::new(0);
+    let instance = Instance::start(|_, _| {
+        SEEN.fetch_add(1, Ordering::SeqCst);
+        Fate::Broken
+    });
+    let gate = gate(&format!("service = \"h2c://{}\"\n", instance.address));
+    for number in 1..=3 {
+        assert_eq!(gate.get("a.test", "/").status, 502);
+        assert!(SEEN.load(Ordering::SeqCst) <= 2 * number, "{SEEN:?} after {number}");
+    }
 }
 
 #[test]
