@@ -95,23 +95,27 @@ fn tcp_or_name(written: &str) -> Result<Option<(TargetAddress, Spoken)>, Refusal
     if !written.contains(':') {
         return Ok(None);
     }
-    host_and_port(written, None).map(|tcp| Some((tcp, Spoken::Http1)))
+    host_and_port("", written, None).map(|tcp| Some((tcp, Spoken::Http1)))
 }
 
 fn with_scheme(scheme: &str, rest: &str) -> Result<(TargetAddress, Spoken), Refusal> {
     match scheme {
-        "https" => host_and_port(rest, Some(443)).map(|tcp| (tcp, Spoken::Tls)),
-        "h2c" => host_and_port(rest, None).map(|tcp| (tcp, Spoken::Http2)),
+        "https" => host_and_port("https://", rest, Some(443)).map(|tcp| (tcp, Spoken::Tls)),
+        "h2c" => host_and_port("h2c://", rest, None).map(|tcp| (tcp, Spoken::Http2)),
         "http" => {
-            let authority = rest.trim_end_matches('/');
+            let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+            let title = match path {
+                "" | "/" => "a target without TLS has no scheme",
+                _ => "a target without TLS has no scheme, and none has a path",
+            };
             let port = if authority.contains(':') { "" } else { ":80" };
-            Err(Refusal::new("a target without TLS has no scheme", format!("write \"{authority}{port}\"")))
+            Err(Refusal::new(title, format!("write \"{authority}{port}\"")))
         }
         "fastcgi" if rest.starts_with('/') => {
             let hint = format!("write \"fastcgi+unix:/{}\"", rest.trim_start_matches('/'));
             Err(Refusal::new("a path is a Unix socket, which is written otherwise", hint))
         }
-        "fastcgi" => host_and_port(rest, Some(9000)).map(|tcp| (tcp, Spoken::FastCgi)),
+        "fastcgi" => host_and_port("fastcgi://", rest, Some(9000)).map(|tcp| (tcp, Spoken::FastCgi)),
         "unix" | "fastcgi+unix" => {
             let hint = format!("write \"{scheme}:/{}\"", rest.trim_start_matches('/'));
             Err(Refusal::new("the path of a Unix socket follows the colon", hint))
@@ -124,7 +128,7 @@ fn with_scheme(scheme: &str, rest: &str) -> Result<(TargetAddress, Spoken), Refu
     }
 }
 
-fn host_and_port(text: &str, default: Option<u16>) -> Result<TargetAddress, Refusal> {
+fn host_and_port(scheme: &str, text: &str, default: Option<u16>) -> Result<TargetAddress, Refusal> {
     if text.contains(['/', '?', '#']) {
         let hint = "leave the path out; `strip_prefix` takes a prefix off what is forwarded";
         return Err(Refusal::new("a target has no path", hint));
@@ -134,24 +138,26 @@ fn host_and_port(text: &str, default: Option<u16>) -> Result<TargetAddress, Refu
     }
     let bare_v6 = text.parse::<std::net::Ipv6Addr>().is_ok();
     if bare_v6 || text.matches(':').count() > 1 && !text.starts_with('[') {
-        let hint = "write for example \"[::1]:3000\"";
+        let hint = format!("write for example \"{scheme}[::1]:3000\"");
         return Err(Refusal::new("an IPv6 address stands in brackets, before its port", hint));
     }
     let (host, port) = match text.rsplit_once(':').filter(|(_, port)| !port.ends_with(']')) {
         Some((host, port)) => (host, read_port(port)?),
         None => match default {
             Some(port) => (text, port),
-            None => return Err(Refusal::new("the port is missing", format!("write \"{text}:3000\""))),
+            None => {
+                return Err(Refusal::new("the port is missing", format!("write \"{scheme}{text}:3000\"")));
+            }
         },
     };
     if host.is_empty() {
-        return Err(Refusal::new("the host is missing", format!("write \"localhost:{port}\"")));
+        return Err(Refusal::new("the host is missing", format!("write \"{scheme}localhost:{port}\"")));
     }
     let name = HostName::parse(host).map_err(|error| Refusal::plain(error.to_string()))?;
     if name.address().is_some_and(|address| address.is_unspecified()) {
         return Err(Refusal::new(
             format!("`{host}` is an address to listen on, not one to connect to"),
-            format!("write \"localhost:{port}\""),
+            format!("write \"{scheme}localhost:{port}\""),
         ));
     }
     Ok(TargetAddress::Tcp { host: name.as_str().to_owned(), port })

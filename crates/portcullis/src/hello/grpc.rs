@@ -62,7 +62,10 @@ pub(super) async fn answer(
         "Collect" => call.collect().await,
         "Chat" => call.chat().await,
         "Fail" => Err(Fault::Status(FAILED_PRECONDITION, "as it was asked")),
-        _ => Err(Fault::Status(UNIMPLEMENTED, "Say, Repeat, Collect, Chat, Fail and Hang are here")),
+        _ => Err(Fault::Status(
+            UNIMPLEMENTED,
+            "the methods of /hello.Echo/ are Say, Repeat, Collect, Chat, Fail and Hang",
+        )),
     };
     let (code, message) = match done {
         Ok(()) => (OK, ""),

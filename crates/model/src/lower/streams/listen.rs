@@ -43,6 +43,12 @@ fn read(text: &str) -> Result<StreamListen, Refusal> {
         None => (text, Transport::Tcp),
         Some((place, "tcp")) => (place, Transport::Tcp),
         Some((place, "udp")) => (place, Transport::Udp),
+        Some((transport @ ("tcp" | "udp"), port)) => {
+            return Err(Refusal {
+                label: "the port comes first".to_owned(),
+                hint: format!("write \"{port}/{transport}\""),
+            });
+        }
         Some((place, _)) => {
             return Err(Refusal {
                 label: "neither /tcp nor /udp".to_owned(),
@@ -52,6 +58,14 @@ fn read(text: &str) -> Result<StreamListen, Refusal> {
     };
     let (address, port) = match place.rsplit_once(':') {
         None => (None, place),
+        Some(("", port)) => {
+            return Err(Refusal {
+                label: "no address before the colon".to_owned(),
+                hint: format!(
+                    "write \"{port}\" for the addresses of [listen], or for example \"127.0.0.1:{port}\""
+                ),
+            });
+        }
         Some((address, port)) => (Some(self::address(address)?), port),
     };
     Ok(StreamListen { transport, address, port: self::port(port)? })
