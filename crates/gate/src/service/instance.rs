@@ -43,6 +43,8 @@ pub(crate) struct Instance {
     idle: RefCell<Vec<Idle>>,
     in_flight: Cell<usize>,
     failures: Cell<u32>,
+    /// Whether a request tries it again.
+    probed: Cell<bool>,
     ejected_until: Cell<Option<Tick>>,
 }
 
@@ -89,6 +91,7 @@ impl Instance {
             idle: RefCell::new(Vec::new()),
             in_flight: Cell::new(0),
             failures: Cell::new(0),
+            probed: Cell::new(false),
             ejected_until: Cell::new(None),
         }
     }
@@ -136,16 +139,21 @@ impl Instance {
     pub(super) fn claim_probe(&self, connect_timeout: Duration, now: Tick) {
         if self.failures.get() > 0 {
             self.ejected_until.set(Some(now.after(connect_timeout)));
+            self.probed.set(true);
         }
     }
 
-    /// Notes a failure that speaks against the instance and not against a request.
+    /// Notes a failure that speaks against the instance and not against a request. Requests that were on their way when it
+    /// was ejected fail for the same reason, and only the one that tries it again says something new.
     pub(crate) fn failed(&self, ejection: Duration) {
+        self.close_idle();
+        if self.is_ejected() && !self.probed.take() {
+            return;
+        }
         let failures = self.failures.get();
         let time = ejection.saturating_mul(1 << failures.min(MAX_DOUBLINGS));
         self.failures.set(failures.saturating_add(1));
         self.ejected_until.set(Some(deadlines::now().after(time)));
-        self.close_idle();
     }
 
     /// Closes what is idle: one connection was found to be closed by the instance, so the others may be too. Those of
@@ -159,6 +167,7 @@ impl Instance {
         if self.failures.get() > 0 {
             self.failures.set(0);
             self.ejected_until.set(None);
+            self.probed.set(false);
         }
     }
 }
@@ -182,5 +191,27 @@ impl InFlight {
 impl Drop for InFlight {
     fn drop(&mut self) {
         self.0.in_flight.set(self.0.in_flight.get().saturating_sub(1));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_that_fail_together_are_one_failure_and_a_failed_try_is_another() {
+        let target = Target::plain(TargetAddress::Tcp { host: "127.0.0.1".into(), port: 1 });
+        let instance = Instance::new(&target, Endpoint::Tcp(Vec::new()));
+        let ejection = Duration::from_secs(60);
+        for _ in 0..20 {
+            instance.failed(ejection);
+        }
+        assert_eq!((instance.failures.get(), instance.is_ejected()), (1, true));
+        instance.claim_probe(Duration::from_secs(3), deadlines::now());
+        instance.failed(ejection);
+        instance.failed(ejection);
+        assert_eq!((instance.failures.get(), instance.is_ejected()), (2, true));
+        instance.succeeded();
+        assert!(!instance.is_ejected());
     }
 }
