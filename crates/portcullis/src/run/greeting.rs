@@ -23,7 +23,14 @@ pub(super) fn greet(plan: &Plan, listeners: &[Listener], threads: usize) {
     }
     for stream in plan.streams.iter().take(NAMED) {
         let instances: Vec<_> = stream.service.instances.iter().map(ToString::to_string).collect();
-        report::info(format_args!("serving {} from {}", stream.listen, instances.join(", ")));
+        let hosts: Vec<_> = stream.hosts.iter().map(ToString::to_string).collect();
+        let asked = if hosts.is_empty() { String::new() } else { format!(" for {}", hosts.join(", ")) };
+        report::info(format_args!(
+            "serving the stream {} on {}{asked} from {}",
+            stream.name,
+            stream.listen,
+            instances.join(", ")
+        ));
     }
     if let Some(more) = plan.streams.len().checked_sub(NAMED).filter(|more| *more > 0) {
         report::info(format_args!("serving {more} further streams"));
