@@ -175,9 +175,29 @@ impl Client {
         let Some(stream) = client.stream.as_http2() else { return };
         if stream.is_answered() && after != After::Abort {
             wire.answered();
+            client.take_rest().await;
         } else {
             stream.abort();
         }
+    }
+
+    /// Takes what a client still sends of a request that is answered already, for a while: clients that are told to stop
+    /// in the same breath as they get the answer may lose it (curl 7.88 does).
+    async fn take_rest(&mut self) {
+        self.deadline.set(LINGER);
+        poll_fn(|context| {
+            loop {
+                let count = self.stream.received().len();
+                self.stream.consume(count);
+                match self.stream.poll_fill(context, false) {
+                    Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(()),
+                    Poll::Ready(Ok(_)) if !self.deadline.is_due() => {}
+                    Poll::Pending if !self.deadline.is_due() => return Poll::Pending,
+                    _ => return Poll::Ready(()),
+                }
+            }
+        })
+        .await;
     }
 }
 

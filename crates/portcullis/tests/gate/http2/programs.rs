@@ -39,6 +39,36 @@ fn curl_speaks_http2_over_tls() {
 }
 
 #[test]
+fn an_answer_before_the_end_of_the_request_reaches_curl() {
+    let gate = Gate::up(
+        "[site.\"a.localhost\".routes]\n\"/\" = { respond = \"no\", status = 403, method = \"GET\" }\n",
+    );
+    gate.folder.write("large", vec![b'x'; 2_000_000]);
+    let url = format!("https://a.localhost:{}", gate.https.port());
+    let resolve = format!("a.localhost:{}:127.0.0.1", gate.https.port());
+    for body in ["small", "@large"] {
+        for _ in 0..4 {
+            let said = run(Command::new("curl").current_dir(gate.folder.path()).args([
+                "-sSk",
+                "--http2",
+                "--max-time",
+                "30",
+                "--resolve",
+                &resolve,
+                "-o",
+                "back",
+                "-w",
+                "%{http_code}",
+                "--data-binary",
+                body,
+                &url,
+            ]));
+            assert_eq!(said, "405", "{body}");
+        }
+    }
+}
+
+#[test]
 fn nghttp_and_h2load_are_content() {
     let hello = Hello::start("app");
     let gate = gate(&hello);
