@@ -1,7 +1,7 @@
 //! PHP-FPM itself, with a small application: what a site of PHP needs, over a Unix socket, by a real client.
 
 use crate::running::{Gate, of_crate};
-use rustix::process::geteuid;
+use rustix::process::{Signal, geteuid};
 use serde_json::Value;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -12,7 +12,7 @@ use testkit::{Folder, Program};
 /// A running PHP-FPM, and the folder of its scripts.
 struct Php {
     folder: Folder,
-    _fpm: Program,
+    fpm: Option<Program>,
 }
 
 /// The newest PHP-FPM of this machine.
@@ -21,6 +21,17 @@ fn fpm() -> PathBuf {
     let named =
         |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("php-fpm"));
     found.filter(named).max().expect("PHP-FPM: apt-get install php-fpm")
+}
+
+/// A master that is killed leaves its processes behind.
+impl Drop for Php {
+    fn drop(&mut self) {
+        let Some(fpm) = self.fpm.take() else { return };
+        fpm.signal(Signal::TERM);
+        if !std::thread::panicking() {
+            drop(fpm.finish());
+        }
+    }
 }
 
 impl Php {
@@ -53,7 +64,7 @@ impl Php {
         let file = folder.write("fpm.conf", configuration);
         let mut fpm = Program::spawn(Command::new(fpm()).args(["-n", "-F", "-y"]).arg(file));
         fpm.wait_for_socket(&folder.join("fpm.sock"));
-        Self { folder, _fpm: fpm }
+        Self { folder, fpm: Some(fpm) }
     }
 
     fn root(&self) -> String {
