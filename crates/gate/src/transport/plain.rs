@@ -68,7 +68,7 @@ impl Pipe {
         from: Plain<'_>,
     ) -> Poll<io::Result<usize>> {
         let ends = self.ends.as_ref().ok_or_else(gone)?;
-        let count = ready!(from.poll_reading(context, |from| {
+        let count = ready!(from.poll_io(context, Interest::READABLE, |from| {
             Ok(splice(from, None, &ends.write, None, SIZE, SpliceFlags::NONBLOCK | SpliceFlags::MOVE)?)
         }))?;
         self.held = count;
@@ -79,7 +79,7 @@ impl Pipe {
     pub(crate) fn poll_drain(&mut self, context: &mut Context<'_>, to: Plain<'_>) -> Poll<io::Result<usize>> {
         let ends = self.ends.as_ref().ok_or_else(gone)?;
         let held = self.held;
-        let count = ready!(to.poll_writing(context, |to| {
+        let count = ready!(to.poll_io(context, Interest::WRITABLE, |to| {
             Ok(splice(&ends.read, None, to, None, held, SpliceFlags::NONBLOCK | SpliceFlags::MOVE)?)
         }))?;
         self.held -= count.min(held);
@@ -110,36 +110,21 @@ impl Plain<'_> {
         }
     }
 
-    /// Runs `act` once the connection can be read from, until it does not say that it would block.
-    fn poll_reading(
+    /// Runs `act` once the connection is ready for it, until it does not say that it would block.
+    fn poll_io(
         &self,
         context: &mut Context<'_>,
+        interest: Interest,
         act: impl Fn(BorrowedFd<'_>) -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
         loop {
-            ready!(match self {
-                Self::Tcp(stream) => stream.poll_read_ready(context),
-                Self::Unix(stream) => stream.poll_read_ready(context),
+            ready!(match (self, interest.is_readable()) {
+                (Self::Tcp(stream), true) => stream.poll_read_ready(context),
+                (Self::Tcp(stream), false) => stream.poll_write_ready(context),
+                (Self::Unix(stream), true) => stream.poll_read_ready(context),
+                (Self::Unix(stream), false) => stream.poll_write_ready(context),
             })?;
-            match self.try_io(Interest::READABLE, &act) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                done => return Poll::Ready(done),
-            }
-        }
-    }
-
-    /// The same for writing.
-    fn poll_writing(
-        &self,
-        context: &mut Context<'_>,
-        act: impl Fn(BorrowedFd<'_>) -> io::Result<usize>,
-    ) -> Poll<io::Result<usize>> {
-        loop {
-            ready!(match self {
-                Self::Tcp(stream) => stream.poll_write_ready(context),
-                Self::Unix(stream) => stream.poll_write_ready(context),
-            })?;
-            match self.try_io(Interest::WRITABLE, &act) {
+            match self.try_io(interest, &act) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 done => return Poll::Ready(done),
             }

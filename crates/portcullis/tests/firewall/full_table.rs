@@ -54,7 +54,6 @@ fn fill(pair: &Pair) {
 }
 
 #[test]
-#[ignore = "takes eight seconds and a hundred megabytes of the kernel: --ignored runs it"]
 fn a_full_table_of_connections_locks_nobody_out_and_is_told() {
     let pair = Pair::new(FILE);
     let _service = Service::on_ports(&pair.server.host, &[81]);
