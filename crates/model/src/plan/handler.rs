@@ -2,10 +2,11 @@
 
 use super::service::ServiceIndex;
 use super::template::Template;
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// What answers a route.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Handler {
     /// A service.
     Service(ServiceHandler),
@@ -18,7 +19,7 @@ pub enum Handler {
 }
 
 /// Forwards to a service.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceHandler {
     /// The service.
     pub service: ServiceIndex,
@@ -32,7 +33,7 @@ pub struct ServiceHandler {
 }
 
 /// When responses of a service are compressed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Compression {
     /// Never, the default.
     #[default]
@@ -44,7 +45,7 @@ pub enum Compression {
 }
 
 /// Serves files.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FilesHandler {
     /// The folder. Nothing outside of it is served, whatever links say.
     pub root: PathBuf,
@@ -67,7 +68,7 @@ pub struct FilesHandler {
 }
 
 /// The service behind files.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Otherwise {
     /// The service, for every path that is no file.
     pub handler: ServiceHandler,
@@ -76,7 +77,7 @@ pub struct Otherwise {
 }
 
 /// Redirects.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RedirectHandler {
     /// The `Location`.
     pub to: Template,
@@ -85,7 +86,7 @@ pub struct RedirectHandler {
 }
 
 /// A fixed response.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RespondHandler {
     /// 200 to 599.
     pub status: u16,

@@ -2,7 +2,8 @@
 //!
 //! A plan is a value without spans that need a file to be read: the gate and the commands work from it alone. Only
 //! the lowering of the configuration makes one, so everything in it can be trusted: references point into the lists
-//! beside them, patterns do not conflict, names are canonical.
+//! beside them, patterns do not conflict, names are canonical. A plan that is read (it is sent from one process to
+//! another) is not judged again: it can only come from lowering, or from a keeper that lowered it.
 
 mod handler;
 mod here;
@@ -14,6 +15,8 @@ mod site;
 mod stream;
 mod template;
 mod written;
+
+use serde::{Deserialize, Serialize};
 
 pub use handler::{
     Compression, FilesHandler, Handler, Otherwise, RedirectHandler, RespondHandler, ServiceHandler,
@@ -34,7 +37,7 @@ pub use stream::{Stream, StreamListen, StreamTls};
 pub use template::{Piece, Template, Variable};
 
 /// A whole configuration, compiled and checked.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// Where the gate listens.
     pub listen: Listen,

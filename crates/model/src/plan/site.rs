@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// A public host name and what answers under it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Site {
     /// The name as written in the file, for logs and metrics.
     pub label: String,
@@ -36,7 +36,7 @@ pub struct Site {
 }
 
 /// Where a site is reached: scheme, host, port.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SiteAddress {
     /// HTTPS or plain HTTP.
     pub scheme: Scheme,
@@ -47,7 +47,7 @@ pub struct SiteAddress {
 }
 
 /// The scheme of a site.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Scheme {
     /// HTTPS, with a redirect from HTTP.
     Https,
@@ -56,7 +56,7 @@ pub enum Scheme {
 }
 
 /// HTTP Strict Transport Security.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hsts {
     /// `max-age`.
     pub max_age: Duration,
@@ -67,7 +67,7 @@ pub struct Hsts {
 }
 
 /// A page for a status or a class of them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorPage {
     /// Which responses it replaces.
     pub status: StatusClass,
@@ -76,7 +76,7 @@ pub struct ErrorPage {
 }
 
 /// A status (`404`) or a class of them (`5xx`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum StatusClass {
     /// One status, 400 to 599.
     Exact(u16),
@@ -85,7 +85,7 @@ pub enum StatusClass {
 }
 
 /// A path pattern of a site and its handler.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Route {
     /// The pattern.
     pub pattern: RoutePattern,
@@ -117,7 +117,7 @@ pub struct Place {
 }
 
 /// A condition on a request field.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct HeaderCondition {
     /// The field's name in lower case.
     pub name: String,
@@ -126,7 +126,7 @@ pub struct HeaderCondition {
 }
 
 /// A change to the fields of a request or response.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum HeaderEdit {
     /// Removes every field of this name, then adds one with this value.
     Set {

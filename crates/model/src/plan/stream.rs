@@ -4,11 +4,12 @@ use super::policy::{Name, Peer, Transport};
 use super::service::Service;
 use super::site::Place;
 use crate::host::HostPattern;
+use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::time::Duration;
 
 /// A TCP or UDP service of the gate.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stream {
     /// Its name in the file.
     pub name: String,
@@ -36,7 +37,7 @@ pub struct Stream {
 }
 
 /// Where clients reach a stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct StreamListen {
     /// TCP or UDP, nothing else.
     pub transport: Transport,
@@ -47,7 +48,7 @@ pub struct StreamListen {
 }
 
 /// What the gate has to do with the TLS of a stream's clients.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum StreamTls {
     /// Nothing: bytes pass as they are.
     #[default]

@@ -36,6 +36,15 @@ fn error_cases_report_their_problems() {
     });
 }
 
+#[test]
+fn a_plan_that_is_sent_arrives_as_it_was() {
+    for path in cases("valid") {
+        let plan = run(&path).plan.unwrap();
+        let bytes = postcard::to_allocvec(&plan).unwrap();
+        assert_eq!(postcard::from_bytes(&bytes), Ok(plan), "{}", path.display());
+    }
+}
+
 /// Compares every case of a folder, and names all that differ.
 fn check(folder: &str, extension: &str, show: impl Fn(&str, &Compiled) -> String) {
     let bless = std::env::var_os("BLESS").is_some();
