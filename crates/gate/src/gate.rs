@@ -1,10 +1,11 @@
 //! The gate as its owner sees it: started with values, changed with values, drained at the end.
 
+use crate::given::Given;
 use crate::identity::{AloneResolver, Identities, NotingResolver};
 use crate::listener::Listener;
 use crate::log::AccessLog;
 use crate::metrics;
-use crate::names::Names;
+use crate::names::{Names, ResolverFiles};
 use crate::notice::Notices;
 use crate::service::{InstanceTlsError, client_config, literal_addresses};
 use crate::shared::{Connections, Shared};
@@ -35,6 +36,8 @@ pub struct Content {
     pub tls: rustls::ServerConfig,
     /// Which names are one identity.
     pub identities: Arc<dyn Identities>,
+    /// The files that the plan names.
+    pub given: Given,
 }
 
 /// Why a gate cannot start, or cannot serve something else.
@@ -87,6 +90,7 @@ impl Gate {
         content: Content,
         listeners: &[Listener],
         log: Option<AccessLog>,
+        files: ResolverFiles,
         threads: usize,
     ) -> Result<(Self, Receiver<String>), StartError> {
         let (notices, told) = Notices::new();
@@ -97,7 +101,7 @@ impl Gate {
         )]
         let channels: Vec<_> = (0..threads.max(1)).map(|_| unbounded_channel()).collect();
         let orders: Vec<UnboundedSender<Order>> = channels.iter().map(|(sender, _)| sender.clone()).collect();
-        let names = Names::start(telling(orders.clone())).map_err(StartError::Thread)?;
+        let names = Names::start(files, telling(orders.clone())).map_err(StartError::Thread)?;
         let served = served(content, &names)?;
         let mut gate = Self { shared, orders, threads: Vec::new(), names, log };
         for (number, (_, receiver)) in channels.into_iter().enumerate() {
@@ -150,6 +154,11 @@ impl Gate {
         cut
     }
 
+    /// Resolves names like this from now on.
+    pub fn resolve_with(&self, files: ResolverFiles) {
+        self.names.use_files(files);
+    }
+
     /// Open client connections.
     #[must_use]
     pub fn connections(&self) -> usize {
@@ -192,7 +201,8 @@ fn connection_limits(plan: &Plan) -> (usize, usize) {
 
 fn served(content: Content, names: &Names) -> Result<Served, StartError> {
     let plan = &content.snapshot.plan;
-    let instance_tls: Result<Vec<_>, _> = plan.services.iter().map(client_config).collect();
+    let instance_tls: Result<Vec<_>, _> =
+        plan.services.iter().map(|service| client_config(service, &content.given)).collect();
     let instance_tls = instance_tls.map_err(StartError::InstanceTls)?;
     names.want(names_of(plan));
     let stream_tls = plan.streams.iter().map(|stream| stream_tls(&content, stream)).collect();

@@ -7,6 +7,7 @@ mod commands;
 mod configuration;
 mod day;
 mod failure;
+mod gate_process;
 mod hello;
 mod keeper;
 mod known;
@@ -17,6 +18,7 @@ mod run;
 mod show;
 mod socket_file;
 mod span;
+mod supervision;
 mod table;
 mod terminal;
 

@@ -4,7 +4,7 @@ use super::Finding;
 use crate::workspace::Member;
 
 /// A crate and the crates of the workspace that it may be built from.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 11] = [
     ("model", &[]),
     ("http1", &[]),
     ("wire", &[]),
@@ -13,7 +13,8 @@ const ARROWS: [(&str, &[&str]); 10] = [
     ("host", &["firewall", "model"]),
     ("certs", &["model"]),
     ("gate", &["http1", "model", "wire"]),
-    ("portcullis", &["audit", "certs", "firewall", "gate", "host", "http1", "model"]),
+    ("link", &["model"]),
+    ("portcullis", &["audit", "certs", "firewall", "gate", "host", "http1", "link", "model"]),
     ("testkit", &["http1", "model"]),
 ];
 

@@ -92,6 +92,9 @@ pub(crate) enum Command {
     /// Run a small backend that answers with what it received
     #[command(after_long_help = HELLO_PATHS)]
     Hello(Hello),
+    /// The process that faces the network; started by the keeper alone
+    #[command(hide = true)]
+    GateProcess,
     /// Print the JSON Schema of the configuration
     Schema,
     /// Print a completion script for a shell

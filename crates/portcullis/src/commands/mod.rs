@@ -28,6 +28,7 @@ use crate::admin::Client;
 use crate::cli::{Arguments, Command, Common};
 use crate::configuration::{Origin, require_plan};
 use crate::failure::{Exit, Failure};
+use crate::gate_process;
 use crate::hello;
 use model::plan::Plan;
 use std::path::Path;
@@ -55,6 +56,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Firewall(command) => firewall::run(&common, &command),
         Command::Cert(cert) => cert::run(&common, &cert),
         Command::Hello(hello) => hello::serve(&hello),
+        Command::GateProcess => gate_process::run(),
         Command::Schema => schema::run(),
         Command::Completions { shell } => completions::run(shell),
         Command::Man { folder } => man::run(folder.as_deref()),
