@@ -4,7 +4,7 @@ use super::Finding;
 use crate::workspace::Member;
 
 /// A crate and the crates of the workspace that it may be built from.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 11] = [
     ("model", &[]),
     ("http1", &[]),
     ("wire", &[]),
@@ -12,8 +12,9 @@ const ARROWS: [(&str, &[&str]); 10] = [
     ("audit", &["firewall", "model"]),
     ("host", &["firewall", "model"]),
     ("certs", &["model"]),
+    ("confine", &[]),
     ("gate", &["http1", "model", "wire"]),
-    ("portcullis", &["audit", "certs", "firewall", "gate", "host", "http1", "model"]),
+    ("portcullis", &["audit", "certs", "confine", "firewall", "gate", "host", "http1", "model"]),
     ("testkit", &["http1", "model"]),
 ];
 
