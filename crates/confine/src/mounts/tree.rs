@@ -1,0 +1,87 @@
+//! What lies at a path, and a copy of it that can be mounted elsewhere.
+
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat};
+use rustix::io::Errno;
+use rustix::mount::OpenTreeFlags;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::{Component, Path, PathBuf};
+
+/// Tells a folder or file from every other one.
+pub(super) type Identity = (u64, u64);
+
+/// What was found at a path, links followed.
+#[derive(Debug)]
+pub(super) struct Found {
+    file: OwnedFd,
+    pub(super) identity: Identity,
+    pub(super) is_folder: bool,
+    /// Its path without links.
+    pub(super) real: PathBuf,
+}
+
+/// A copy of it with all that is mounted beneath, which is mounted nowhere yet.
+#[derive(Debug)]
+pub(super) struct Tree {
+    /// Where it is to be seen.
+    pub(super) path: PathBuf,
+    pub(super) found: Found,
+    pub(super) copy: OwnedFd,
+}
+
+impl Found {
+    /// With the rights that the thread has now.
+    pub(super) fn at(path: &Path) -> Result<Self, String> {
+        if !path.is_absolute() || path.components().any(|part| part == Component::ParentDir) {
+            return Err("must be absolute and without `..`".to_owned());
+        }
+        if path.parent().is_none() {
+            return Err("the whole file system cannot be shown".to_owned());
+        }
+        let file =
+            rustix::fs::openat(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).map_err(reason)?;
+        let stat = rustix::fs::fstat(&file).map_err(reason)?;
+        let is_folder = match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Directory => true,
+            FileType::RegularFile => false,
+            _ => return Err("is neither a folder nor a file".to_owned()),
+        };
+        let real = std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()));
+        let real = real.map_err(|error| error.to_string())?;
+        Ok(Self { file, identity: identity(&stat), is_folder, real })
+    }
+}
+
+impl Tree {
+    pub(super) fn copy(path: &Path, found: Found) -> Result<Self, String> {
+        let copy = copy(&found.file, "").map_err(reason)?;
+        Ok(Self { path: path.to_owned(), found, copy })
+    }
+}
+
+/// A copy of the mount that `path` lies in, from there on, with all that is mounted beneath.
+pub(super) fn copy(at: impl AsFd, path: impl rustix::path::Arg) -> Result<OwnedFd, Errno> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE
+        | OpenTreeFlags::OPEN_TREE_CLOEXEC
+        | OpenTreeFlags::AT_RECURSIVE
+        | OpenTreeFlags::AT_EMPTY_PATH;
+    rustix::mount::open_tree(at, path, flags)
+}
+
+pub(super) fn identity(stat: &Stat) -> Identity {
+    (stat.st_dev, stat.st_ino)
+}
+
+/// What is at a path now, links followed; none where nothing is.
+pub(super) fn identity_at(path: &Path) -> Option<Identity> {
+    rustix::fs::statat(CWD, path, AtFlags::empty()).ok().map(|stat| identity(&stat))
+}
+
+/// In words for the operator.
+pub(super) fn reason(error: Errno) -> String {
+    match error {
+        Errno::NOENT => "does not exist".to_owned(),
+        Errno::ACCESS => "its user may not go there".to_owned(),
+        Errno::LOOP => "a link on its way leads out of what is shown".to_owned(),
+        error => std::io::Error::from(error).to_string(),
+    }
+}
