@@ -20,7 +20,7 @@ use bind::Listeners;
 use certs::{StateFolder, Store};
 use content::Content;
 use control::Running;
-use gate::{AccessLog, Gate};
+use gate::{AccessLog, Gate, Patience};
 use model::plan::Plan;
 use packets::Packets;
 use std::sync::Arc;
@@ -121,7 +121,7 @@ fn finish(mut running: Arc<Running>) {
         std::thread::sleep(BETWEEN_TRIES);
     };
     let drain = running.drain_timeout();
-    let cut = running.into_gate().drain(drain);
+    let cut = running.into_gate().drain(Patience::stop(drain));
     if cut > 0 {
         report::warning(format_args!("connections cut after {} s: {cut}", drain.as_secs()));
     }
