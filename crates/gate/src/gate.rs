@@ -7,6 +7,7 @@ use crate::log::AccessLog;
 use crate::metrics;
 use crate::names::{Names, ResolverFiles};
 use crate::notice::Notices;
+use crate::patience::Patience;
 use crate::service::{InstanceTlsError, client_config, literal_addresses};
 use crate::shared::{Connections, Shared};
 use crate::snapshot::Snapshot;
@@ -142,10 +143,10 @@ impl Gate {
         Ok(())
     }
 
-    /// Takes no more connections, waits for the open ones at most so long, and ends. Answers how many were cut.
-    pub fn drain(self, timeout: Duration) -> usize {
+    /// Takes no more connections, waits for the open ones, and ends. Answers how many were cut.
+    pub fn drain(self, patience: Patience) -> usize {
         for orders in &self.orders {
-            let _ = orders.send(Order::Drain(timeout));
+            let _ = orders.send(Order::Drain(patience));
         }
         let cut = self.threads.into_iter().filter_map(|thread| thread.join().ok()?.ok()).sum();
         if let Some(log) = &self.log {

@@ -3,7 +3,9 @@
 #![expect(unsafe_code, reason = "an allocator can only be written so; it counts and hands everything on")]
 #![expect(clippy::unwrap_used, reason = "a test")]
 
-use gate::{AccessLog, Content, Gate, Given, Identities, Listener, PlannedPort, ResolverFiles, Snapshot};
+use gate::{
+    AccessLog, Content, Gate, Given, Identities, Listener, Patience, PlannedPort, ResolverFiles, Snapshot,
+};
 use rustls::ServerConfig;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
@@ -133,5 +135,5 @@ fn a_plaintext_request_allocates_nothing_in_steady_state() {
     assert!(gate.requests() >= 5999, "the last one is counted after it is answered");
     assert_eq!(allocations, 0, "in 3000 requests");
     drop(client);
-    gate.drain(Duration::from_secs(5));
+    gate.drain(Patience::stop(Duration::from_secs(5)));
 }

@@ -9,6 +9,7 @@ use crate::respond::{Answer, expand};
 use crate::snapshot::{RouteRuntime, SiteRuntime};
 use crate::transport::Source;
 use crate::worker::active::Active;
+use crate::worker::deadlines;
 use crate::worker::scratch::{Outcome, Working};
 use http1::{BodyLength, ClientNext, Refusal, Request, Version};
 use model::plan::{Handler, RedirectHandler, RespondHandler, Scheme, ServiceHandler};
@@ -61,7 +62,7 @@ impl Client {
         }
         let Working { request, head, exchange, .. } = &mut *working;
         exchange.start(request, head);
-        if self.worker.draining.get() {
+        if self.worker.is_draining() {
             exchange.close_client();
         }
         match self.judge(active, working) {
@@ -347,7 +348,8 @@ impl Client {
             // The library drops what still comes of a stream that was answered.
             _ if self.stream.is_http2() => After::Close,
             ClientNext::Close => After::Close,
-            ClientNext::KeepAlive if self.worker.draining.get() => After::Close,
+            // The head of this answer was sent before the end began; the next one would announce it, if there were time.
+            ClientNext::KeepAlive if self.worker.idle_end() <= deadlines::now() => After::Close,
             ClientNext::KeepAlive => After::KeepAlive,
             ClientNext::Drain => self.drain_body(working).await,
         }

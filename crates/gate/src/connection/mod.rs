@@ -145,6 +145,10 @@ impl Client {
                 After::Abort => return,
             }
         }
+        if self.worker.is_succeeded() {
+            // A request that crosses the end must not cost the client an answer that it has not read.
+            Box::pin(self.close()).await;
+        }
     }
 
     /// Has the deadline wake the task that this runs in.
@@ -206,7 +210,13 @@ impl Client {
 
     /// Whether the gate is ending, so that no further request is taken from this connection.
     pub(crate) fn is_draining(&self) -> bool {
-        self.worker.draining.get()
+        self.worker.is_draining()
+    }
+
+    /// Whether what the connection waits for has not come by `due`, or by the time that the gate has for it.
+    fn is_over(&self, due: Tick) -> bool {
+        self.deadline.set_at(due.min(self.worker.idle_end()));
+        self.deadline.is_due()
     }
 
     fn pending_until_due(&self) -> Poll<io::Result<()>> {

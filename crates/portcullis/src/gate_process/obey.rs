@@ -3,7 +3,7 @@
 use super::sockets::Held;
 use super::{Process, content, watch};
 use crate::failure::with_causes;
-use gate::{Gate, ResolverFiles};
+use gate::{Gate, Patience, ResolverFiles};
 use link::{Answer, Channel, Counts, Install, Numbered, Order, ReceiveError, Refusal, Told};
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -53,7 +53,10 @@ impl Process {
         // What is open anywhere takes connections.
         self.held = Held::default();
         let Some(gate) = self.gate.take() else { return 0 };
-        gate.drain(patience.total) as u64
+        gate.drain(match patience.handed_over {
+            true => Patience::hand_over(patience.total),
+            false => Patience::stop(patience.total),
+        }) as u64
     }
 
     fn carry_out(&mut self, order: Order, mut came: Vec<OwnedFd>) -> (Answer, Vec<BorrowedFd<'_>>) {
