@@ -27,6 +27,7 @@ use crate::worker::active::Active;
 use crate::worker::scratch::Working;
 use http1::InstanceNext;
 use http1::Upgrade;
+use http1::http2::trailer_fields;
 use model::path::skip_segments;
 use model::plan::ServiceHandler;
 use std::future::poll_fn;
@@ -81,6 +82,10 @@ impl Forwarding<'_> {
             return tunnel::run(client, working, &mut lease, self, &mut sending).await;
         }
         let relayed = relay::run(client, working, &mut lease, self, &mut sending).await;
+        if relayed.is_ok() && working.call && working.outcome.grpc_status.is_none() {
+            let trailers = trailer_fields(working.exchange.response.trailers());
+            working.outcome.grpc_status = grpc::status(trailers);
+        }
         self.tell_said(client, working, &mut lease);
         let leftover = !lease.stream.received().is_empty();
         let sent = sending.done && sending.broken.is_none();
@@ -108,6 +113,13 @@ impl Forwarding<'_> {
         let is_call = grpc::is_call(&working.request, &working.head);
         let web = self.handler.grpc_web.then(|| grpc::web_form(&working.request, &working.head));
         working.web = web.flatten();
+        if grpc::needs_http2(&working.request, &working.head, working.web.is_some()) {
+            // Those that cannot answer it are not tried.
+            working.tried.extend(service.without_http2());
+            if !service.plan.instances.iter().any(|target| target.http2) {
+                return Err(Failure::NoCalls);
+            }
+        }
         let (mut retried, mut refusals) = (false, 0);
         let mut last: Option<Failure> = None;
         loop {

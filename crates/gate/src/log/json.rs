@@ -30,6 +30,9 @@ pub(super) fn write(out: &mut Vec<u8>, record: &Record<'_>) {
     some_text(out, "site", record.site.as_bytes());
     some_text(out, "service", record.service.as_bytes());
     some_text(out, "instance", record.instance.as_bytes());
+    if let Some(status) = record.grpc_status {
+        number(out, "grpc_status", u64::from(status));
+    }
     some_text(out, "user_agent", record.user_agent);
     some_text(out, "referer", record.referer);
     some_text(out, "rule", record.rule.unwrap_or_default().as_bytes());

@@ -40,6 +40,8 @@ pub(crate) struct Record<'a> {
     pub(crate) site: &'a str,
     pub(crate) service: &'a str,
     pub(crate) instance: &'a str,
+    /// What a call of gRPC ended with.
+    pub(crate) grpc_status: Option<u32>,
     pub(crate) user_agent: &'a [u8],
     pub(crate) referer: &'a [u8],
     pub(crate) rule: Option<&'a str>,

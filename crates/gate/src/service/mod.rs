@@ -103,6 +103,11 @@ impl ServiceRuntime {
         self.instances.borrow().iter().any(|own| Rc::ptr_eq(own, instance))
     }
 
+    /// The instances that are not spoken to with HTTP/2.
+    pub(crate) fn without_http2(&self) -> Vec<Rc<Instance>> {
+        self.instances.borrow().iter().filter(|instance| !instance.http2).cloned().collect()
+    }
+
     /// Whether the service has a name that still has to be resolved.
     pub(crate) fn is_unresolved(&self) -> bool {
         self.instances.borrow().is_empty()

@@ -50,6 +50,8 @@ pub(crate) struct Working {
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     pub(crate) status: u16,
+    /// What a call of gRPC ended with.
+    pub(crate) grpc_status: Option<u32>,
     pub(crate) site: Option<usize>,
     pub(crate) service: Option<usize>,
     pub(crate) instance: Option<Rc<Instance>>,
