@@ -4,6 +4,7 @@
 mod answer;
 mod files;
 mod finish;
+mod handshake;
 mod head;
 mod http2;
 mod pool;
@@ -12,7 +13,6 @@ mod respond;
 mod send;
 mod sorted;
 
-use crate::identity;
 use crate::listener::PortFacts;
 use crate::shared::Place;
 use crate::transport::Source;
@@ -124,9 +124,8 @@ impl Client {
                 let Some(of_site) = Box::pin(self.sort(since)).await else { return };
                 self = of_site;
             }
-            if Box::pin(self.handshake(since)).await.is_err() {
-                self.worker.shared.metrics.failed_handshake();
-                return;
+            if let Err(ended) = Box::pin(self.handshake(since)).await {
+                return self.failed_handshake(&ended);
             }
         }
         if self.speaks_http2().await {
@@ -178,25 +177,6 @@ impl Client {
             answered = true;
             first = None;
         }
-    }
-
-    async fn handshake(&mut self, since: Tick) -> io::Result<()> {
-        let timeout = self.worker.active().served.snapshot.plan.limits.handshake_timeout;
-        self.deadline.set_at(since.after(timeout));
-        let mut sni = None;
-        poll_fn(|context| {
-            let shaken = self.stream.poll_handshake(context);
-            if let Some(name) = identity::take_asked() {
-                sni = Some(name);
-            }
-            match shaken {
-                Poll::Pending if self.deadline.is_due() => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
-                shaken => shaken,
-            }
-        })
-        .await?;
-        self.sni = sni.map(Rc::from);
-        Ok(())
     }
 
     /// Tells the operator, unless too much is told already.

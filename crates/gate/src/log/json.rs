@@ -47,7 +47,7 @@ pub(super) fn write_stream(out: &mut Vec<u8>, record: &StreamRecord<'_>) {
     out.extend_from_slice(b"\",\"client\":\"");
     write_ip(out, record.client);
     out.push(b'"');
-    text(out, "stream", record.stream.as_bytes());
+    some_text(out, "stream", record.stream.as_bytes());
     text(out, "transport", record.transport.as_bytes());
     number(out, "bytes_in", record.bytes_in);
     number(out, "bytes_out", record.bytes_out);

@@ -53,6 +53,7 @@ pub(crate) struct Record<'a> {
 pub(crate) struct StreamRecord<'a> {
     /// Since 1970.
     pub(crate) time: Duration,
+    /// Empty for what was refused before that was known.
     pub(crate) stream: &'a str,
     /// `tcp` or `udp`.
     pub(crate) transport: &'static str,
