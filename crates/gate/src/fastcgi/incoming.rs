@@ -96,11 +96,16 @@ impl Incoming {
         self.written.clear();
         self.consumed = 0;
         loop {
-            if carrier.received().is_empty()
-                && !self.reader.is_over()
-                && ready!(carrier.poll_fill(context, large))? == 0
-            {
-                return Poll::Ready(self.closed());
+            if carrier.received().is_empty() && !self.reader.is_over() {
+                match ready!(carrier.poll_fill(context, large)) {
+                    Ok(0) => return Poll::Ready(self.closed(io::ErrorKind::UnexpectedEof)),
+                    Ok(_) => {}
+                    // A process that dies before it has read everything leaves this.
+                    Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
+                        return Poll::Ready(self.closed(error.kind()));
+                    }
+                    Err(error) => return Poll::Ready(Err(error)),
+                }
             }
             let record = self.reader.read(carrier.received()).map_err(io::Error::other)?;
             let content = &carrier.received()[record.start..record.consumed];
@@ -198,15 +203,15 @@ impl Incoming {
     }
 
     /// The connection was closed.
-    fn closed(&self) -> io::Result<usize> {
+    fn closed(&self, kind: io::ErrorKind) -> io::Result<usize> {
         let text = match &self.stage {
-            // The engine has a word for this.
-            Stage::Head(head) if head.is_empty() => return Ok(0),
-            Stage::Head(_) => "the application closed the connection in the head of its answer",
-            Stage::Plain | Stage::Chunked { .. } => "the application closed the connection amid its answer",
+            Stage::Head(head) if head.is_empty() => "before its answer",
+            Stage::Head(_) => "in the head of its answer",
+            Stage::Plain | Stage::Chunked { .. } => "amid its answer",
             Stage::Ended => return Ok(0),
         };
-        Err(io::Error::new(io::ErrorKind::UnexpectedEof, text))
+        let text = format!("the application closed the connection {text}; its own log may say why");
+        Err(io::Error::new(kind, text))
     }
 
     /// Whether the request has ended, as far as is known without waiting, and nothing of it is left to read.

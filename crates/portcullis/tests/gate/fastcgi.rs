@@ -2,7 +2,8 @@
 
 use crate::running::{Gate, responses};
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
 use testkit::backend::fastcgi::{END, FastCgi, Reply, STDERR, STDOUT, end, record};
 use testkit::strict::Response;
 use testkit::{Folder, eventually};
@@ -18,11 +19,14 @@ fn scripts() -> Folder {
 
 /// A gate before an application, with its scripts in `folder`.
 fn before(app: &FastCgi, folder: &Folder, service: &str) -> Gate {
+    before_address(app.address(), folder, service)
+}
+
+fn before_address(app: SocketAddr, folder: &Folder, service: &str) -> Gate {
     let root = folder.join("root").display().to_string();
     Gate::up(&format!(
         "[site.\":{{http}}\"]\nservice = \"app\"\nbody = \"1MiB\"\n\
-         [service.app]\ninstances = [\"fastcgi://{}\"]\nfastcgi = {{ root = \"{root}\" }}\n{service}",
-        app.address()
+         [service.app]\ninstances = [\"fastcgi://{app}\"]\nfastcgi = {{ root = \"{root}\" }}\n{service}"
     ))
 }
 
@@ -65,7 +69,7 @@ fn an_application_that_fails_is_said_to() {
         (end(1), 502, "the application says that it serves another request here"),
         (end(0), 502, "the application ended without an answer (status 0)"),
         (end(9), 502, "the request ended with the unknown status 9"),
-        (vec![], 502, "the instance closed the connection without an answer"),
+        (vec![], 502, "the application closed the connection before its answer"),
         (record(STDOUT, "A: b\r\n"), 502, "closed the connection in the head of its answer"),
         (
             b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(),
@@ -89,6 +93,34 @@ fn an_application_that_fails_is_said_to() {
         assert_eq!(get(&gate).status, status, "{reason}");
         let error = gate.log(1)[0]["error"].as_str().unwrap_or_default().to_owned();
         assert!(error.contains(reason), "{error:?} is not {reason:?}");
+    }
+}
+
+#[test]
+fn an_application_whose_process_dies_is_said_to() {
+    let folder = scripts();
+    let begun = record(STDOUT, "Content-Length: 10\r\n\r\nhello");
+    for (bytes, said) in [
+        (vec![], "request: the application closed the connection before its answer"),
+        (
+            record(STDOUT, "A: b\r\n"),
+            "request: the application closed the connection in the head of its answer",
+        ),
+        (begun, "response body: the application closed the connection amid its answer"),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let app = listener.local_addr().unwrap();
+        let dies = std::thread::spawn(move || {
+            let (mut socket, _) = listener.accept().unwrap();
+            // What was sent and not read makes the kernel reset the connection.
+            socket.read_exact(&mut [0]).unwrap();
+            socket.write_all(&bytes).unwrap();
+        });
+        let gate = before_address(app, &folder, "");
+        let _ = gate.raw().send("GET /a.php HTTP/1.1\r\nHost: a\r\n\r\n").try_response("GET");
+        dies.join().unwrap();
+        let error = gate.log(1)[0]["error"].as_str().unwrap_or_default().to_owned();
+        assert!(error.starts_with(said), "{error:?} is not {said:?}");
     }
 }
 
