@@ -3,6 +3,7 @@
 
 mod attempt;
 mod failure;
+mod gather;
 mod interim;
 mod pump;
 mod relay;
@@ -13,6 +14,7 @@ mod tunnel;
 
 use attempt::Sending;
 pub(crate) use failure::{Failure, Step};
+pub(crate) use gather::Gathered;
 pub(crate) use pump::{Blocked, Pump};
 pub(crate) use stall::{Patience, Stall};
 
@@ -120,6 +122,7 @@ impl Forwarding<'_> {
                 return Err(Failure::NoCalls);
             }
         }
+        gather::run(client, working, self).await?;
         let (mut retried, mut refusals) = (false, 0);
         let mut last: Option<Failure> = None;
         loop {
@@ -137,6 +140,9 @@ impl Forwarding<'_> {
             // Anew for each attempt: the head may name the instance, and may be gone from the lead when a body that
             // turned out to be empty was sent behind it.
             working.translator = working.web.and_then(grpc::Translator::of_request);
+            if let Some(gathered) = &mut working.gathered {
+                gathered.rewind();
+            }
             request_head::write(self, &instance, working);
             self.begin_fastcgi(client, working, &mut lease)?;
             let failure = match attempt::run(client, working, &mut lease, self).await {
@@ -159,7 +165,7 @@ impl Forwarding<'_> {
             let again = failure.step() == Some(Step::Exchange)
                 && once_more
                 && working.exchange.may_retry(untouched)
-                && working.upload.body_bytes == 0
+                && (working.upload.body_bytes == 0 || working.gathered.is_some())
                 && !read;
             if !again {
                 return Err(failure);

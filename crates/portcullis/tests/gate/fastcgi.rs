@@ -157,8 +157,13 @@ fn an_instance_without_room_is_passed_over() {
     ));
     for _ in 0..4 {
         assert_eq!(get(&gate).text(), "hello");
+        // What was gathered is sent again.
+        let mut raw = gate.raw();
+        raw.send("POST /a.php HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nwhole");
+        assert_eq!(raw.response("POST").text(), "hello");
     }
-    assert!(!full.told().is_empty() && free.told().len() == 4);
+    assert!(!full.told().is_empty() && free.told().len() == 8);
+    assert!(free.told().iter().all(|told| told.body.is_empty() || told.body == b"whole"));
 }
 
 #[test]
@@ -269,6 +274,43 @@ fn a_body_in_chunks_is_gathered_while_it_is_small() {
     assert_eq!(post(1024, 65), 411);
     assert_eq!(app.told().len(), 2, "what is refused was not begun");
     assert!(gate.log(3).iter().any(|line| line["rule"] == "fastcgi-length-required"));
+}
+
+#[test]
+fn a_slow_client_with_a_small_body_holds_no_application() {
+    let folder = scripts();
+    let app = FastCgi::start(vec![Reply::answering(HELLO)]);
+    let gate = before(&app, &folder, "");
+    let body = vec![b'x'; 64 << 10];
+    let chunked = [format!("{:x}\r\n", body.len()).as_bytes(), &body, b"\r\n0\r\n\r\n"].concat();
+    for (number, (head, sent)) in
+        [("Content-Length: 65536", &body), ("Transfer-Encoding: chunked", &chunked)].into_iter().enumerate()
+    {
+        let before = 3 * number;
+        let mut slow = gate.raw();
+        slow.send(format!("POST /a.php HTTP/1.1\r\nHost: a\r\n{head}\r\n\r\n")).send(&sent[..60_000]);
+        assert_eq!(get(&gate).text(), "hello");
+        assert_eq!(app.connections(), before + 1, "{head}: that of the other request");
+        assert_eq!(slow.send(&sent[60_000..]).response("POST").text(), "hello");
+        assert_eq!(app.told()[before + 1].body, body, "{head}");
+        assert_eq!(slow.get("a", "/a.php").status, 200, "{head}: the connection goes on");
+        assert_eq!(app.connections(), before + 3);
+    }
+}
+
+#[test]
+fn a_client_that_breaks_off_a_small_body_runs_no_script() {
+    let folder = scripts();
+    let app = FastCgi::start(vec![Reply::answering(HELLO)]);
+    let gate = before(&app, &folder, "");
+    for head in ["Content-Length: 10", "Transfer-Encoding: chunked"] {
+        let mut client = gate.raw();
+        client.send(format!("POST /a.php HTTP/1.1\r\nHost: a\r\n{head}\r\n\r\n5\r\nhe")).end_sending();
+        assert_eq!(client.rest(), b"", "{head}");
+    }
+    let log = gate.log(2);
+    assert!(log.iter().all(|line| line["status"] == 499), "{log:?}");
+    assert_eq!(app.connections(), 0);
 }
 
 #[test]
