@@ -14,7 +14,7 @@ mod send;
 mod sorted;
 
 use crate::listener::PortFacts;
-use crate::shared::Place;
+use crate::shared::{Place, Shared};
 use crate::transport::Source;
 use crate::transport::client::ClientStream;
 use crate::worker::deadlines::{self, Deadline, Tick};
@@ -26,6 +26,7 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -182,6 +183,11 @@ impl Client {
     /// Tells the operator, unless too much is told already.
     pub(crate) fn tell(&self, notice: String) {
         self.worker.shared.notices.tell(notice);
+    }
+
+    /// What all threads share.
+    pub(crate) fn shared(&self) -> Arc<Shared> {
+        Arc::clone(&self.worker.shared)
     }
 
     /// Whether the gate is ending, so that no further request is taken from this connection.

@@ -124,9 +124,7 @@ impl Incoming {
                     }
                 }
                 (Found::Stderr, _) => {
-                    let kept = content.len().min(SAID - self.said.len());
-                    self.said.extend_from_slice(&content[..kept]);
-                    self.unsaid += content.len() - kept;
+                    hear(content, &mut self.said, &mut self.unsaid);
                     carrier.consume(record.consumed);
                 }
                 (Found::End(end), _) => {
@@ -214,22 +212,38 @@ impl Incoming {
         Err(io::Error::new(kind, text))
     }
 
-    /// Whether the request has ended, as far as is known without waiting, and nothing of it is left to read.
-    pub(super) fn is_over(&mut self, context: &mut Context<'_>, carrier: &mut InstanceStream) -> bool {
+    /// Waits for the end of a request whose answer is complete; `false` where nothing may follow on this connection.
+    pub(super) fn poll_over(
+        &mut self,
+        context: &mut Context<'_>,
+        carrier: &mut InstanceStream,
+    ) -> Poll<bool> {
         if !self.received(carrier).is_empty() {
-            return false;
+            return Poll::Ready(false);
         }
         while !self.reader.is_over() {
-            if carrier.received().is_empty()
-                && !matches!(carrier.poll_fill(context, false), Poll::Ready(Ok(1..)))
+            if carrier.received().is_empty() && !matches!(ready!(carrier.poll_fill(context, false)), Ok(1..))
             {
-                return false;
+                return Poll::Ready(false);
             }
-            match self.reader.read(carrier.received()) {
-                Ok(record) if record.found != Found::Stdout => carrier.consume(record.consumed),
-                _ => return false,
+            let Ok(record) = self.reader.read(carrier.received()) else { return Poll::Ready(false) };
+            match record.found {
+                Found::Stdout => return Poll::Ready(false),
+                Found::Stderr => {
+                    let content = &carrier.received()[record.start..record.consumed];
+                    hear(content, &mut self.said, &mut self.unsaid);
+                }
+                Found::Nothing | Found::End(_) => {}
             }
+            carrier.consume(record.consumed);
         }
-        true
+        Poll::Ready(true)
     }
+}
+
+/// Keeps what an application says to its operator, as far as there is room, and counts the rest.
+fn hear(content: &[u8], said: &mut Vec<u8>, unsaid: &mut usize) {
+    let kept = content.len().min(SAID - said.len());
+    said.extend_from_slice(&content[..kept]);
+    *unsaid += content.len() - kept;
 }

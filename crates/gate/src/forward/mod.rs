@@ -2,6 +2,7 @@
 //! what becomes of them.
 
 mod attempt;
+mod ending;
 mod failure;
 mod gather;
 mod interim;
@@ -20,7 +21,7 @@ pub(crate) use stall::{Patience, Stall};
 
 use crate::compress::Compressor;
 use crate::connection::Client;
-use crate::fastcgi::{FastCgiStream, Refused, Variables};
+use crate::fastcgi::{Refused, Variables};
 use crate::grpc;
 use crate::service::{ConnectError, InFlight, Instance, Lease, ServiceRuntime};
 use crate::snapshot::{RouteRuntime, SiteRuntime};
@@ -79,7 +80,6 @@ impl Forwarding<'_> {
     pub(crate) async fn run(&self, client: &mut Client, working: &mut Working) -> Result<(), Failure> {
         let service = self.service();
         let (mut lease, in_flight, mut sending) = self.first_answer(client, working).await?;
-        let instance = in_flight.instance();
         if working.response.status == 101 {
             return tunnel::run(client, working, &mut lease, self, &mut sending).await;
         }
@@ -88,18 +88,21 @@ impl Forwarding<'_> {
             let trailers = trailer_fields(working.exchange.response.trailers());
             working.outcome.grpc_status = grpc::status(trailers);
         }
-        self.tell_said(client, working, &mut lease);
         let leftover = !lease.stream.received().is_empty();
         let sent = sending.done && sending.broken.is_none();
         // An instance that was asked to switch protocols may have read what follows in its own way.
         let plain = !Self::wants_websocket(working);
         let shared = plain && !service.announces();
-        if relayed.is_ok()
-            && sent
-            && shared
-            && working.exchange.instance_next(leftover) == InstanceNext::Reuse
-        {
-            instance.give_back(lease.stream, service.plan.keep_alive);
+        let reusable = sent && shared && working.exchange.instance_next(leftover) == InstanceNext::Reuse;
+        let keep = (relayed.is_ok() && reusable).then_some(service.plan.keep_alive);
+        if lease.stream.as_fastcgi().is_none() {
+            if let Some(most) = keep {
+                in_flight.instance().give_back(lease.stream, most);
+            }
+        } else if relayed.is_ok() {
+            Box::pin(self.hear_out(client, working, lease, in_flight, keep)).await;
+        } else {
+            self.tell_said(client, working, &mut lease);
         }
         relayed
     }
@@ -201,15 +204,6 @@ impl Forwarding<'_> {
         variables.write(&mut params).map_err(|_| Failure::FastCgi(Refused::LongVariable))?;
         stream.begin(params);
         Ok(())
-    }
-
-    /// Tells the operator what an application said to its own.
-    fn tell_said(&self, client: &Client, working: &Working, lease: &mut Lease) {
-        let Some(text) = lease.stream.as_fastcgi().and_then(FastCgiStream::take_said) else { return };
-        let (facts, service) = (&working.facts, &self.service().plan.name);
-        let path = String::from_utf8_lossy(&facts.path);
-        client
-            .tell(format!("service {service} says for {}{path} (request {}): {text}", facts.host, facts.id));
     }
 
     /// A connection to an instance that was not tried yet: an idle one, or a new one.

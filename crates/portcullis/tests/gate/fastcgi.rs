@@ -380,6 +380,28 @@ fn what_an_application_says_to_its_operator_is_one_bounded_line() {
 }
 
 #[test]
+fn what_an_application_says_behind_its_answer_is_heard() {
+    let folder = scripts();
+    let answer = record(STDOUT, "Content-Length: 5\r\n\r\nhello");
+    let late = |said: &str| [answer.clone(), record(STDERR, said), end(0)].concat();
+    for (piece, keep, connections) in [(usize::MAX, 0, 2), (1, 0, 2), (usize::MAX, 4, 1), (1, 4, 1)] {
+        let reply = |said: &str| Reply { piece, stays: keep > 0, ..Reply::new(late(said)) };
+        let app = FastCgi::start(vec![reply("the first"), reply("the second")]);
+        let gate = before(&app, &folder, &format!("keep_alive = {keep}\n"));
+        let mut raw = gate.raw();
+        for said in ["the first", "the second"] {
+            let response = raw.get("a.test", "/a.php");
+            assert_eq!((response.status, response.text().as_str()), (200, "hello"));
+            let line = eventually("the line", || {
+                gate.stderr().lines().find(|line| line.ends_with(said)).map(str::to_owned)
+            });
+            assert!(line.contains("service app says for a.test/a.php (request "), "{line}");
+        }
+        assert_eq!(app.connections(), connections, "{piece} {keep}");
+    }
+}
+
+#[test]
 fn an_answer_to_head_has_no_body() {
     let folder = scripts();
     let app = FastCgi::start(vec![Reply::answering("Content-Length: 5\r\n\r\nhello")]);
