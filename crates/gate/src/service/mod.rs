@@ -6,6 +6,7 @@ mod connect;
 mod datagrams;
 mod instance;
 mod multiplexed;
+mod opening;
 mod tls;
 
 pub(crate) use connect::{ConnectError, Ends};
