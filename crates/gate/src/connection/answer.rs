@@ -262,10 +262,11 @@ impl Client {
         }
         let forwarded = forwarding.run(self, working).await;
         // An instance that answers early may leave a part of the request's body unsent.
-        let Working { upload, exchange, translator, .. } = &mut *working;
-        match translator {
-            None => upload.abandon(&mut self.stream),
-            Some(translator) => {
+        let Working { upload, exchange, translator, gathered, .. } = &mut *working;
+        match (translator, gathered) {
+            (None, None) => upload.abandon(&mut self.stream),
+            (None, Some(gathered)) => upload.abandon(gathered),
+            (Some(translator), _) => {
                 upload.abandon(&mut translator.over(&mut exchange.request, &mut self.stream));
             }
         }

@@ -6,6 +6,7 @@ mod connect;
 mod datagrams;
 mod instance;
 mod multiplexed;
+mod opening;
 mod tls;
 
 pub(crate) use connect::{ConnectError, Ends};
@@ -101,6 +102,11 @@ impl ServiceRuntime {
     /// Whether an instance is still one of its own.
     pub(crate) fn has(&self, instance: &Rc<Instance>) -> bool {
         self.instances.borrow().iter().any(|own| Rc::ptr_eq(own, instance))
+    }
+
+    /// The instances that are not spoken to with HTTP/2.
+    pub(crate) fn without_http2(&self) -> Vec<Rc<Instance>> {
+        self.instances.borrow().iter().filter(|instance| !instance.http2).cloned().collect()
     }
 
     /// Whether the service has a name that still has to be resolved.

@@ -11,7 +11,9 @@ mod serve;
 pub(crate) mod udp;
 
 pub(crate) use arrival::{Arrival, server};
+pub(crate) use end::Ended;
 pub(crate) use hello::{Heard, hear};
+pub(crate) use serve::log_refused;
 
 use crate::metrics::StreamCounters;
 use crate::service::ServiceRuntime;
