@@ -16,7 +16,7 @@ use crate::problem::Problem;
 use crate::raw::decode::Text;
 use crate::raw::{service as raw_service, stream as raw};
 use crate::source::Located;
-use claims::Claims;
+use claims::{Claims, Taken};
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -54,8 +54,9 @@ pub(super) fn streams(
         }
         first.insert(name.as_str(), name);
         if let Some(stream) = stream(name, raw, &plan.listen, hosts, names, lowering) {
-            let at = raw.value.listen.as_ref().map_or(name.at, |listen| listen.at);
-            claims.add(&stream, at, lowering);
+            let listen = raw.value.listen.as_ref().map_or(name.at, |listen| listen.at);
+            let hosts = hosts::places(&stream, &raw.value);
+            claims.add(Taken { stream: stream.clone(), listen, hosts }, lowering);
             streams.push(stream);
         }
     }
