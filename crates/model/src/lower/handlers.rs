@@ -2,6 +2,7 @@
 
 use super::headers;
 use super::redirects;
+use super::scripts;
 use super::services::Services;
 use super::template::template;
 use super::{Lowering, settings};
@@ -209,13 +210,18 @@ fn files(
         lowering.report(headers::illegal_value(&value.value));
     }
     let otherwise = raw.otherwise.as_ref().map(|written| otherwise(raw, written, services, lowering));
+    let otherwise = otherwise.flatten();
     let flag = |key: &Option<Located<bool>>, default| key.as_ref().map_or(default, |flag| flag.value);
+    let root = root?;
+    let of_route = (root.as_path(), otherwise.as_ref());
+    let refused_scripts = scripts::refused(pattern, raw, of_route, services.script_folders(), lowering);
     Some(FilesHandler {
-        root: root?,
+        root,
         skip_segments: pattern.segment_count() - usize::from(!pattern.is_subtree()),
         index: index.unwrap_or_else(|| "index.html".to_owned()),
         fallback,
-        otherwise: otherwise.flatten(),
+        otherwise,
+        refused_scripts,
         listing: flag(&raw.listing, false),
         precompressed: flag(&raw.precompressed, true),
         hidden: flag(&raw.hidden, false),

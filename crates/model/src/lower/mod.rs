@@ -10,6 +10,8 @@ mod merge;
 mod policy;
 mod redirects;
 mod routes;
+mod script_routes;
+mod scripts;
 mod service_host;
 mod service_settings;
 mod services;
@@ -107,9 +109,15 @@ impl Lowering<'_> {
             self.report(problem.hint_maybe(hint.map(str::to_owned)));
             return None;
         }
+        Some(self.joined(text))
+    }
+
+    /// The same without a look at what is written.
+    fn joined(&self, text: &Text) -> PathBuf {
+        let written = text.as_str();
         let folder =
             self.sources.get(text.at.source).map(|source| source.folder().to_owned()).unwrap_or_default();
-        Some(folder.join(written.strip_prefix("./").unwrap_or(written)))
+        folder.join(written.strip_prefix("./").unwrap_or(written))
     }
 
     /// The path of a Unix socket.
