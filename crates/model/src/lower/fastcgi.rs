@@ -59,10 +59,9 @@ pub(super) fn settings(
 
 /// What is of HTTP, or stands before it.
 fn refuse_foreign(service: &Service, raw: &raw::Service, lowering: &mut Lowering<'_>) {
-    let http2 = raw.http.as_ref().filter(|version| version.value == raw::HttpVersion::V2);
     let announced = raw.proxy_protocol.as_ref().filter(|version| version.value != raw::ProxyProtocol::Off);
     let keys = [
-        ("http", http2.map(|key| key.at), "FastCGI is spoken in place of HTTP"),
+        ("http", raw.http.as_ref().map(|key| key.at), "FastCGI is spoken in place of HTTP"),
         ("proxy_protocol", announced.map(|key| key.at), "REMOTE_ADDR names the client"),
     ];
     for (key, at, label) in keys {

@@ -168,6 +168,11 @@ impl<'a> Services<'a> {
         self.list.get(service.0).map(|service| service.name.as_str()).unwrap_or_default()
     }
 
+    /// Where a service runs.
+    pub(super) fn instances_of(&self, service: ServiceIndex) -> &[Target] {
+        self.list.get(service.0).map(|service| &service.instances[..]).unwrap_or_default()
+    }
+
     /// The folders with scripts of all services.
     pub(super) fn script_folders(&self) -> &[ScriptFolder] {
         &self.script_folders
