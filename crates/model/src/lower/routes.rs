@@ -4,7 +4,7 @@ use super::handlers;
 use super::headers;
 use super::limits::body;
 use super::services::Services;
-use super::{Lowering, redirects};
+use super::{Lowering, redirects, script_routes};
 use crate::pattern::RoutePattern;
 use crate::plan::{self, Site};
 use crate::problem::{Problem, shown};
@@ -106,6 +106,8 @@ pub(super) fn routes(
     refuse_conflicts(site, &places, lowering);
     let at: Vec<&Route> = places.iter().map(|written| &written.route).collect();
     redirects::refuse_loops(site, &at, lowering);
+    let at: Vec<Location> = places.iter().map(|written| written.place()).collect();
+    script_routes::warn_of_path_info(site, &at, services, lowering);
 }
 
 fn refuse_two_roots(list: &[Written], lowering: &mut Lowering<'_>) {
@@ -147,6 +149,9 @@ fn route(
     let methods =
         raw.method.as_ref().map(|methods| self::methods(&methods.value, lowering)).unwrap_or_default();
     let header = raw.header.as_ref().map(|header| headers::conditions(&header.value, lowering));
+    if let Some(handler) = &handler {
+        script_routes::refuse_fields(handler, raw, services, lowering);
+    }
     let parameters = pattern.parameters();
     let request = raw.request_headers.as_ref();
     let response = raw.response_headers.as_ref();

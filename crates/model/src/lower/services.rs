@@ -1,6 +1,7 @@
 //! Services: the named ones, and one for every address that a route names directly.
 
 use super::policy::{Hosts, Names, Resolved};
+use super::scripts::ScriptFolder;
 use super::service_settings;
 use super::target::{self, Named};
 use super::{Lowering, Merged, fastcgi, service_host};
@@ -24,6 +25,7 @@ pub(super) struct Services<'a> {
     by_target: HashMap<(Target, Option<String>), usize>,
     /// Names that are declared by what could not be read.
     lost: &'a [String],
+    script_folders: Vec<ScriptFolder>,
 }
 
 impl<'a> Services<'a> {
@@ -42,10 +44,13 @@ impl<'a> Services<'a> {
             by_name: HashMap::new(),
             by_target: HashMap::new(),
             lost: &merged.lost_services,
+            script_folders: Vec::new(),
         };
         for (name, service) in &merged.services {
             services.declare(name, service, names, lowering);
         }
+        let declared = |name: &str| services.by_name.get(name).and_then(|index| services.list.get(*index));
+        services.script_folders = ScriptFolder::all(merged, declared, lowering);
         services
     }
 
@@ -156,6 +161,21 @@ impl<'a> Services<'a> {
     pub(super) fn extension(&self, service: ServiceIndex) -> Option<&str> {
         let fastcgi = self.list.get(service.0)?.fastcgi.as_ref()?;
         Some(&fastcgi.extension)
+    }
+
+    /// What a service is called.
+    pub(super) fn name(&self, service: ServiceIndex) -> &str {
+        self.list.get(service.0).map(|service| service.name.as_str()).unwrap_or_default()
+    }
+
+    /// Where a service runs.
+    pub(super) fn instances_of(&self, service: ServiceIndex) -> &[Target] {
+        self.list.get(service.0).map(|service| &service.instances[..]).unwrap_or_default()
+    }
+
+    /// The folders with scripts of all services.
+    pub(super) fn script_folders(&self) -> &[ScriptFolder] {
+        &self.script_folders
     }
 
     fn named(&mut self, text: &Text, lowering: &mut Lowering<'_>) -> Option<ServiceIndex> {

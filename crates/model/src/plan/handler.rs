@@ -57,6 +57,9 @@ pub struct FilesHandler {
     pub fallback: Option<String>,
     /// What answers where no file is found, in place of 404.
     pub otherwise: Option<Otherwise>,
+    /// How the names of scripts end whose text is not sent, beside those of `otherwise`: a service runs them from a
+    /// folder that overlaps this one.
+    pub refused_scripts: Vec<String>,
     /// Whether a folder without index is listed.
     pub listing: bool,
     /// Whether `.br`, `.zst` and `.gz` siblings are served to those who accept them.

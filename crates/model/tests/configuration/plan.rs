@@ -117,6 +117,7 @@ fn files(files: &FilesHandler) -> String {
         index,
         fallback,
         otherwise,
+        refused_scripts,
         listing,
         precompressed,
         hidden,
@@ -128,9 +129,11 @@ fn files(files: &FilesHandler) -> String {
             handler.service.0, handler.compression
         )
     });
+    let refused =
+        if refused_scripts.is_empty() { String::new() } else { format!(" refused {refused_scripts:?}") };
     format!(
         "files {root:?} skip {skip_segments} index {index:?} fallback {fallback:?} listing {listing} \
-         precompressed {precompressed} hidden {hidden} cache_control {cache_control:?}{otherwise}"
+         precompressed {precompressed} hidden {hidden} cache_control {cache_control:?}{otherwise}{refused}"
     )
 }
 

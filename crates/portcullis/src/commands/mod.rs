@@ -4,7 +4,7 @@ mod allow;
 mod apply;
 mod ban;
 mod cert;
-mod check;
+pub(crate) mod check;
 mod completions;
 mod confirm;
 mod edit;

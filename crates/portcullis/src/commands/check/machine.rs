@@ -2,6 +2,7 @@
 //!
 //! It is judged as the user who asks; the gate may run as another.
 
+use super::scripts;
 use certs::{Event, StateFolder, Store, StoreError};
 use model::plan::{AccessLog, FilesHandler, Handler, Place, Plan, Route, Service, Site};
 use model::problem::{Problem, Severity};
@@ -14,20 +15,27 @@ use std::time::SystemTime;
 /// Everything that is not as the plan needs it.
 pub(super) fn look(plan: &Plan) -> Vec<Problem> {
     let mut found = look_at_certificates(plan);
-    for site in &plan.sites {
-        look_at_pages(site, &mut found);
-        for route in &site.routes {
-            if let Handler::Files(files) = &route.handler {
-                look_at_files(files, route, &mut found);
-            }
-        }
-    }
-    plan.services.iter().for_each(|service| look_at_scripts(service, &mut found));
+    plan.sites.iter().for_each(|site| look_at_pages(site, &mut found));
+    found.extend(folders(plan));
     let authorities = plan.services.iter().filter_map(|service| service.tls.authorities.as_deref());
     found.extend(authorities.filter_map(|path| unreadable(path, "the authorities of a service")));
     if let AccessLog::File(path) = &plan.log.access {
         found.extend(unwritable_log(path));
     }
+    found
+}
+
+/// Folders of files and of scripts that are not as the plan needs them. A gate starts without them, and answers with
+/// errors where they are asked for.
+pub(super) fn folders(plan: &Plan) -> Vec<Problem> {
+    let mut found = Vec::new();
+    for route in plan.sites.iter().flat_map(|site| &site.routes) {
+        if let Handler::Files(files) = &route.handler {
+            look_at_files(files, route, &mut found);
+        }
+    }
+    plan.services.iter().for_each(|service| look_at_scripts(service, &mut found));
+    scripts::look(plan, &mut found);
     found
 }
 
@@ -131,7 +139,7 @@ fn unwritable_log(path: &Path) -> Option<Problem> {
     Some(Problem::placeless(format!("cannot write the access log {}: {error}", path.display())))
 }
 
-fn placed(problem: Problem, place: &Place) -> Problem {
+pub(super) fn placed(problem: Problem, place: &Place) -> Problem {
     if place.line == 0 {
         problem
     } else {
