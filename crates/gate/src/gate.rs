@@ -192,7 +192,8 @@ fn connection_limits(plan: &Plan) -> (usize, usize) {
 
 fn served(content: Content, names: &Names) -> Result<Served, StartError> {
     let plan = &content.snapshot.plan;
-    let instance_tls: Result<Vec<_>, _> = plan.services.iter().map(client_config).collect();
+    let instance_tls: Result<Vec<_>, _> =
+        plan.services.iter().map(|service| client_config(service)).collect();
     let instance_tls = instance_tls.map_err(StartError::InstanceTls)?;
     names.want(names_of(plan));
     let stream_tls = plan.streams.iter().map(|stream| stream_tls(&content, stream)).collect();
@@ -225,7 +226,8 @@ fn stream_tls(content: &Content, stream: &Stream) -> Option<Arc<rustls::ServerCo
 /// The names of instances that have to be resolved.
 fn names_of(plan: &Plan) -> BTreeSet<String> {
     let of_streams = plan.streams.iter().map(|stream| &stream.service);
-    let targets = plan.services.iter().chain(of_streams).flat_map(|service| &service.instances);
+    let targets =
+        plan.services.iter().map(AsRef::as_ref).chain(of_streams).flat_map(|service| &service.instances);
     let hosts = targets.filter_map(|target| match &target.address {
         TargetAddress::Tcp { host, .. } => Some(host),
         TargetAddress::Unix(_) => None,

@@ -3,7 +3,7 @@
 //! It is judged as the user who asks; the gate may run as another.
 
 use certs::{Event, StateFolder, Store, StoreError};
-use model::plan::{AccessLog, FilesHandler, Handler, Place, Plan, Route, Service, Site};
+use model::plan::{AccessLog, FilesHandler, Handler, Place, Plan, Service, Site};
 use model::problem::{Problem, Severity};
 use rustix::fs::{Access, access};
 use std::error::Error;
@@ -18,7 +18,7 @@ pub(super) fn look(plan: &Plan) -> Vec<Problem> {
         look_at_pages(site, &mut found);
         for route in &site.routes {
             if let Handler::Files(files) = &route.handler {
-                look_at_files(files, route, &mut found);
+                look_at_files(files, &site.place_of(route), &mut found);
             }
         }
     }
@@ -64,7 +64,7 @@ fn of_event(event: &Event) -> Option<Problem> {
     Some(problem.hint_maybe(event.hint()))
 }
 
-fn look_at_files(files: &FilesHandler, route: &Route, found: &mut Vec<Problem>) {
+fn look_at_files(files: &FilesHandler, place: &Place, found: &mut Vec<Problem>) {
     let root = files.root.as_path();
     let flaw = match fs::metadata(root) {
         Err(error) => Some(error.to_string()),
@@ -73,11 +73,11 @@ fn look_at_files(files: &FilesHandler, route: &Route, found: &mut Vec<Problem>) 
     };
     if let Some(flaw) = flaw {
         let problem = Problem::placeless(format!("cannot serve files of {}: {flaw}", root.display()));
-        found.push(placed(problem, &route.place));
+        found.push(placed(problem, place));
     } else if let Some(fallback) = &files.fallback {
         let path = root.join(fallback);
         let problem = unreadable(&path, "the fallback");
-        found.extend(problem.map(|problem| placed(problem, &route.place)));
+        found.extend(problem.map(|problem| placed(problem, place)));
     }
 }
 
