@@ -236,7 +236,8 @@ fn stream_tls(content: &Content, stream: &Stream) -> Option<Arc<rustls::ServerCo
 /// The names of instances that have to be resolved.
 fn names_of(plan: &Plan) -> BTreeSet<String> {
     let of_streams = plan.streams.iter().map(|stream| &stream.service);
-    let targets = plan.services.iter().chain(of_streams).flat_map(|service| &service.instances);
+    let targets =
+        plan.services.iter().map(AsRef::as_ref).chain(of_streams).flat_map(|service| &service.instances);
     let hosts = targets.filter_map(|target| match &target.address {
         TargetAddress::Tcp { host, .. } => Some(host),
         TargetAddress::Unix(_) => None,

@@ -94,7 +94,7 @@ fn pages(plan: &Plan) -> impl Iterator<Item = &PathBuf> {
 
 /// The services whose instances have to prove who they are.
 fn verified(plan: &Plan) -> impl Iterator<Item = &Service> {
-    let services = plan.services.iter();
+    let services = plan.services.iter().map(Arc::as_ref);
     services.filter(|service| service.tls.verify && service.instances.iter().any(|target| target.tls))
 }
 

@@ -1,7 +1,7 @@
 //! What the keeper tells a gate.
 
 use model::host::HostPattern;
-use model::plan::Plan;
+use model::plan::Delta;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -91,8 +91,10 @@ pub struct Texts {
 /// Everything that a gate serves.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Install {
-    /// The plan.
-    pub plan: Plan,
+    /// What leads to the plan from the one before; from none, for a gate that has none.
+    pub plan: Delta,
+    /// Whether the gate forgets the plan that it has first.
+    pub whole: bool,
     /// The pages that it names: each path with what is in the file.
     pub pages: Vec<(PathBuf, Vec<u8>)>,
     /// The authorities that it trusts for instances: each path with what is in the file.

@@ -25,7 +25,7 @@ use std::sync::Arc;
 /// A service as one thread sees it.
 #[derive(Debug)]
 pub(crate) struct ServiceRuntime {
-    pub(crate) plan: Service,
+    pub(crate) plan: Arc<Service>,
     tls: Option<Arc<rustls::ClientConfig>>,
     /// Its scripts, where it is spoken to with FastCGI.
     pub(crate) scripts: Option<Scripts>,
@@ -44,7 +44,11 @@ struct TargetRuntime {
 
 impl ServiceRuntime {
     /// A service of a new snapshot. Instances that `former` has too keep their connections and what is known of them.
-    pub(crate) fn new(plan: Service, tls: Option<Arc<rustls::ClientConfig>>, former: Option<&Self>) -> Self {
+    pub(crate) fn new(
+        plan: Arc<Service>,
+        tls: Option<Arc<rustls::ClientConfig>>,
+        former: Option<&Self>,
+    ) -> Self {
         let former = former.filter(|former| former.plan.tls == plan.tls);
         let targets = plan.instances.iter().map(|target| {
             let kept = former.and_then(|former| former.instances_of(target));

@@ -46,7 +46,7 @@ impl StreamRuntime {
     ) -> Self {
         let known = former.map(|former| former.service.as_ref());
         Self {
-            service: Rc::new(ServiceRuntime::new(plan.service.clone(), None, known)),
+            service: Rc::new(ServiceRuntime::new(Arc::new(plan.service.clone()), None, known)),
             counters: shared.metrics.stream(&plan.name, thread),
             connections: shared.connections_of(&plan),
             plan,

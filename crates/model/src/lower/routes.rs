@@ -16,7 +16,7 @@ use crate::source::{Located, Location};
 /// What a site says of its routes, with the place of each.
 pub(super) struct SiteRoutes {
     list: Vec<Written>,
-    /// Where the site is written, for when there is nothing in `list`.
+    /// Where the site is written.
     name: Location,
     /// Whether there may be none: all is under maintenance, or what was written could not be read.
     may_be_empty: bool,
@@ -95,10 +95,10 @@ pub(super) fn routes(
     for one in &written.list {
         let Some(pattern) = pattern(&one.pattern, lowering) else {
             // Whatever else is wrong with the route is said as well.
-            let _ = RoutePattern::parse("/").map(|root| route(&root, one, services, lowering));
+            let _ = RoutePattern::parse("/").map(|root| route(written.name, &root, one, services, lowering));
             continue;
         };
-        if let Some(route) = route(&pattern, one, services, lowering) {
+        if let Some(route) = route(written.name, &pattern, one, services, lowering) {
             site.routes.push(route);
             places.push(one);
         }
@@ -138,6 +138,7 @@ fn pattern(text: &Text, lowering: &mut Lowering<'_>) -> Option<RoutePattern> {
 }
 
 fn route(
+    site: Location,
     pattern: &RoutePattern,
     written: &Written,
     services: &mut Services<'_>,
@@ -168,7 +169,9 @@ fn route(
         body: raw.body.as_ref().map(|size| body(size.value)),
         request_headers: request.unwrap_or_default(),
         response_headers: response.unwrap_or_default(),
-        place: lowering.sources.place(if written.on_site { written.pattern.at } else { written.at }),
+        line: lowering
+            .sources
+            .lines_between(site, if written.on_site { written.pattern.at } else { written.at }),
     })
 }
 

@@ -5,12 +5,13 @@ use super::scripts::ScriptFolder;
 use super::service_settings;
 use super::target::{self, Named};
 use super::{Lowering, Merged, fastcgi, service_host};
-use crate::plan::{Listen, Service, ServiceIndex, Site, Target};
+use crate::plan::{Listen, PlacedSite, Service, ServiceIndex, Target};
 use crate::problem::{Problem, Severity, closest};
 use crate::raw::decode::Text;
 use crate::raw::service as raw;
 use crate::source::{Located, Location};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// The services of a plan as they come together.
 pub(super) struct Services<'a> {
@@ -219,10 +220,10 @@ impl<'a> Services<'a> {
     /// All services; warns of those that nothing leads to, unless a route that cannot be read might.
     pub(super) fn finish(
         self,
-        sites: &[Site],
+        sites: &[PlacedSite],
         names: &Names<'_>,
         lowering: &mut Lowering<'_>,
-    ) -> Vec<Service> {
+    ) -> Vec<Arc<Service>> {
         for ((name, _), service) in self.names.iter().zip(self.list.iter().enumerate()) {
             service_host::refuse_elsewhere(service, name.at, sites, lowering);
         }
@@ -237,7 +238,7 @@ impl<'a> Services<'a> {
                     .label("never used"),
             );
         }
-        self.list
+        self.list.into_iter().map(Arc::new).collect()
     }
 }
 

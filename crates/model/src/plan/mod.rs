@@ -5,6 +5,7 @@
 //! beside them, patterns do not conflict, names are canonical. A plan that is read (it is sent from one process to
 //! another) is not judged again: it can only come from lowering, or from a keeper that lowered it.
 
+mod delta;
 mod handler;
 mod here;
 mod limits;
@@ -17,7 +18,9 @@ mod template;
 mod written;
 
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
+pub use delta::{Delta, Edition, Mismatch};
 pub use handler::{
     Compression, FilesHandler, Handler, Otherwise, RedirectHandler, RespondHandler, ServiceHandler,
 };
@@ -31,7 +34,8 @@ pub use service::{
 };
 pub use settings::{AccessLog, Admin, CertificateFiles, Listen, Log, LogFormat, State, Tls, TlsVersion};
 pub use site::{
-    ErrorPage, HeaderCondition, HeaderEdit, Hsts, Place, Route, Scheme, Site, SiteAddress, StatusClass,
+    ErrorPage, HeaderCondition, HeaderEdit, Hsts, Place, PlacedSite, Route, Scheme, Site, SiteAddress,
+    StatusClass,
 };
 pub use stream::{Stream, StreamListen, StreamTls};
 pub use template::{Piece, Template, Variable};
@@ -52,9 +56,9 @@ pub struct Plan {
     /// Where state is kept.
     pub state: State,
     /// The sites, in the order of the file.
-    pub sites: Vec<Site>,
+    pub sites: Vec<PlacedSite>,
     /// The services, named ones first, then one for every address that a route names directly.
-    pub services: Vec<Service>,
+    pub services: Vec<Arc<Service>>,
     /// The streams, in the order of the file.
     pub streams: Vec<Stream>,
     /// Who may reach what.

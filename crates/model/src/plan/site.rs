@@ -7,7 +7,9 @@ use super::template::Template;
 use crate::host::HostPattern;
 use crate::pattern::RoutePattern;
 use serde::{Deserialize, Serialize};
+use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A public host name and what answers under it.
@@ -33,6 +35,47 @@ pub struct Site {
     pub on: Option<Name>,
     /// Who may reach its ports, where the firewall is on; everybody unless written.
     pub from: Vec<Peer>,
+}
+
+/// A site of a plan and where it stands in the file. Plans that have one site in common can share it, wherever it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlacedSite {
+    /// The site.
+    pub site: Arc<Site>,
+    /// Where its name stands.
+    pub place: Place,
+}
+
+impl PlacedSite {
+    /// Where a route of it stands.
+    #[must_use]
+    pub fn place_of(&self, route: &Route) -> Place {
+        match self.place.line {
+            0 => Place::default(),
+            line => Place { file: self.place.file.clone(), line: line.saturating_add_signed(route.line) },
+        }
+    }
+}
+
+impl From<Site> for PlacedSite {
+    fn from(site: Site) -> Self {
+        Self { site: Arc::new(site), place: Place::default() }
+    }
+}
+
+impl Deref for PlacedSite {
+    type Target = Site;
+
+    fn deref(&self) -> &Site {
+        &self.site
+    }
+}
+
+/// Changing a site that is shared changes a copy of it.
+impl DerefMut for PlacedSite {
+    fn deref_mut(&mut self) -> &mut Site {
+        Arc::make_mut(&mut self.site)
+    }
 }
 
 /// Where a site is reached: scheme, host, port.
@@ -103,8 +146,8 @@ pub struct Route {
     pub request_headers: Vec<HeaderEdit>,
     /// Changes to the response, in order.
     pub response_headers: Vec<HeaderEdit>,
-    /// Where it stands in the file.
-    pub place: Place,
+    /// How many lines below the name of its site it stands in the file; below zero is above.
+    pub line: i32,
 }
 
 /// Where something stands in the configuration.

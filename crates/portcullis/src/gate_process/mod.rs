@@ -13,6 +13,7 @@ use crate::failure::{Exit, Failure};
 use content::Shelf;
 use gate::{AccessLog, Gate};
 use link::{Answer, Channel, Hello, Order, Told, Trust};
+use model::plan::Edition;
 use obey::Obeyed;
 use orphan::Rendezvous;
 use sockets::Held;
@@ -29,6 +30,8 @@ struct Process {
     /// None until there is something to serve.
     gate: Option<Gate>,
     texts: link::Texts,
+    /// What it serves, as the keeper numbered it.
+    edition: Edition,
     /// To whom the gate's threads speak.
     voice: Arc<watch::Voice>,
 }
@@ -77,6 +80,7 @@ fn begin(channel: &Arc<Channel>) -> Result<Option<(Process, Rendezvous)>, Failur
         log,
         gate: None,
         texts: start.texts,
+        edition: Edition::default(),
         voice,
     };
     let started = Told::Answer { number: first.message.number, answer: Answer::Started(Vec::new()) };

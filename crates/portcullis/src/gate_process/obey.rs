@@ -5,6 +5,7 @@ use super::{Process, content, watch};
 use crate::failure::with_causes;
 use gate::{Gate, Patience, ResolverFiles};
 use link::{Answer, Channel, Counts, Install, Numbered, Order, ReceiveError, Refusal, Told};
+use model::plan::Edition;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -104,8 +105,11 @@ impl Process {
     fn install(&mut self, mut install: Install) -> Result<(), String> {
         // What can fail comes first, so that a refusal changes nothing; certificates are no part of what can.
         let given = content::given(&mut install);
+        let nothing = Edition::default();
+        let before = if install.whole { &nothing } else { &self.edition };
+        let edition = install.plan.apply(before).map_err(|error| error.to_string())?;
         let listeners = self.held.listeners(&install.listeners)?;
-        let content = self.shelf.content(install.plan, given).map_err(|error| with_causes(&error))?;
+        let content = self.shelf.content(edition.plan.clone(), given).map_err(|error| with_causes(&error))?;
         match &self.gate {
             Some(gate) => gate.install(content, &listeners).map_err(|error| with_causes(&error))?,
             None => {
@@ -119,6 +123,7 @@ impl Process {
             self.shelf.change(change);
         }
         self.held.keep(&install.listeners);
+        self.edition = edition;
         Ok(())
     }
 

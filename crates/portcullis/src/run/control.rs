@@ -12,11 +12,14 @@ use crate::report;
 use crate::supervision::{Offer, Supervisor, resolver_texts};
 use gate::{AccessLog, Given};
 use link::Texts;
-use model::plan::Plan;
+use model::plan::{Edition, Plan};
 use std::path::Path;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
+
+/// The number of what the gate serves when it starts.
+pub(super) const FIRST_EDITION: u64 = 1;
 
 /// The running gate.
 pub(super) struct Running {
@@ -37,6 +40,8 @@ struct Current {
     /// How names are resolved.
     texts: Texts,
     reloads: u64,
+    /// The number of the edition that is served.
+    editions: u64,
 }
 
 impl Running {
@@ -55,7 +60,8 @@ impl Running {
         signals: Sender<Signal>,
     ) -> Self {
         let texts = resolver_texts();
-        let current = Mutex::new(Current { origin, plan, listeners, texts, reloads: 0 });
+        let current =
+            Mutex::new(Current { origin, plan, listeners, texts, reloads: 0, editions: FIRST_EDITION });
         Self {
             gates,
             certificates,
@@ -134,7 +140,9 @@ impl Running {
         let mut listeners = current.listeners.clone();
         let bound = listeners.open(&ports, &plan.listen, self.threads)?;
         let serving = self.certificates.serving();
-        self.gates.install(Offer { plan: plan.clone(), given, listeners: bound, serving })?;
+        let edition = Edition { number: current.editions + 1, plan: plan.clone() };
+        self.gates.install(Offer { edition, given, listeners: bound, serving })?;
+        current.editions += 1;
         current.listeners = listeners;
         let broken = self.certificates.apply(&plan);
         self.gates.certify(&self.certificates.serving());

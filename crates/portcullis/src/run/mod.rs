@@ -23,7 +23,7 @@ use certificates::Certificates;
 use certs::{StateFolder, Store};
 use control::Running;
 use gate::{AccessLog, Given};
-use model::plan::Plan;
+use model::plan::{Edition, Plan};
 use packets::Packets;
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
@@ -82,7 +82,12 @@ pub(crate) fn run(origin: Origin, plan: Plan, places: &Places, start: Start) -> 
     let settings =
         Settings { program: build::program(), build: build::id(), threads, folder: prepared_folder(places)? };
     let serving = certificates.serving();
-    let offer = Offer { plan: plan.clone(), given, listeners: bound.clone(), serving };
+    let offer = Offer {
+        edition: Edition { number: control::FIRST_EDITION, plan: plan.clone() },
+        given,
+        listeners: bound.clone(),
+        serving,
+    };
     let (gates, heard) = Supervisor::start(settings, offer, log)?;
     notices::pass_on(heard.notices)
         .map_err(|error| Failure::refused(format!("no thread for notices: {error}")))?;

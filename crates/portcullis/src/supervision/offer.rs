@@ -4,7 +4,7 @@
 use certs::{Change, Serving};
 use gate::{Given, Listener, Speaks};
 use link::{Certificate, CertificateChange, Install, Key, Protocol};
-use model::plan::Plan;
+use model::plan::{Delta, Edition};
 use rustls::pki_types::PrivateKeyDer;
 use std::sync::Arc;
 
@@ -20,8 +20,8 @@ pub(crate) struct Bound {
 /// Everything that a gate serves.
 #[derive(Clone, Debug)]
 pub(crate) struct Offer {
-    /// The plan of this host.
-    pub(crate) plan: Plan,
+    /// The plan of this host. Each offer has a number of its own, above 0.
+    pub(crate) edition: Edition,
     /// What lies in the files that it names.
     pub(crate) given: Given,
     /// The listeners of exactly this plan.
@@ -32,18 +32,23 @@ pub(crate) struct Offer {
 
 impl Offer {
     /// The order to serve it.
-    pub(super) fn install(&self, certificates: Option<CertificateChange>) -> Install {
-        // A gate needs nothing of who may reach what; it is not for it to know.
-        let plan = Plan { policy: Default::default(), ..self.plan.clone() };
+    pub(super) fn install(&self, before: Option<&Self>) -> Install {
+        let nothing = Edition::default();
+        let plan = Delta::between(before.map_or(&nothing, |before| &before.edition), &self.edition);
+        let certificates = match before {
+            Some(before) => before.serving.change_to(&self.serving),
+            None => self.serving.whole(),
+        };
         let bytes = |files: &std::collections::BTreeMap<std::path::PathBuf, Arc<[u8]>>| {
             files.iter().map(|(path, bytes)| (path.clone(), bytes.to_vec())).collect()
         };
         Install {
             plan,
+            whole: before.is_none(),
             pages: bytes(&self.given.pages),
             authorities: bytes(&self.given.authorities),
             roots: self.given.roots.clone(),
-            certificates,
+            certificates: Some(change(certificates)),
             listeners: self.listeners.iter().map(listener).collect(),
         }
     }
@@ -66,7 +71,7 @@ fn listener(bound: &Bound) -> link::Listener {
 }
 
 /// A change of certificates as it is sent.
-pub(super) fn certificates(change: Change) -> CertificateChange {
+pub(super) fn change(change: Change) -> CertificateChange {
     let certificate = |(id, pair): (certs::CertificateId, Arc<certs::Pair>)| {
         let key = match pair.key() {
             PrivateKeyDer::Pkcs1(der) => Key::Pkcs1(der.secret_pkcs1_der().to_vec()),

@@ -1,7 +1,7 @@
 //! Bringing up a gate: the process, the sockets, what it serves.
 
 use super::conversation::{Conversation, Ears, Silence};
-use super::offer::{Offer, certificates};
+use super::offer::Offer;
 use super::process::Process;
 use super::supervisor::Settings;
 use crate::failure::Failure;
@@ -48,18 +48,10 @@ pub(super) fn start(settings: &Settings, ears: Ears) -> Result<Arc<Conversation>
     }
 }
 
-/// Has a gate serve something else. What it serves stays where it refuses.
-pub(super) fn install(
-    gate: &Conversation,
-    offer: &Offer,
-    has: Option<&certs::Serving>,
-) -> Result<(), Failure> {
+/// Has a gate serve something else than it did before, if it did. What it serves stays where it refuses.
+pub(super) fn install(gate: &Conversation, offer: &Offer, before: Option<&Offer>) -> Result<(), Failure> {
     hand_over_sockets(gate, offer).map_err(|silence| Failure::refused(silence.to_string()))?;
-    let change = match has {
-        Some(has) => has.change_to(&offer.serving),
-        None => offer.serving.whole(),
-    };
-    let order = Order::Install(Box::new(offer.install(Some(certificates(change)))));
+    let order = Order::Install(Box::new(offer.install(before)));
     match gate.ask(order, &[], STARTING) {
         Ok((Answer::Done, _)) => {
             let kept = offer.listeners.iter().flat_map(|bound| &bound.numbers).copied().collect();

@@ -2,7 +2,7 @@
 
 use super::asks::Asked;
 use super::conversation::{Conversation, Ears, Event};
-use super::offer::{Offer, certificates};
+use super::offer::{self, Offer};
 use super::start::{self, STARTING};
 use crate::failure::Failure;
 use crate::report;
@@ -124,7 +124,7 @@ impl Supervisor {
     pub(crate) fn install(&self, offer: Offer) -> Result<(), Failure> {
         let mut state = self.state();
         let gate = state.gate.clone().ok_or_else(no_gate)?;
-        start::install(&gate, &offer, Some(&state.offer.serving))?;
+        start::install(&gate, &offer, Some(&state.offer))?;
         state.offer = offer;
         Ok(())
     }
@@ -135,7 +135,7 @@ impl Supervisor {
         if Arc::ptr_eq(&state.offer.serving, serving) {
             return;
         }
-        let change = certificates(state.offer.serving.change_to(serving));
+        let change = offer::change(state.offer.serving.change_to(serving));
         state.offer.serving = Arc::clone(serving);
         // One that is started later is given them then.
         let Some(gate) = &state.gate else { return };

@@ -4,7 +4,7 @@
 
 use super::scripts;
 use certs::{Event, StateFolder, Store, StoreError};
-use model::plan::{AccessLog, FilesHandler, Handler, Place, Plan, Route, Service, Site};
+use model::plan::{AccessLog, FilesHandler, Handler, Place, Plan, Service, Site};
 use model::problem::{Problem, Severity};
 use rustix::fs::{Access, access};
 use std::error::Error;
@@ -29,9 +29,11 @@ pub(super) fn look(plan: &Plan) -> Vec<Problem> {
 /// errors where they are asked for.
 pub(super) fn folders(plan: &Plan) -> Vec<Problem> {
     let mut found = Vec::new();
-    for route in plan.sites.iter().flat_map(|site| &site.routes) {
-        if let Handler::Files(files) = &route.handler {
-            look_at_files(files, route, &mut found);
+    for site in &plan.sites {
+        for route in &site.routes {
+            if let Handler::Files(files) = &route.handler {
+                look_at_files(files, &site.place_of(route), &mut found);
+            }
         }
     }
     plan.services.iter().for_each(|service| look_at_scripts(service, &mut found));
@@ -72,7 +74,7 @@ fn of_event(event: &Event) -> Option<Problem> {
     Some(problem.hint_maybe(event.hint()))
 }
 
-fn look_at_files(files: &FilesHandler, route: &Route, found: &mut Vec<Problem>) {
+fn look_at_files(files: &FilesHandler, place: &Place, found: &mut Vec<Problem>) {
     let root = files.root.as_path();
     let flaw = match fs::metadata(root) {
         Err(error) => Some(error.to_string()),
@@ -81,11 +83,11 @@ fn look_at_files(files: &FilesHandler, route: &Route, found: &mut Vec<Problem>) 
     };
     if let Some(flaw) = flaw {
         let problem = Problem::placeless(format!("cannot serve files of {}: {flaw}", root.display()));
-        found.push(placed(problem, &route.place));
+        found.push(placed(problem, place));
     } else if let Some(fallback) = &files.fallback {
         let path = root.join(fallback);
         let problem = unreadable(&path, "the fallback");
-        found.extend(problem.map(|problem| placed(problem, &route.place)));
+        found.extend(problem.map(|problem| placed(problem, place)));
     }
 }
 

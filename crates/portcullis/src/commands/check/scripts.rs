@@ -2,7 +2,7 @@
 //! compares paths as they are written and refuses what it sees; only the machine knows of links.
 
 use super::machine::placed;
-use model::plan::{FilesHandler, Handler, Plan, Route};
+use model::plan::{FilesHandler, Handler, Place, Plan};
 use model::problem::{Problem, Severity};
 use std::fs;
 use std::path::PathBuf;
@@ -23,7 +23,7 @@ impl ScriptFolder<'_> {
 /// Warns of each route that would send scripts.
 pub(super) fn look(plan: &Plan, found: &mut Vec<Problem>) {
     let folders = folders(plan);
-    for (files, route) in files(plan) {
+    for (files, place) in files(plan) {
         let Ok(path) = fs::canonicalize(&files.root) else { continue };
         let own = files.otherwise.as_ref().and_then(|otherwise| otherwise.scripts.as_deref());
         let is_refused = |extension: &str| {
@@ -37,14 +37,14 @@ pub(super) fn look(plan: &Plan, found: &mut Vec<Problem>) {
         );
         let problem = Problem { severity: Severity::Warning, ..Problem::placeless(title) }
             .hint(format!("write the folder of the route without the link: {}", path.display()));
-        found.push(placed(problem, &route.place));
+        found.push(placed(problem, &place));
     }
 }
 
-fn files(plan: &Plan) -> impl Iterator<Item = (&FilesHandler, &Route)> {
-    let routes = plan.sites.iter().flat_map(|site| &site.routes);
-    routes.filter_map(|route| match &route.handler {
-        Handler::Files(files) => Some((files, route)),
+fn files(plan: &Plan) -> impl Iterator<Item = (&FilesHandler, Place)> {
+    let routes = plan.sites.iter().flat_map(|site| site.routes.iter().map(move |route| (site, route)));
+    routes.filter_map(|(site, route)| match &route.handler {
+        Handler::Files(files) => Some((files, site.place_of(route))),
         _ => None,
     })
 }
