@@ -9,6 +9,7 @@ use crate::raw::route::Route;
 pub(super) fn refuse(pattern: &RoutePattern, raw: &Route, lowering: &mut Lowering<'_>) {
     refuse_of_folders(pattern, raw, lowering);
     refuse_methods(raw, lowering);
+    refuse_slashes(raw, lowering);
 }
 
 /// What is about folders, on a route of paths that name none.
@@ -37,6 +38,18 @@ fn refuse_methods(raw: &Route, lowering: &mut Lowering<'_>) {
             Problem::error(methods.at, "files answer `GET` and `HEAD` alone")
                 .label("every answer would be 405")
                 .hint("leave `method` out, or give the route another handler"),
+        );
+    }
+}
+
+/// A slash in a segment is in no file's name.
+fn refuse_slashes(raw: &Route, lowering: &mut Lowering<'_>) {
+    let accepted = raw.encoded_slashes.as_ref().filter(|accepted| accepted.value && raw.otherwise.is_none());
+    if let Some(accepted) = accepted {
+        lowering.report(
+            Problem::error(accepted.at, "no file has a slash in its name")
+                .label("a path with `%2F` would be 404")
+                .hint("leave it out: `%2F` in a path is refused then"),
         );
     }
 }

@@ -127,10 +127,18 @@ fn pattern(text: &Text, lowering: &mut Lowering<'_>) -> Option<RoutePattern> {
     match RoutePattern::parse(text.as_str()) {
         Ok(pattern) => Some(pattern),
         Err(error) => {
+            // As nginx writes expressions and exact paths.
+            let hint = if text.as_str().starts_with(['~', '^', '=']) {
+                Some(
+                    "patterns are no regular expressions: `/a/` covers all beneath it, `/a` one path, `{name}` one segment",
+                )
+            } else {
+                error.hint()
+            };
             lowering.report(
                 Problem::error(text.at, format!("{} is not a route pattern", shown(text.as_str())))
                     .label(error.to_string())
-                    .hint_maybe(error.hint().map(str::to_owned)),
+                    .hint_maybe(hint.map(str::to_owned)),
             );
             None
         }

@@ -77,11 +77,9 @@ fn quote_hint(written: &str, value: &Value, expected: &str) -> Option<String> {
         Value::Integer(_) if expected.contains("KiB") => {
             Some(format!("write it with a unit: \"{written}B\""))
         }
-        Value::Text(text) if expected == "a table (a stream)" => {
-            let port = text.rsplit_once(':').map(|(_, port)| port).filter(|port| port.parse::<u16>().is_ok());
-            let port = port.unwrap_or("5432");
-            Some(format!("write {{ listen = \"{port}\", instances = [{written}] }}"))
-        }
+        Value::Text(_) if expected == "a table (a stream)" => Some(format!(
+            "write {{ listen = \"PORT\", instances = [{written}] }}, PORT being where clients connect"
+        )),
         Value::Text(_) if expected == "a table (a service)" => {
             Some(format!("write {{ instances = [{written}] }}"))
         }
