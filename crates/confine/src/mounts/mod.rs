@@ -38,7 +38,7 @@ pub(crate) fn enter(cage: &Cage, missing: &mut Vec<Missing>) -> Result<Layer, En
     }
     match root::unshare() {
         Ok(()) => {}
-        Err(Errno::PERM) => {
+        Err(Errno::PERM | Errno::ACCESS) => {
             let hint = "give portcullis CAP_SYS_ADMIN";
             return Ok(Layer::not_enforced(name, "no right to make one (CAP_SYS_ADMIN)", Some(hint)));
         }

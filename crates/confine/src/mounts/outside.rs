@@ -2,7 +2,7 @@
 
 use super::former::Former;
 use super::place::{place, remove};
-use super::tree::{Identity, copy, identity_at, reason};
+use super::tree::{Identity, copy, identity_at, reason, without_links};
 use super::{AT_ONCE, MountError, furnish, root};
 use crate::account::Account;
 use crate::cage::Cage;
@@ -56,12 +56,21 @@ impl Outside {
         if (theirs.dev(), theirs.ino()) == (ours.dev(), ours.ino()) {
             return Ok(None);
         }
-        let shown = cage.shown.iter().map(|path| {
-            let place = std::fs::canonicalize(path).unwrap_or_else(|_| path.clone());
-            (path.clone(), Shown { identity: identity_at(path), place })
-        });
         let entrance = Entrance { namespace, account: cage.account };
-        Ok(Some(Self { entrance, shown: shown.collect(), former: Former::default() }))
+        let mut outside = Self { entrance, shown: BTreeMap::new(), former: Former::default() };
+        // What the process sees, and not what is there now: a link may have been switched meanwhile.
+        let shown = outside.on_a_thread(|entrance, _| {
+            let places: Vec<PathBuf> = cage.shown.iter().map(|path| without_links(path)).collect();
+            entrance.go_straight_in()?;
+            Ok(cage
+                .shown
+                .iter()
+                .zip(places)
+                .map(|(path, place)| (path.clone(), Shown { identity: identity_at(path), place }))
+                .collect())
+        })?;
+        outside.shown = shown;
+        Ok(Some(outside))
     }
 
     /// Shows these too, read-only, each at its own path, or what is there now in place of what was. From here on

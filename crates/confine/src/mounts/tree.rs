@@ -1,6 +1,6 @@
 //! What lies at a path, and a copy of it that can be mounted elsewhere.
 
-use rustix::fs::{AtFlags, CWD, FileType, Stat};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
 use rustix::mount::OpenTreeFlags;
 use std::os::fd::{AsFd, OwnedFd};
@@ -64,6 +64,15 @@ pub(super) fn identity(stat: &Stat) -> Identity {
 /// What is at a path now, links followed; none where nothing is.
 pub(super) fn identity_at(path: &Path) -> Option<Identity> {
     rustix::fs::statat(CWD, path, AtFlags::empty()).ok().map(|stat| identity(&stat))
+}
+
+/// The path that a path leads to, if there are links on its way.
+pub(super) fn without_links(path: &Path) -> PathBuf {
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    match rustix::fs::openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS) {
+        Err(Errno::LOOP) => std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()),
+        _ => path.to_owned(),
+    }
 }
 
 /// In words for the operator.

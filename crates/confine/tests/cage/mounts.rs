@@ -21,6 +21,7 @@ pub(crate) const ALL: &[(&str, fn())] = &[
         "a_folder_held_open_is_usable_after_it_was_replaced",
         a_folder_held_open_is_usable_after_it_was_replaced,
     ),
+    ("what_changed_before_the_first_look_is_followed", what_changed_before_the_first_look_is_followed),
     ("a_folder_built_anew_is_followed", a_folder_built_anew_is_followed),
     ("what_is_hidden_is_gone_and_nothing_else", what_is_hidden_is_gone_and_nothing_else),
     (
@@ -181,6 +182,24 @@ fn a_folder_held_open_is_usable_after_it_was_replaced() {
 fn mounts_of(captive: &Captive) -> usize {
     let path = format!("/proc/{}/mountinfo", captive.process());
     std::fs::read_to_string(path).expect("its mounts").lines().count()
+}
+
+fn what_changed_before_the_first_look_is_followed() {
+    let top = folder("shown");
+    let site = make(&top.path().join("site"));
+    file(&site.join("index"), "old");
+    let absent = top.path().join("absent");
+    let cage = caged(&[&site, &absent]);
+    let mut captive = Captive::new(&cage);
+    std::fs::rename(&site, top.path().join("former")).expect("moved");
+    make(&site);
+    file(&site.join("index"), "new");
+    assert_eq!(text(&mut captive, &site.join("index")), "old");
+    let mut outside = outside(&captive, &cage);
+    make(&absent);
+    assert_eq!(outside.refresh(Instant::now()).expect("looked"), [absent.clone(), site.clone()]);
+    assert_eq!(text(&mut captive, &site.join("index")), "new");
+    assert_eq!(captive.try_to(&format!("list {}", absent.display())), "");
 }
 
 fn a_folder_built_anew_is_followed() {
