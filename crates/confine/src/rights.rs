@@ -19,9 +19,17 @@ const USER: &str =
 pub(crate) fn drop_all(account: Option<Account>) -> Result<Layer, EnterError> {
     let layer = match account {
         Some(account) if geteuid().is_root() => {
-            give_up_capabilities()?;
+            let bounded = give_up_capabilities();
             become_account(account)?;
-            Layer::enforced(LayerName::Rights)
+            match bounded {
+                Ok(()) => Layer::enforced(LayerName::Rights),
+                // No-new-privileges stops the same again: a capability that could only come with a program.
+                Err(error) => Layer::partly(
+                    LayerName::Rights,
+                    format!("capabilities stay in the bounding set: {}", io::Error::from(error)),
+                    "give portcullis CAP_SETPCAP",
+                ),
+            }
         }
         Some(account) if geteuid() == account.user() => Layer::enforced(LayerName::Rights),
         Some(_) => Layer::partly(LayerName::Rights, runs_as_caller(), "start portcullis as root"),
@@ -41,23 +49,22 @@ fn runs_as_caller() -> String {
 
 /// What only works while the process still has capabilities: none can come back through an executed file, and being
 /// user 0 means nothing.
-fn give_up_capabilities() -> Result<(), EnterError> {
+fn give_up_capabilities() -> Result<(), Errno> {
     for capability in (0..=LAST).map(|number| CapabilitySet::from_bits_retain(1 << number)) {
         match rustix::thread::remove_capability_from_bounding_set(capability) {
-            Ok(()) => {}
             // The first number that this kernel does not know.
             Err(Errno::INVAL) => break,
-            Err(error) => return Err(EnterError::step("empty the bounding set", error)),
+            done => done?,
         }
     }
-    let bits = CapabilitiesSecureBits::NO_ROOT
-        | CapabilitiesSecureBits::NO_ROOT_LOCKED
-        | CapabilitiesSecureBits::KEEP_CAPS_LOCKED
-        | CapabilitiesSecureBits::NO_SETUID_FIXUP_LOCKED
-        | CapabilitiesSecureBits::NO_CAP_AMBIENT_RAISE
-        | CapabilitiesSecureBits::NO_CAP_AMBIENT_RAISE_LOCKED;
-    rustix::thread::set_capabilities_secure_bits(bits)
-        .map_err(|error| EnterError::step("lock the secure bits", error))
+    rustix::thread::set_capabilities_secure_bits(
+        CapabilitiesSecureBits::NO_ROOT
+            | CapabilitiesSecureBits::NO_ROOT_LOCKED
+            | CapabilitiesSecureBits::KEEP_CAPS_LOCKED
+            | CapabilitiesSecureBits::NO_SETUID_FIXUP_LOCKED
+            | CapabilitiesSecureBits::NO_CAP_AMBIENT_RAISE
+            | CapabilitiesSecureBits::NO_CAP_AMBIENT_RAISE_LOCKED,
+    )
 }
 
 fn become_account(account: Account) -> Result<(), EnterError> {
@@ -92,7 +99,8 @@ fn close_up() -> Result<(), EnterError> {
 }
 
 /// Runs `work` on this thread with the rights that `account` has to files, and takes its own back. The kernel judges,
-/// access control lists included. Without an account it runs as who it is.
+/// access control lists included. Without an account it runs as who it is. As a side effect of the kernel's, the process
+/// can no longer be looked into by others (`PR_SET_DUMPABLE`), which suits every caller.
 pub(crate) fn with_rights_of<T>(account: Option<Account>, work: impl FnOnce() -> T) -> io::Result<T> {
     let Some(account) = account.filter(|_| geteuid().is_root()) else { return Ok(work()) };
     let (groups, group, root) = (rustix::process::getgroups()?, rustix::process::getegid(), geteuid());

@@ -13,6 +13,7 @@ const ALWAYS: &[&[i64]] = &[
         libc::SYS_writev,
         libc::SYS_pread64,
         libc::SYS_preadv,
+        libc::SYS_preadv2,
     ],
     &[
         libc::SYS_recvfrom,

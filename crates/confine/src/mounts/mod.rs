@@ -1,5 +1,6 @@
 //! The first layer: a root folder of its own, in which only what is shown exists.
 
+mod former;
 mod outside;
 mod place;
 mod root;
@@ -12,10 +13,10 @@ use crate::cage::{Cage, LayerName};
 use crate::enter::EnterError;
 use crate::report::{Layer, Missing};
 use crate::rights::with_rights_of;
+use former::Former;
 use place::place;
-use root::Root;
+use root::{OldRoot, Root};
 use rustix::io::Errno;
-use std::collections::BTreeSet;
 use std::fmt::{Display, Formatter};
 use std::io;
 use std::path::PathBuf;
@@ -37,54 +38,55 @@ pub(crate) fn enter(cage: &Cage, missing: &mut Vec<Missing>) -> Result<Layer, En
     }
     match root::unshare() {
         Ok(()) => {}
-        Err(Errno::PERM) => {
+        Err(Errno::PERM | Errno::ACCESS) => {
             let hint = "give portcullis CAP_SYS_ADMIN";
             return Ok(Layer::not_enforced(name, "no right to make one (CAP_SYS_ADMIN)", Some(hint)));
         }
         Err(error) => return Err(MountError::new("make a mount namespace", error).into()),
     }
-    let (_, failed) = furnish(cage.account, &cage.shown)?;
-    missing.extend(failed);
+    let paths: Vec<PathBuf> = cage.shown.iter().cloned().collect();
+    missing.extend(furnish(cage.account, &paths, |_, _| {})?);
     Ok(Layer::enforced(name))
 }
 
-/// Trees, each with where it lies.
-type Furniture = Vec<(PathBuf, Tree)>;
+/// How many paths are worked on at a time: each takes two descriptors meanwhile, and 1024 is a common limit.
+const AT_ONCE: usize = 256;
 
-/// In a fresh mount namespace: an empty root with what is at these paths and nothing else, read-only.
+/// In a fresh mount namespace: an empty root with what is at these paths, parents first, and nothing else, read-only.
+/// `placed` is told of each tree and where it came to lie.
 fn furnish(
     account: Option<Account>,
-    paths: &BTreeSet<PathBuf>,
-) -> Result<(Furniture, Vec<Missing>), MountError> {
-    let (trees, mut missing) = open(account, paths)?;
-    let root = Root::replace().map_err(|error| MountError::new("make a root folder", error))?;
-    let mut placed = Vec::with_capacity(trees.len());
-    for tree in trees {
-        match place(&tree) {
-            Ok(place) => placed.push((place, tree)),
-            Err(error) => missing.push(Missing { path: tree.path, reason: tree::reason(error) }),
+    paths: &[PathBuf],
+    mut placed: impl FnMut(PathBuf, Tree),
+) -> Result<Vec<Missing>, MountError> {
+    let failed = |error| MountError::new("make a root folder", error);
+    let (root, old) = Root::replace().map_err(failed)?;
+    let mut missing = Vec::new();
+    for paths in paths.chunks(AT_ONCE) {
+        for (path, found) in paths.iter().zip(find(account, &old, paths)?) {
+            let tree = found.and_then(|found| Tree::copy(path, found));
+            match tree
+                .and_then(|tree| Ok((place(&tree, &mut Former::default()).map_err(tree::reason)?, tree)))
+            {
+                Ok((place, tree)) => placed(place, tree),
+                Err(reason) => missing.push(Missing { path: path.clone(), reason }),
+            }
         }
     }
-    root.seal().map_err(|error| MountError::new("make what is shown read-only", error))?;
-    Ok((placed, missing))
+    let sealed = old.take_off().and_then(|()| root.seal());
+    sealed.map_err(|error| MountError::new("make what is shown read-only", error))?;
+    Ok(missing)
 }
 
-/// Copies of what lies at these paths, parents first. Each is looked for with the rights of the account: what it could
-/// not reach by its path, it does not reach through a mount either, wherever a link of somebody else points.
-fn open(
+/// What lies at these paths, looked for with the rights of the account: what it could not reach by its path, it does not
+/// reach through a mount either, wherever a link of somebody else points.
+fn find(
     account: Option<Account>,
-    paths: &BTreeSet<PathBuf>,
-) -> Result<(Vec<Tree>, Vec<Missing>), MountError> {
-    let found = with_rights_of(account, || paths.iter().map(|path| Found::at(path)).collect::<Vec<_>>());
-    let found = found.map_err(|error| MountError::new("look at files as another user", error))?;
-    let (mut trees, mut missing) = (Vec::new(), Vec::new());
-    for (path, found) in paths.iter().zip(found) {
-        match found.and_then(|found| Tree::copy(path, found)) {
-            Ok(tree) => trees.push(tree),
-            Err(reason) => missing.push(Missing { path: path.clone(), reason }),
-        }
-    }
-    Ok((trees, missing))
+    old: &OldRoot,
+    paths: &[PathBuf],
+) -> Result<Vec<Result<Found, String>>, MountError> {
+    with_rights_of(account, || paths.iter().map(|path| old.find(path)).collect())
+        .map_err(|error| MountError::new("look at files as another user", error))
 }
 
 impl MountError {

@@ -1,8 +1,9 @@
 //! Showing further folders to a process that is confined already, from the process that is not.
 
+use super::former::Former;
 use super::place::{place, remove};
-use super::tree::{Identity, Tree, copy, identity_at, reason};
-use super::{MountError, furnish, root};
+use super::tree::{Identity, copy, identity_at, reason, without_links};
+use super::{AT_ONCE, MountError, furnish, root};
 use crate::account::Account;
 use crate::cage::Cage;
 use crate::report::Missing;
@@ -14,14 +15,22 @@ use std::fs::File;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
+use std::time::Instant;
 
 /// The way into the mount namespace of a confined process, and what is shown there. Every change is made on a thread of
 /// its own, which ends with it; a call takes a few milliseconds.
 #[derive(Debug)]
 pub struct Outside {
+    entrance: Entrance,
+    shown: BTreeMap<PathBuf, Shown>,
+    former: Former,
+}
+
+/// How to get in, and with whose rights to look for what is shown.
+#[derive(Debug)]
+struct Entrance {
     namespace: File,
     account: Option<Account>,
-    shown: BTreeMap<PathBuf, Shown>,
 }
 
 /// A path that is to be shown.
@@ -47,30 +56,50 @@ impl Outside {
         if (theirs.dev(), theirs.ino()) == (ours.dev(), ours.ino()) {
             return Ok(None);
         }
-        let shown = cage.shown.iter().map(|path| {
-            let place = std::fs::canonicalize(path).unwrap_or_else(|_| path.clone());
-            (path.clone(), Shown { identity: identity_at(path), place })
-        });
-        Ok(Some(Self { namespace, account: cage.account, shown: shown.collect() }))
+        let entrance = Entrance { namespace, account: cage.account };
+        let mut outside = Self { entrance, shown: BTreeMap::new(), former: Former::default() };
+        // What the process sees, and not what is there now: a link may have been switched meanwhile.
+        let shown = outside.on_a_thread(|entrance, _| {
+            let places: Vec<PathBuf> = cage.shown.iter().map(|path| without_links(path)).collect();
+            entrance.go_straight_in()?;
+            Ok(cage
+                .shown
+                .iter()
+                .zip(places)
+                .map(|(path, place)| (path.clone(), Shown { identity: identity_at(path), place }))
+                .collect())
+        })?;
+        outside.shown = shown;
+        Ok(Some(outside))
     }
 
     /// Shows these too, read-only, each at its own path, or what is there now in place of what was. From here on
-    /// [`refresh`](Self::refresh) follows them. Returns those that are not shown and why.
+    /// [`refresh`](Self::refresh) follows them. Returns those that cannot be shown and why; they are gone if they were.
     ///
     /// # Errors
     /// The namespace cannot be changed; what was shown before still is.
     pub fn show(&mut self, paths: impl IntoIterator<Item = PathBuf>) -> Result<Vec<Missing>, MountError> {
-        let paths: BTreeSet<PathBuf> = paths.into_iter().collect();
-        if paths.is_empty() {
-            return Ok(Vec::new());
+        let paths: Vec<PathBuf> = paths.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
+        let mut missing = Vec::new();
+        for some in paths.chunks(AT_ONCE) {
+            missing.extend(self.show_some(some)?);
         }
+        Ok(missing)
+    }
+
+    fn show_some(&mut self, paths: &[PathBuf]) -> Result<Vec<Missing>, MountError> {
         // Before the work and not after it: what changes meanwhile is found by the next look.
         let identities: Vec<_> = paths.iter().map(|path| identity_at(path)).collect();
-        let (places, missing) = self.on_a_thread(|outside| show(outside, &paths))?;
-        for (path, identity) in paths.into_iter().zip(identities) {
-            let place = places.get(&path).unwrap_or(&path).clone();
-            self.shown.insert(path, Shown { identity, place });
+        let (mut places, missing) = self.on_a_thread(|entrance, former| show(entrance, paths, former))?;
+        let mut left = BTreeSet::new();
+        for (path, identity) in paths.iter().zip(identities) {
+            let place = places.remove(path).unwrap_or_else(|| path.clone());
+            let before = self.shown.insert(path.clone(), Shown { identity, place });
+            left.extend(before.map(|before| before.place));
         }
+        left.retain(|place| !self.is_needed(place));
+        left.extend(missing.iter().map(|missing| missing.path.clone()));
+        self.take_away(&left)?;
         Ok(missing)
     }
 
@@ -79,31 +108,32 @@ impl Outside {
     /// # Errors
     /// As for [`show`](Self::show).
     pub fn hide(&mut self, paths: impl IntoIterator<Item = PathBuf>) -> Result<(), MountError> {
-        let paths: BTreeSet<PathBuf> = paths.into_iter().collect();
-        let hidden: Vec<Shown> = paths.iter().filter_map(|path| self.shown.remove(path)).collect();
-        if hidden.is_empty() {
-            return Ok(());
+        let mut left = BTreeSet::new();
+        for path in paths {
+            if let Some(shown) = self.shown.remove(&path) {
+                left.extend([path, shown.place]);
+            }
         }
-        let places: BTreeSet<PathBuf> =
-            paths.iter().cloned().chain(hidden.into_iter().map(|one| one.place)).collect();
-        self.on_a_thread(|outside| {
-            outside.go_in()?;
-            // What lies deeper goes first.
-            places.iter().rev().try_for_each(|path| {
-                remove(path).map_err(|error| MountError::new(format!("hide {}", path.display()), error))
-            })
-        })?;
-        let beneath = self.seen_through(&places);
+        left.retain(|place| !self.is_needed(place));
+        self.take_away(&left)?;
+        let beneath = self.seen_through(&left);
         self.show(beneath).map(|_| ())
     }
 
     /// Looks whether other folders or files have the names of what is shown: a link that was switched to the next release,
     /// a folder that was built anew. One `stat` for each, and nothing more while nothing changed. Returns the paths that
-    /// were shown anew.
+    /// were shown anew. To be called every second or so: it is also when what was replaced or hidden is taken off at
+    /// last, ten seconds later.
     ///
     /// # Errors
     /// As for [`show`](Self::show).
-    pub fn refresh(&mut self) -> Result<Vec<PathBuf>, MountError> {
+    pub fn refresh(&mut self, now: Instant) -> Result<Vec<PathBuf>, MountError> {
+        if self.former.is_over(now) {
+            self.on_a_thread(|entrance, former| {
+                entrance.go_straight_in()?;
+                former.take_off(now).map_err(|error| MountError::new("take off what was shown before", error))
+            })?;
+        }
         let changed = self.shown.iter().filter(|(path, shown)| identity_at(path) != shown.identity);
         let mut changed: BTreeSet<PathBuf> = changed.map(|(path, _)| path.clone()).collect();
         if changed.is_empty() {
@@ -128,22 +158,34 @@ impl Outside {
         beneath.map(|(path, _)| path.clone()).collect()
     }
 
-    /// The calling thread sees what the confined process sees, with its own rights.
-    fn go_in(&self) -> Result<(), MountError> {
-        // A thread that shares its working folder with others is not let in.
-        root::unshare()
-            .and_then(|()| move_into_link_name_space(self.namespace.as_fd(), Some(LinkNameSpaceType::Mount)))
-            .map_err(|error| MountError::new("enter the mount namespace", error))
+    /// Whether a path is to be shown, or something is that had to be mounted there.
+    fn is_needed(&self, path: &PathBuf) -> bool {
+        self.shown.contains_key(path) || self.shown.values().any(|shown| shown.place == *path)
+    }
+
+    fn take_away(&mut self, places: &BTreeSet<PathBuf>) -> Result<(), MountError> {
+        if places.is_empty() {
+            return Ok(());
+        }
+        self.on_a_thread(|entrance, former| {
+            entrance.go_straight_in()?;
+            // What lies deeper goes first.
+            places.iter().rev().try_for_each(|path| {
+                remove(path, former)
+                    .map_err(|error| MountError::new(format!("hide {}", path.display()), error))
+            })
+        })
     }
 
     fn on_a_thread<T: Send>(
-        &self,
-        work: impl FnOnce(&Self) -> Result<T, MountError> + Send,
+        &mut self,
+        work: impl FnOnce(&Entrance, &mut Former) -> Result<T, MountError> + Send,
     ) -> Result<T, MountError> {
         let panicked = || MountError::new("change the mount namespace", Errno::CANCELED);
+        let (entrance, former) = (&self.entrance, &mut self.former);
         std::thread::scope(|scope| {
-            let thread =
-                std::thread::Builder::new().name("mounts".to_owned()).spawn_scoped(scope, || work(self));
+            let thread = std::thread::Builder::new().name("mounts".to_owned());
+            let thread = thread.spawn_scoped(scope, || work(entrance, former));
             thread
                 .map_err(|error| MountError::new("start a thread", error))?
                 .join()
@@ -152,24 +194,40 @@ impl Outside {
     }
 }
 
+impl Entrance {
+    /// The calling thread sees what the confined process sees, with its own rights. Only one that shares its working folder
+    /// with no other is let in.
+    fn go_in(&self) -> Result<(), MountError> {
+        move_into_link_name_space(self.namespace.as_fd(), Some(LinkNameSpaceType::Mount))
+            .map_err(|error| MountError::new("enter the mount namespace", error))
+    }
+
+    fn go_straight_in(&self) -> Result<(), MountError> {
+        root::unshare().map_err(|error| MountError::new("make a mount namespace", error))?;
+        self.go_in()
+    }
+}
+
 /// Where each path came to lie.
 type Places = BTreeMap<PathBuf, PathBuf>;
 
 /// The trees are made read-only in a namespace of this thread alone: the confined process never sees them otherwise.
-fn show(outside: &Outside, paths: &BTreeSet<PathBuf>) -> Result<(Places, Vec<Missing>), MountError> {
+fn show(
+    entrance: &Entrance,
+    paths: &[PathBuf],
+    former: &mut Former,
+) -> Result<(Places, Vec<Missing>), MountError> {
     root::unshare().map_err(|error| MountError::new("make a mount namespace", error))?;
-    let (furniture, mut missing) = furnish(outside.account, paths)?;
-    let mut trees = Vec::with_capacity(furniture.len());
-    for (place, tree) in furniture {
-        let copy =
-            copy(CWD, &place).map_err(|error| MountError::new(format!("copy {}", place.display()), error))?;
-        trees.push(Tree { copy, ..tree });
+    let mut furniture = Vec::with_capacity(paths.len());
+    let mut missing = furnish(entrance.account, paths, |place, tree| furniture.push((place, tree)))?;
+    for (place, tree) in &mut furniture {
+        tree.copy = copy(CWD, &*place)
+            .map_err(|error| MountError::new(format!("copy {}", place.display()), error))?;
     }
-    move_into_link_name_space(outside.namespace.as_fd(), Some(LinkNameSpaceType::Mount))
-        .map_err(|error| MountError::new("enter the mount namespace", error))?;
+    entrance.go_in()?;
     let mut places = Places::new();
-    for tree in trees {
-        match place(&tree) {
+    for (_, tree) in furniture {
+        match place(&tree, former) {
             Ok(place) => _ = places.insert(tree.path, place),
             Err(error) => missing.push(Missing { path: tree.path, reason: reason(error) }),
         }

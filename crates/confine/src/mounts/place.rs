@@ -1,5 +1,6 @@
 //! Mounting a tree at its path, in the root of the calling thread.
 
+use super::former::Former;
 use super::tree::{Identity, Tree, identity};
 use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, StatxAttributes, StatxFlags};
 use rustix::io::Errno;
@@ -14,9 +15,9 @@ const BENEATH: MoveMountFlags = MoveMountFlags::from_bits_retain(0x200);
 
 /// Mounts the tree at its path, in place of an earlier one if there is any, unless it is to be seen there already. Where
 /// a link is in the way, within a folder that is shown, it is mounted where the link leads. Returns where that was.
-pub(super) fn place(tree: &Tree) -> Result<PathBuf, Errno> {
+pub(super) fn place(tree: &Tree, former: &mut Former) -> Result<PathBuf, Errno> {
     for path in [&tree.path, &tree.found.real] {
-        match place_at(tree, path) {
+        match place_at(tree, path, former) {
             Err(Errno::LOOP) => {}
             done => return done.map(|()| path.clone()),
         }
@@ -24,15 +25,15 @@ pub(super) fn place(tree: &Tree) -> Result<PathBuf, Errno> {
     Err(Errno::LOOP)
 }
 
-fn place_at(tree: &Tree, path: &Path) -> Result<(), Errno> {
+fn place_at(tree: &Tree, path: &Path, former: &mut Former) -> Result<(), Errno> {
     let spot = Spot::make(path, tree.found.is_folder)?;
     let upon = spot.open()?;
     if identity_of(&upon)? == tree.found.identity {
         return Ok(());
     }
     if is_mounted(&upon)? && mount(tree, &upon, BENEATH).is_ok() {
-        // The new one lies beneath the old one: taking that off leaves no moment without either.
-        return spot.take_off();
+        // The new one lies beneath the old one: taking that away leaves no moment without either.
+        return former.put_aside(&spot);
     }
     // Before Linux 6.5 the old one stays beneath until the process ends.
     mount(tree, &upon, MoveMountFlags::empty())
@@ -43,14 +44,14 @@ fn mount(tree: &Tree, upon: &OwnedFd, how: MoveMountFlags) -> Result<(), Errno> 
     rustix::mount::move_mount(&tree.copy, "", upon, "", flags)
 }
 
-/// Takes off all that is mounted at a path, and removes the folders that were made for it.
-pub(super) fn remove(path: &Path) -> Result<(), Errno> {
+/// Takes away all that is mounted at a path, and the folders that were made for it.
+pub(super) fn remove(path: &Path, former: &mut Former) -> Result<(), Errno> {
     let spot = match Spot::find(path) {
         Err(Errno::NOENT | Errno::NOTDIR) => return Ok(()),
         found => found?,
     };
     while spot.open().and_then(is_mounted).unwrap_or(false) {
-        spot.take_off()?;
+        former.put_aside(&spot)?;
     }
     // What others still use is not empty, and what is shown is read-only. Either ends the walk.
     let gone = rustix::fs::unlinkat(&spot.folder, &spot.name, AtFlags::empty())
@@ -66,7 +67,7 @@ pub(super) fn remove(path: &Path) -> Result<(), Errno> {
 
 /// A name in a folder, reached without following a link: what is shown belongs to others, who could lead a privileged
 /// thread astray.
-struct Spot {
+pub(super) struct Spot {
     folder: OwnedFd,
     name: OsString,
 }
@@ -77,7 +78,7 @@ impl Spot {
     }
 
     /// Makes what is missing on the way, and a folder or an empty file at the end of it.
-    fn make(path: &Path, is_folder: bool) -> Result<Self, Errno> {
+    pub(super) fn make(path: &Path, is_folder: bool) -> Result<Self, Errno> {
         let spot = Self::walk(path, |at, name| open(at, name).or_else(|error| make(error, at, name, true)))?;
         match open(&spot.folder, &spot.name) {
             Err(error) => make(error, &spot.folder, &spot.name, is_folder)?,
@@ -98,16 +99,15 @@ impl Spot {
         Ok(Self { folder, name })
     }
 
-    fn open(&self) -> Result<OwnedFd, Errno> {
+    pub(super) fn open(&self) -> Result<OwnedFd, Errno> {
         open(&self.folder, &self.name)
     }
 
-    /// Takes the topmost mount off.
-    fn take_off(&self) -> Result<(), Errno> {
+    /// Takes the topmost mount off, whoever holds it open. Leaves the thread in the root folder.
+    pub(super) fn take_off(&self) -> Result<(), Errno> {
         fchdir(&self.folder)?;
         let done = rustix::mount::unmount(&self.name, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW);
-        chdir("/")?;
-        done
+        chdir("/").and(done)
     }
 }
 

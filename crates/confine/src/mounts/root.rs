@@ -1,21 +1,25 @@
 //! A mount namespace whose root is an empty folder in memory.
 
+use super::tree::{Found, reason};
 use nix::sched::CloneFlags;
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, MountPropagationFlags, MoveMountFlags,
     UnmountFlags,
 };
-use rustix::process::{fchdir, pivot_root, umask};
+use rustix::process::{chdir, fchdir, pivot_root, umask};
 use std::ffi::OsString;
 use std::io::Read;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
+use std::path::{Component, Path};
 
 /// What the root may hold: it has folders and empty files for mounting upon, no bytes.
 const SIZE: &str = "64k";
-/// Of them so many.
+/// How often an open that raced with a rename is tried.
+const TRIES: usize = 64;
+/// So many folders and files to mount upon.
 const INODES: &str = "200000";
 
 /// The calling thread gets a mount namespace, a working folder and a file mask of its own. Nothing that is mounted or
@@ -35,25 +39,26 @@ pub(super) struct Root {
     proc: OwnedFd,
 }
 
+/// What was the root before. It lies upon the new one, where no path leads, and is looked into from its own folder.
+pub(super) struct OldRoot {
+    folder: OwnedFd,
+    proc: OwnedFd,
+}
+
 impl Root {
-    /// Puts an empty folder in place of everything. The old root is gone for this namespace.
-    pub(super) fn replace() -> Result<Self, Errno> {
-        let proc =
-            rustix::fs::open("/proc", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-        let folder = in_memory()?;
-        rustix::mount::move_mount(
-            &folder,
-            "",
-            rustix::fs::CWD,
-            "/",
-            MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH,
-        )?;
-        fchdir(&folder)?;
-        // Both names are the same folder: the old root comes to lie upon the new one, and is taken off.
+    /// Puts an empty folder in place of everything.
+    pub(super) fn replace() -> Result<(Self, OldRoot), Errno> {
+        let folder = |path: &str| {
+            rustix::fs::open(path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+        };
+        let root = Self { proc: folder("/proc")? };
+        let old = OldRoot { folder: folder("/")?, proc: folder("/proc/thread-self/fd")? };
+        let new = in_memory()?;
+        rustix::mount::move_mount(&new, "", rustix::fs::CWD, "/", MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
+        fchdir(&new)?;
         pivot_root(".", ".")?;
-        rustix::mount::unmount(".", UnmountFlags::DETACH)?;
-        rustix::process::chdir("/")?;
-        Ok(Self { proc })
+        chdir("/")?;
+        Ok((root, old))
     }
 
     /// Makes every mount read-only and without devices, programs and other users' rights, whatever it was before. The root
@@ -78,6 +83,41 @@ impl Root {
             .read_to_end(&mut text)
             .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
         text.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()).map(mount_point).collect()
+    }
+}
+
+impl OldRoot {
+    /// What is at a path in it, links followed, with the rights that the thread has now.
+    pub(super) fn find(&self, path: &Path) -> Result<Found, String> {
+        if !path.is_absolute() || path.components().any(|part| part == Component::ParentDir) {
+            return Err("must be absolute and without `..`".to_owned());
+        }
+        if path.parent().is_none() {
+            return Err("the whole file system cannot be shown".to_owned());
+        }
+        let file = self.open(path).map_err(reason)?;
+        let real =
+            rustix::fs::readlinkat(&self.proc, file.as_raw_fd().to_string(), Vec::new()).map_err(reason)?;
+        Found::new(file, OsString::from_vec(real.into_bytes()).into())
+    }
+
+    fn open(&self, path: &Path) -> Result<OwnedFd, Errno> {
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        // With links that go up, it asks for another try when somebody renames meanwhile.
+        for _ in 0..TRIES {
+            match rustix::fs::openat2(&self.folder, path, flags, Mode::empty(), ResolveFlags::IN_ROOT) {
+                Err(Errno::AGAIN) => {}
+                done => return done,
+            }
+        }
+        Err(Errno::AGAIN)
+    }
+
+    /// It is gone from this namespace.
+    pub(super) fn take_off(self) -> Result<(), Errno> {
+        fchdir(&self.folder)?;
+        rustix::mount::unmount(".", UnmountFlags::DETACH)?;
+        chdir("/")
     }
 }
 

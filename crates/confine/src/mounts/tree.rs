@@ -1,10 +1,10 @@
 //! What lies at a path, and a copy of it that can be mounted elsewhere.
 
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
 use rustix::mount::OpenTreeFlags;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::path::{Component, Path, PathBuf};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
 
 /// Tells a folder or file from every other one.
 pub(super) type Identity = (u64, u64);
@@ -29,24 +29,14 @@ pub(super) struct Tree {
 }
 
 impl Found {
-    /// With the rights that the thread has now.
-    pub(super) fn at(path: &Path) -> Result<Self, String> {
-        if !path.is_absolute() || path.components().any(|part| part == Component::ParentDir) {
-            return Err("must be absolute and without `..`".to_owned());
-        }
-        if path.parent().is_none() {
-            return Err("the whole file system cannot be shown".to_owned());
-        }
-        let file =
-            rustix::fs::openat(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).map_err(reason)?;
+    /// A file that is open as a place, and its path without links.
+    pub(super) fn new(file: OwnedFd, real: PathBuf) -> Result<Self, String> {
         let stat = rustix::fs::fstat(&file).map_err(reason)?;
         let is_folder = match FileType::from_raw_mode(stat.st_mode) {
             FileType::Directory => true,
             FileType::RegularFile => false,
             _ => return Err("is neither a folder nor a file".to_owned()),
         };
-        let real = std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()));
-        let real = real.map_err(|error| error.to_string())?;
         Ok(Self { file, identity: identity(&stat), is_folder, real })
     }
 }
@@ -74,6 +64,15 @@ pub(super) fn identity(stat: &Stat) -> Identity {
 /// What is at a path now, links followed; none where nothing is.
 pub(super) fn identity_at(path: &Path) -> Option<Identity> {
     rustix::fs::statat(CWD, path, AtFlags::empty()).ok().map(|stat| identity(&stat))
+}
+
+/// The path that a path leads to, if there are links on its way.
+pub(super) fn without_links(path: &Path) -> PathBuf {
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    match rustix::fs::openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS) {
+        Err(Errno::LOOP) => std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()),
+        _ => path.to_owned(),
+    }
 }
 
 /// In words for the operator.

@@ -3,9 +3,11 @@
 use crate::captive::CAGE;
 use crate::{raw, works};
 use rustix::net::{AddressFamily, SocketType};
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, BufRead, Write};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
+use std::os::fd::OwnedFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixStream};
 use std::process::ExitCode;
@@ -13,12 +15,21 @@ use std::process::ExitCode;
 /// What the keeper would have handed over.
 pub(crate) struct Given {
     pub(crate) listener: TcpListener,
+    /// A folder that was opened in the cage.
+    pub(crate) held: RefCell<Option<OwnedFd>>,
 }
 
 pub(crate) fn serve() -> ExitCode {
-    let text = std::env::var(CAGE).expect("a cage");
+    let mut text = std::env::var(CAGE).expect("a cage");
+    // A variable holds 128 KiB at most.
+    if let Some(path) = text.strip_prefix('@') {
+        text = std::fs::read_to_string(path).expect("a cage");
+    }
     let cage = serde_json::from_str(&text).expect("a cage");
-    let given = Given { listener: TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a listener") };
+    let given = Given {
+        listener: TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a listener"),
+        held: RefCell::default(),
+    };
     let start = std::time::Instant::now();
     let report = match confine::enter(&cage) {
         Ok(report) => report,

@@ -4,7 +4,9 @@ use crate::attempts::Given;
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 pub(crate) fn attempt(name: &str, argument: &str, given: &Given) -> io::Result<String> {
     match name {
@@ -12,10 +14,20 @@ pub(crate) fn attempt(name: &str, argument: &str, given: &Given) -> io::Result<S
         "read-on-a-blocking-thread" => read_on_a_blocking_thread(argument),
         "tls" => tls(),
         "open-beneath" => open_beneath(argument),
+        "hold" => {
+            given.held.replace(Some(open_folder(argument)?));
+            Ok("done".to_owned())
+        }
+        "open-in-held" => {
+            let held = given.held.borrow();
+            open_in(held.as_ref().ok_or_else(|| io::Error::other("nothing held"))?, argument)
+        }
+        "read-without-waiting" => read_without_waiting(argument),
         "sendfile" => sendfile(argument, given),
         "splice" => splice(),
         "panic" => panic_caught(),
-        "resolve" => Ok(std::env::current_dir()?.display().to_string()),
+        "read-on-and-on" => read_on_and_on(argument),
+        "stop-reading" => Ok(stop_reading()),
         _ => Err(io::Error::other(format!("no such attempt: {name}"))),
     }
 }
@@ -82,14 +94,28 @@ fn tls() -> io::Result<String> {
     Ok(format!("{:?}", client.protocol_version().ok_or_else(|| io::Error::other("no version"))?))
 }
 
+/// What is in the page cache, as the gate reads small files.
+fn read_without_waiting(path: &str) -> io::Result<String> {
+    let file = std::fs::File::open(path)?;
+    let mut bytes = [0; 64];
+    let flags = rustix::io::ReadWriteFlags::NOWAIT;
+    let count = rustix::io::preadv2(&file, &mut [io::IoSliceMut::new(&mut bytes)], 0, flags)?;
+    Ok(String::from_utf8_lossy(&bytes[..count]).into_owned())
+}
+
 fn open_beneath(path: &str) -> io::Result<String> {
     let (folder, file) = path.rsplit_once('/').ok_or_else(|| io::Error::other("no folder"))?;
-    let folder = rustix::fs::open(folder, OFlags::PATH | OFlags::DIRECTORY, Mode::empty())?;
+    open_in(&open_folder(folder)?, file)
+}
+
+fn open_folder(path: &str) -> io::Result<OwnedFd> {
+    Ok(rustix::fs::open(path, OFlags::PATH | OFlags::DIRECTORY, Mode::empty())?)
+}
+
+fn open_in(folder: &OwnedFd, file: &str) -> io::Result<String> {
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
-    let file = rustix::fs::openat2(&folder, file, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty(), resolve)?;
-    let mut text = String::new();
-    std::fs::File::from(file).read_to_string(&mut text)?;
-    Ok(text)
+    let file = rustix::fs::openat2(folder, file, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty(), resolve)?;
+    io::read_to_string(std::fs::File::from(file))
 }
 
 fn pair(given: &Given) -> io::Result<(TcpStream, TcpStream)> {
@@ -126,4 +152,31 @@ fn panic_caught() -> io::Result<String> {
         assert!(trace.is_empty(), "{trace}");
     });
     Ok(if caught.join().is_err() { "caught" } else { "no panic" }.to_owned())
+}
+
+/// Whether the thread of [`read_on_and_on`] shall end, how often it read, and how often it could not.
+static READING: (AtomicBool, AtomicU64, AtomicU64) =
+    (AtomicBool::new(true), AtomicU64::new(0), AtomicU64::new(0));
+
+fn read_on_and_on(path: &str) -> io::Result<String> {
+    let path = path.to_owned();
+    std::thread::Builder::new().spawn(move || {
+        while READING.0.load(Relaxed) {
+            let counter = match std::fs::read(&path) {
+                Ok(_) => &READING.1,
+                Err(error) => {
+                    eprintln!("{error}");
+                    &READING.2
+                }
+            };
+            counter.fetch_add(1, Relaxed);
+        }
+    })?;
+    Ok("started".to_owned())
+}
+
+fn stop_reading() -> String {
+    READING.0.store(false, Relaxed);
+    let some = if READING.1.load(Relaxed) > 0 { "some" } else { "none" };
+    format!("{some} read, {} failed", READING.2.load(Relaxed))
 }
