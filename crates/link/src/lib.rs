@@ -20,7 +20,7 @@ pub use frame::{FrameError, decode, encode};
 pub use order::{
     Certificate, CertificateChange, Install, Key, Listener, Numbered, Order, Patience, Protocol, Start, Texts,
 };
-pub use told::{Answer, Counts, HeldSocket, Hello, Layer, LayerState, Refusal, Told};
+pub use told::{Answer, Counts, HeldSocket, Hello, Refusal, Told};
 
 /// The version of the messages. Keeper and gate of one build have the same; a keeper that finds a gate with another
 /// one speaks only [`Order::Sockets`] and [`Order::Drain`] with it, which never change.

@@ -77,6 +77,8 @@ pub struct Start {
     pub threads: u16,
     /// How names are resolved.
     pub texts: Texts,
+    /// How it confines itself before anything else.
+    pub cage: confine::Cage,
 }
 
 /// The files that say how names are resolved, as they are on the machine: a gate cannot read them.

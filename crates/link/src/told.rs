@@ -52,7 +52,7 @@ pub enum Answer {
     /// It is not done.
     Refused(Refusal),
     /// The gate runs, confined as this says.
-    Started(Vec<Layer>),
+    Started(confine::Report),
     /// What there is to count.
     Counts(Counts),
     /// The metrics in the OpenMetrics text format.
@@ -73,28 +73,6 @@ pub struct HeldSocket {
 pub struct Refusal {
     /// Why.
     pub reason: String,
-}
-
-/// How a gate is confined: one layer of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Layer {
-    /// Its name.
-    pub name: String,
-    /// What became of it.
-    pub state: LayerState,
-    /// What would have to be different.
-    pub hint: Option<String>,
-}
-
-/// What became of a layer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum LayerState {
-    /// It holds.
-    Enforced,
-    /// It holds in part.
-    Partly(String),
-    /// It does not hold.
-    NotEnforced(String),
 }
 
 /// What a gate counts.

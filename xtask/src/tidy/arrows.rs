@@ -14,7 +14,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
     ("certs", &["model"]),
     ("confine", &[]),
     ("gate", &["http1", "model", "wire"]),
-    ("link", &["model"]),
+    ("link", &["confine", "model"]),
     ("portcullis", &["audit", "certs", "confine", "firewall", "gate", "host", "http1", "link", "model"]),
     ("testkit", &["http1", "model"]),
 ];

@@ -69,6 +69,12 @@ fn begin(channel: &Arc<Channel>) -> Result<Option<(Process, Rendezvous)>, Failur
     let [rendezvous]: [OwnedFd; 1] =
         first.descriptors.try_into().map_err(|_| refused("there is no socket for a later keeper"))?;
     let rendezvous = Rendezvous::new(rendezvous, start.keeper);
+    let report = confine::enter(&start.cage).map_err(|error| {
+        let reason = format!("the gate cannot be confined: {error}");
+        let refused = Answer::Refused(link::Refusal { reason: reason.clone() });
+        let _ = channel.send(&Told::Answer { number: first.message.number, answer: refused }, &[]);
+        Failure::refused(reason)
+    })?;
     let log = AccessLog::start(None).map_err(|error| refused(&error.to_string()))?;
     let shelf = Shelf::new().map_err(|error| refused(&error.to_string()))?;
     let voice = Arc::new(watch::Voice::new(Arc::clone(channel)));
@@ -83,7 +89,7 @@ fn begin(channel: &Arc<Channel>) -> Result<Option<(Process, Rendezvous)>, Failur
         edition: Edition::default(),
         voice,
     };
-    let started = Told::Answer { number: first.message.number, answer: Answer::Started(Vec::new()) };
+    let started = Told::Answer { number: first.message.number, answer: Answer::Started(report) };
     // A keeper that is gone already is found to be when the next order is awaited.
     let _ = channel.send(&started, &[]);
     Ok(Some((process, rendezvous)))

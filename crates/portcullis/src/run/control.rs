@@ -3,6 +3,7 @@
 use super::bind::Listeners;
 use super::certificates::Certificates;
 use super::packets::Packets;
+use super::places;
 use super::signals::Signal;
 use crate::admin::{Control, Message, ReloadRefused};
 use crate::configuration::Origin;
@@ -140,7 +141,7 @@ impl Running {
         let mut listeners = current.listeners.clone();
         let bound = listeners.open(&ports, &plan.listen, self.threads)?;
         let serving = self.certificates.serving();
-        let edition = Edition { number: current.editions + 1, plan: plan.clone() };
+        let edition = Edition { number: current.editions + 1, plan: places::absolute(plan.clone()) };
         self.gates.install(Offer { edition, given, listeners: bound, serving })?;
         current.editions += 1;
         current.listeners = listeners;
@@ -182,7 +183,7 @@ impl Control for Running {
             "gate_uptime_seconds": facts.age.as_secs(),
             "gate_deaths": facts.deaths,
             "gates_ending": facts.ending,
-            "confinement": confinement(&facts.layers),
+            "confinement": confinement(facts.confined.as_ref()),
         })
     }
 
@@ -253,16 +254,11 @@ impl Routes for Running {
 }
 
 /// How the gate is confined, a line for each layer.
-fn confinement(layers: &[link::Layer]) -> serde_json::Value {
-    let line = |layer: &link::Layer| {
-        let state = match &layer.state {
-            link::LayerState::Enforced => "enforced".to_owned(),
-            link::LayerState::Partly(what) => format!("partly: {what}"),
-            link::LayerState::NotEnforced(why) => format!("not enforced: {why}"),
-        };
-        (layer.name.clone(), serde_json::Value::String(state))
-    };
-    layers.iter().map(line).collect::<serde_json::Map<_, _>>().into()
+fn confinement(confined: Option<&confine::Report>) -> serde_json::Value {
+    let layers = confined.into_iter().flat_map(|report| &report.layers);
+    let lines =
+        layers.map(|layer| (layer.name.to_string(), serde_json::Value::String(layer.state.to_string())));
+    lines.collect::<serde_json::Map<_, _>>().into()
 }
 
 /// Whether a plan names pages, whose text may have changed where the plan did not.

@@ -7,6 +7,7 @@ mod control;
 mod greeting;
 mod notices;
 mod packets;
+mod places;
 mod signals;
 
 pub(crate) use signals::Signal;
@@ -33,6 +34,9 @@ use std::time::{Duration, Instant, SystemTime};
 const LONGEST_ANSWER: Duration = Duration::from_secs(10);
 /// Between two tries to end.
 const BETWEEN_TRIES: Duration = Duration::from_millis(5);
+
+/// The user that a gate becomes.
+const USER: &str = "portcullis";
 
 /// How the gate was started.
 #[derive(Clone, Debug, Default)]
@@ -79,11 +83,16 @@ pub(crate) fn run(origin: Origin, plan: Plan, places: &Places, start: Start) -> 
     let mut listeners = Listeners::default();
     let bound = listeners.open(&ports, &plan.listen, threads)?;
     let log = AccessLog::open(&plan.log.access).map_err(|error| log_failure(&plan, &error))?;
-    let settings =
-        Settings { program: build::program(), build: build::id(), threads, folder: prepared_folder(places)? };
+    let settings = Settings {
+        program: build::program(),
+        build: build::id(),
+        threads,
+        folder: prepared_folder(places)?,
+        account: confine::account(USER),
+    };
     let serving = certificates.serving();
     let offer = Offer {
-        edition: Edition { number: control::FIRST_EDITION, plan: plan.clone() },
+        edition: Edition { number: control::FIRST_EDITION, plan: places::absolute(plan.clone()) },
         given,
         listeners: bound.clone(),
         serving,

@@ -3,7 +3,7 @@
 use super::asks::Asked;
 use super::process::Process;
 use crate::report;
-use link::{Answer, CertificateChange, Channel, Layer, Numbered, Order, ReceiveError, SendError, Told};
+use link::{Answer, CertificateChange, Channel, Numbered, Order, ReceiveError, SendError, Told};
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -24,7 +24,10 @@ pub(super) struct Conversation {
     waiting: Mutex<HashMap<u64, SyncSender<Reply>>>,
     /// Numbers of the sockets that it has.
     taken: Mutex<HashSet<u64>>,
-    pub(super) layers: OnceLock<Vec<Layer>>,
+    /// How it is confined.
+    pub(super) confined: OnceLock<confine::Report>,
+    /// The way to what it sees of the file system, where that is less than there is.
+    pub(super) outside: Mutex<Option<confine::Outside>>,
     pub(super) began: Instant,
     /// Whether it was told to end.
     pub(super) ending: AtomicBool,
@@ -78,7 +81,8 @@ impl Conversation {
             number: AtomicU64::new(0),
             waiting: Mutex::default(),
             taken: Mutex::default(),
-            layers: OnceLock::new(),
+            confined: OnceLock::new(),
+            outside: Mutex::new(None),
             began: Instant::now(),
             ending: AtomicBool::new(false),
         });

@@ -6,10 +6,10 @@ mod conversation;
 mod loaded;
 mod offer;
 mod process;
+mod sight;
 mod start;
 mod supervisor;
 
-pub(crate) use asks::Asked;
 pub(crate) use offer::{Bound, Offer};
 pub(crate) use supervisor::{Settings, Supervisor};
 

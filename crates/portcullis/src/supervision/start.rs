@@ -3,6 +3,7 @@
 use super::conversation::{Conversation, Ears, Silence};
 use super::offer::Offer;
 use super::process::Process;
+use super::sight;
 use super::supervisor::Settings;
 use crate::failure::Failure;
 use link::{Answer, Channel, Order, PROTOCOL, Start};
@@ -23,13 +24,15 @@ const AT_ONCE: usize = 100;
 pub(super) const PREFIX: &str = "gate-";
 
 /// Starts a gate, which serves nothing yet.
-pub(super) fn start(settings: &Settings, ears: Ears) -> Result<Arc<Conversation>, Failure> {
+pub(super) fn start(settings: &Settings, ears: Ears, offer: &Offer) -> Result<Arc<Conversation>, Failure> {
     let refused = |error: io::Error| Failure::refused(format!("the gate cannot be started: {error}"));
     let (channel, theirs) = Channel::pair().map_err(refused)?;
     let rendezvous = rendezvous(&settings.folder).map_err(refused)?;
     let process = Process::spawn(&settings.program, theirs)?;
     let gate = Conversation::begin(process, channel, ears).map_err(refused)?;
+    let cage = settings.cage(offer);
     let order = Order::Start(Start {
+        cage: cage.clone(),
         protocol: PROTOCOL,
         build: settings.build.clone(),
         keeper: rustix::process::geteuid().as_raw(),
@@ -37,8 +40,9 @@ pub(super) fn start(settings: &Settings, ears: Ears) -> Result<Arc<Conversation>
         texts: super::resolver_texts(),
     });
     match gate.ask(order, &[rendezvous.as_fd()], STARTING) {
-        Ok((Answer::Started(layers), _)) => {
-            let _ = gate.layers.set(layers);
+        Ok((Answer::Started(report), _)) => {
+            sight::begin(&gate, &cage, &report);
+            let _ = gate.confined.set(report);
             Ok(gate)
         }
         other => {
@@ -51,11 +55,13 @@ pub(super) fn start(settings: &Settings, ears: Ears) -> Result<Arc<Conversation>
 /// Has a gate serve something else than it did before, if it did. What it serves stays where it refuses.
 pub(super) fn install(gate: &Conversation, offer: &Offer, before: Option<&Offer>) -> Result<(), Failure> {
     hand_over_sockets(gate, offer).map_err(|silence| Failure::refused(silence.to_string()))?;
+    sight::show(gate, offer);
     let order = Order::Install(Box::new(offer.install(before)));
     match gate.ask(order, &[], STARTING) {
         Ok((Answer::Done, _)) => {
             let kept = offer.listeners.iter().flat_map(|bound| &bound.numbers).copied().collect();
             *gate.taken() = kept;
+            sight::hide(gate, offer);
             Ok(())
         }
         Ok((Answer::Refused(refusal), _)) => Err(Failure::no(refusal.reason)),

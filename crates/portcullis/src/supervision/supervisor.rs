@@ -3,11 +3,12 @@
 use super::asks::Asked;
 use super::conversation::{Conversation, Ears, Event};
 use super::offer::{self, Offer};
+use super::sight;
 use super::start::{self, STARTING};
 use crate::failure::Failure;
 use crate::report;
 use certs::Serving;
-use link::{Answer, Counts, Layer, Order, Patience};
+use link::{Answer, Counts, Order, Patience};
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs::File;
@@ -19,8 +20,8 @@ use std::time::{Duration, Instant};
 
 /// For what a gate answers from memory.
 const ANSWERING: Duration = Duration::from_secs(5);
-/// Between two questions whether it lives.
-const BETWEEN_PINGS: Duration = Duration::from_secs(2);
+/// Between two looks whether it lives, and whether its folders are those that it sees.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 /// How long a gate may be silent before it counts as stuck.
 const STUCK: Duration = Duration::from_secs(10);
 /// Beyond the time that its connections have, until an ending gate is cut off.
@@ -45,6 +46,15 @@ pub(crate) struct Settings {
     pub(crate) threads: usize,
     /// Where gates await a later keeper.
     pub(crate) folder: PathBuf,
+    /// Whom a gate becomes, where this keeper is root.
+    pub(crate) account: Option<confine::Account>,
+}
+
+impl Settings {
+    /// How a gate is confined that serves this.
+    pub(super) fn cage(&self, offer: &Offer) -> confine::Cage {
+        confine::Cage { account: self.account, shown: sight::of(offer), ..confine::Cage::default() }
+    }
 }
 
 /// What is to be known of the gate.
@@ -55,7 +65,7 @@ pub(crate) struct Facts {
     /// How long it has.
     pub(crate) age: Duration,
     /// How it is confined.
-    pub(crate) layers: Vec<Layer>,
+    pub(crate) confined: Option<confine::Report>,
     /// Processes that end.
     pub(crate) ending: Vec<u32>,
     /// Gates that died since the keeper began.
@@ -187,7 +197,7 @@ impl Supervisor {
         Facts {
             process: gate.map(|gate| gate.process.pid()),
             age: gate.map_or(Duration::ZERO, |gate| gate.began.elapsed()),
-            layers: gate.and_then(|gate| gate.layers.get().cloned()).unwrap_or_default(),
+            confined: gate.and_then(|gate| gate.confined.get().cloned()),
             ending: state.ending.iter().map(|gate| gate.process.pid()).collect(),
             deaths: state.dead,
         }
@@ -273,9 +283,10 @@ impl Supervisor {
         }
     }
 
-    /// Asks the gate whether it lives, and ends it where it does not say so.
-    fn ping(&self) {
+    /// Has the gate see what lies at its folders now. Asks whether it lives, and ends it where it does not say so.
+    fn look(&self) {
         let Some(gate) = self.state().gate.clone() else { return };
+        sight::refresh(&gate);
         if gate.ask(Order::Ping, &[], STUCK).is_err() {
             report::error(format_args!(
                 "the gate (process {}) has not answered for {} s and is ended",
@@ -299,7 +310,7 @@ fn bring_up(
     offer: &Offer,
     log: Option<&File>,
 ) -> Result<Arc<Conversation>, Failure> {
-    let gate = start::start(settings, ears.clone())?;
+    let gate = start::start(settings, ears.clone(), offer)?;
     let served = start::log(&gate, log).and_then(|()| start::install(&gate, offer, None));
     match served {
         Ok(()) => Ok(gate),
@@ -317,15 +328,16 @@ fn no_gate() -> Failure {
 
 /// Looks after the gate for as long as there is a supervisor.
 fn supervise(supervisor: &Weak<Supervisor>, happened: &Receiver<Event>) {
-    let mut wait = BETWEEN_PINGS;
+    let mut wait = BETWEEN_LOOKS;
     loop {
         let event = happened.recv_timeout(wait);
         let Some(supervisor) = supervisor.upgrade() else { return };
         match event {
             Ok(Event::Gone(gate)) => supervisor.bury(&gate),
             Err(RecvTimeoutError::Disconnected) => return,
-            Err(RecvTimeoutError::Timeout) => supervisor.ping(),
+            Err(RecvTimeoutError::Timeout) => {}
         }
-        wait = supervisor.replace().map_or(BETWEEN_PINGS, |pause| pause.min(BETWEEN_PINGS));
+        supervisor.look();
+        wait = supervisor.replace().map_or(BETWEEN_LOOKS, |pause| pause.min(BETWEEN_LOOKS));
     }
 }
