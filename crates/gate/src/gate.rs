@@ -229,7 +229,7 @@ fn stream_tls(content: &Content, stream: &Stream) -> Option<Arc<rustls::ServerCo
         host: host.to_string(),
     });
     // What is spoken inside of it is the matter of client and instance.
-    tls.alpn_protocols.clear();
+    tls.alpn_protocols = stream.alpn.iter().map(|protocol| protocol.clone().into_bytes()).collect();
     Some(Arc::new(tls))
 }
 

@@ -28,6 +28,9 @@ pub struct Stream {
     pub tls: StreamTls,
     /// The names by which clients ask for it; empty where `tls` is off, and only there.
     pub hosts: Vec<HostPattern>,
+    /// The protocols inside of TLS of which a client may ask for one (ALPN, RFC 7301), each of 1 to 255 visible
+    /// characters of ASCII; none unless the gate speaks TLS with clients.
+    pub alpn: Vec<String>,
     /// The host that serves it; `None` where the file names at most one host.
     pub on: Option<Name>,
     /// Who may reach its port, where the firewall is on; everybody unless written.

@@ -153,7 +153,8 @@ fn a_refused_handshake_has_a_line_with_its_rule() {
     Raw::connect(gate.https).send(&first_flight(&gate)[..20]).end_sending().rest();
     assert_eq!(gate.tls().connect(gate.https, "a.test").get("a.test", "/").status, 200);
     let lines = gate.log(4);
-    let told: Vec<_> = lines[..lines.len() - 1].iter().map(|line| (&line["rule"], &line["host"])).collect();
+    // Those of two threads come in any order.
+    let told: Vec<_> = lines.iter().map(|line| (&line["rule"], &line["host"])).collect();
     let null = serde_json::Value::Null;
     let expected =
         [("server-name", "b.test".into()), ("tls-handshake", "a.test".into()), ("client-hello", null)];

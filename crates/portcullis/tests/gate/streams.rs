@@ -4,6 +4,7 @@ use crate::running::{Gate, Hello, Setup, free_address};
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixListener;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 use testkit::{PATIENCE, Raw, Recording, eventually};
@@ -436,14 +437,18 @@ fn the_gate_speaks_tls_in_front_of_a_plain_instance() {
     let gate = Gate::up(&format!(
         "[site]\n\"a.test\" = \"{}\"\n{}{}",
         app.address(),
-        section("own", own, &[echo.address], "tls = \"terminate\"\nhosts = \"redis.test\"\n"),
+        section(
+            "own",
+            own,
+            &[echo.address],
+            "tls = \"terminate\"\nhosts = \"redis.test\"\nalpn = [\"postgresql\"]\n"
+        ),
         format_args!(
             "[stream.shared]\nlisten = \"{{https}}\"\ninstances = [\"{}\"]\ntls = \"terminate\"\nhosts = \"mqtt.test\"\n",
             echo.address
         )
     ));
     for (address, name) in [(own, "redis.test"), (gate.https, "mqtt.test")] {
-        // ALPN is not answered, so a client that insists on a protocol of its own is not misled.
         let mut raw = gate.tls().offering(&[]).connect(address, name);
         let bytes = pattern(1_000_000);
         let mut received = Vec::new();
@@ -454,6 +459,16 @@ fn the_gate_speaks_tls_in_front_of_a_plain_instance() {
         assert!(received == bytes);
         assert_eq!(raw.end_sending().rest(), b"");
     }
+    // One that insists on a protocol is answered where the stream has it, and not misled where it has none.
+    let offered = |address: SocketAddr, name: &str, protocols: &[&str]| {
+        let config = Arc::new(gate.tls().offering(protocols).into_config());
+        let mut client = rustls::ClientConnection::new(config, name.to_owned().try_into().unwrap()).unwrap();
+        client.complete_io(&mut connect(address)).ok()?;
+        Some(client.alpn_protocol().map(<[u8]>::to_vec))
+    };
+    assert_eq!(offered(own, "redis.test", &["postgresql"]), Some(Some(b"postgresql".to_vec())));
+    assert_eq!(offered(own, "redis.test", &["http/1.1"]), None);
+    assert_eq!(offered(gate.https, "mqtt.test", &["postgresql"]), Some(None));
     assert!(gate.tls().try_connect(own, "a.test").is_err());
     assert_eq!(gate.tls().connect(gate.https, "a.test").get("a.test", "/").status, 200);
     let lines = gate.log(4);

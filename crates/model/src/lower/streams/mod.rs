@@ -1,5 +1,6 @@
 //! `[stream.NAME]`: TCP and UDP services of the gate.
 
+mod alpn;
 mod claims;
 mod hosts;
 mod instances;
@@ -103,6 +104,7 @@ fn stream(
         connections_per_address: raw.connections_per_address.as_ref().map(|count| as_size(count.value.0)),
         tls: StreamTls::Off,
         hosts: Vec::new(),
+        alpn: alpn::protocols(raw, lowering),
         on: raw.on.as_ref().and_then(|on| names.expect(Kind::Host, &on.value, lowering)),
         from: peers(raw.from.as_ref(), Direction::Inbound, names, lowering),
         place: lowering.sources.place(name.at),

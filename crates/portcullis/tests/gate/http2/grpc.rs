@@ -199,7 +199,7 @@ fn a_call_for_an_instance_without_http2_is_refused_and_not_forwarded() {
     let plain = testkit::Recording::start();
     let speaking = Hello::start("app");
     let gate = gate(&format!(
-        "routes.\"/\" = {{ service = \"{plain}\" }}\nroutes.\"/web\" = {{ service = \"{plain}\", grpc_web = true }}\n\
+        "routes.\"/\" = {{ service = \"{plain}\" }}\n\
          routes.\"/hello.Echo/\" = {{ service = \"both\" }}\n\
          [service.both]\ninstances = [\"{plain}\", \"h2c://{}\"]\n",
         speaking.address,
@@ -209,7 +209,6 @@ fn a_call_for_an_instance_without_http2_is_refused_and_not_forwarded() {
     for (path, media) in [
         ("/a.B/C", "application/grpc"),
         ("/a.B/C", "application/grpc+proto"),
-        ("/web", "application/grpc-web"),
     ] {
         let request = Request::post(format!("http://a.localhost{path}")).header("content-type", media);
         let answer = client.exchange(request.body(()).unwrap(), Some(&framed(b"hi"))).unwrap();
