@@ -58,7 +58,9 @@ fn what_cannot_be_shown_is_missing_with_its_reason() {
     open_up(&closed, 0o700);
     let socket = top.path().join("socket");
     let _socket = std::os::unix::net::UnixListener::bind(&socket).expect("a socket");
-    let cases: [(PathBuf, &str); 6] = [
+    symlink("circle", top.path().join("circle")).expect("a link");
+    let cases: [(PathBuf, &str); 7] = [
+        (top.path().join("circle"), "has too many links on its way"),
         ("/".into(), "the whole file system cannot be shown"),
         (top.path().join("absent"), "does not exist"),
         (beneath, "its user may not go there"),
