@@ -123,4 +123,13 @@ mod tests {
             assert_eq!(found, expected, "{name}");
         }
     }
+
+    #[test]
+    fn root_is_no_account_in_json_either() {
+        let read = |text| serde_json::from_str::<Account>(text).map_err(|error| error.to_string());
+        assert_eq!(read(r#"{"uid":998,"gid":997}"#), Ok(Account { uid: 998, gid: 997 }));
+        for text in [r#"{"uid":0,"gid":5}"#, r#"{"uid":5,"gid":0}"#, r#"{"uid":4294967295,"gid":5}"#] {
+            assert!(read(text).is_err_and(|error| error.contains("is root's or reserved")), "{text}");
+        }
+    }
 }

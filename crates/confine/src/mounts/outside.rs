@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// The way into the mount namespace of a confined process, and what is shown there. Every change is made on a thread of
@@ -43,8 +43,8 @@ struct Shown {
 }
 
 impl Outside {
-    /// The namespace of the process, once it has reported that it entered `cage`. None where it shares ours: then it sees
-    /// whatever its user may read. Needs CAP_SYS_PTRACE; what follows needs CAP_SYS_ADMIN and CAP_SYS_CHROOT.
+    /// The namespace of the process, once it has reported that it entered `cage`. None where it shares ours, or its root
+    /// folder is ours: then it sees whatever its user may read. Needs CAP_SYS_PTRACE; what follows needs CAP_SYS_ADMIN and CAP_SYS_CHROOT.
     ///
     /// # Errors
     /// There is no such process, or the right is missing.
@@ -58,19 +58,18 @@ impl Outside {
         }
         let entrance = Entrance { namespace, account: cage.account };
         let mut outside = Self { entrance, shown: BTreeMap::new(), former: Former::default() };
-        // What the process sees, and not what is there now: a link may have been switched meanwhile.
-        let shown = outside.on_a_thread(|entrance, _| {
+        let root = identity_at(Path::new("/"));
+        let seen = outside.on_a_thread(|entrance, _| {
             let places: Vec<PathBuf> = cage.shown.iter().map(|path| without_links(path)).collect();
             entrance.go_straight_in()?;
-            Ok(cage
-                .shown
-                .iter()
-                .zip(places)
-                .map(|(path, place)| (path.clone(), Shown { identity: identity_at(path), place }))
-                .collect())
+            // What the process sees, and not what is there now: a link may have been switched meanwhile.
+            let shown = cage.shown.iter().zip(places);
+            let shown =
+                shown.map(|(path, place)| (path.clone(), Shown { identity: identity_at(path), place }));
+            Ok((identity_at(Path::new("/")), shown.collect()))
         })?;
-        outside.shown = shown;
-        Ok(Some(outside))
+        outside.shown = seen.1;
+        Ok((seen.0 != root).then_some(outside))
     }
 
     /// Shows these too, read-only, each at its own path, or what is there now in place of what was. From here on
@@ -145,7 +144,7 @@ impl Outside {
     }
 
     /// Everything that is to be shown, whether it is there or not.
-    pub fn shown(&self) -> impl Iterator<Item = &std::path::Path> {
+    pub fn shown(&self) -> impl Iterator<Item = &Path> {
         self.shown.keys().map(PathBuf::as_path)
     }
 

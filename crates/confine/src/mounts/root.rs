@@ -95,7 +95,10 @@ impl OldRoot {
         if path.parent().is_none() {
             return Err("the whole file system cannot be shown".to_owned());
         }
-        let file = self.open(path).map_err(reason)?;
+        let file = self.open(path).map_err(|error| match error {
+            Errno::LOOP => "has too many links on its way".to_owned(),
+            error => reason(error),
+        })?;
         let real =
             rustix::fs::readlinkat(&self.proc, file.as_raw_fd().to_string(), Vec::new()).map_err(reason)?;
         Found::new(file, OsString::from_vec(real.into_bytes()).into())

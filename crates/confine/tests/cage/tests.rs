@@ -17,6 +17,7 @@ pub(crate) const ALL: &[(&str, fn())] = &[
     ("a_hostile_call_ends_the_process", a_hostile_call_ends_the_process),
     ("what_a_gate_does_works_in_the_cage", what_a_gate_does_works_in_the_cage),
     ("all_layers_hold_here", all_layers_hold_here),
+    ("this_machine_has_what_the_layers_need", this_machine_has_what_the_layers_need),
     ("nothing_of_root_is_left", nothing_of_root_is_left),
     ("a_second_thread_is_refused", a_second_thread_is_refused),
     ("without_root_what_does_not_hold_is_said", without_root_what_does_not_hold_is_said),
@@ -173,6 +174,13 @@ fn a_hostile_call_ends_the_process() {
         let mut captive = Captive::new(&cage(&[LayerName::Calls], &[]));
         assert_eq!(captive.try_to(&attempt), expected, "{name}");
     }
+}
+
+fn this_machine_has_what_the_layers_need() {
+    let found = confine::features();
+    assert!(found.landlock.is_some_and(|version| version >= 6), "{found:?}");
+    assert!(found.seccomp && found.mount_namespaces, "{found:?}");
+    assert!(found.kernel.starts_with(|first: char| first.is_ascii_digit()), "{found:?}");
 }
 
 fn nothing_of_root_is_left() {
