@@ -23,19 +23,12 @@ pub const MOST_DESCRIPTORS: usize = 128;
 pub enum Trust {
     /// It is the keeper: a plan may be large.
     Keeper,
-    /// It is a gate, which may be in the hands of somebody else: what it says is bounded.
+    /// It is a gate, which may be in the hands of somebody else: what it says fits into a packet.
     Gate,
 }
 
-impl Trust {
-    /// Bytes of a value at most.
-    fn largest(self) -> usize {
-        match self {
-            Self::Keeper => 1 << 30,
-            Self::Gate => 64 << 20,
-        }
-    }
-}
+/// Bytes of what a keeper says at most.
+const LARGEST: usize = 1 << 30;
 
 /// One end of the socket.
 #[derive(Debug)]
@@ -150,6 +143,9 @@ impl Channel {
         if value.len() + HEAD <= LARGEST_PACKET {
             return self.packet(Place::Here, &value, descriptors);
         }
+        if self.other == Trust::Keeper {
+            return Err(SendError::Io(io::Error::other("a gate says nothing that long")));
+        }
         let memory = payload::sealed(&value).map_err(SendError::Io)?;
         let descriptors: Vec<_> = descriptors.iter().copied().chain([memory.as_fd()]).collect();
         self.packet(Place::Beside, &[], &descriptors)
@@ -215,9 +211,10 @@ impl Channel {
         let (place, value) = frame::open(&packet[..got.bytes]).map_err(ReceiveError::Frame)?;
         let message = match place {
             Place::Here => frame::decode(value),
+            Place::Beside if self.other == Trust::Gate => return Err(ReceiveError::TooMuch),
             Place::Beside => {
                 let memory = descriptors.pop().ok_or(ReceiveError::Frame(FrameError::Head))?;
-                let value = payload::read(memory, self.other.largest()).map_err(ReceiveError::Payload)?;
+                let value = payload::read_memory(&memory.into(), LARGEST).map_err(ReceiveError::Payload)?;
                 frame::decode(&value)
             }
         };

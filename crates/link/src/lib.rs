@@ -20,6 +20,7 @@ pub use frame::{FrameError, decode, encode};
 pub use order::{
     Certificate, CertificateChange, Install, Key, Listener, Numbered, Order, Patience, Protocol, Start, Texts,
 };
+pub use payload::{memory, read_memory};
 pub use told::{Answer, Counts, HeldSocket, Hello, Refusal, Told};
 
 /// The version of the messages. Keeper and gate of one build have the same; a keeper that finds a gate with another

@@ -42,7 +42,7 @@ pub enum Order {
     Texts(Texts),
     /// Count what is there.
     Counts,
-    /// All metrics.
+    /// Write all metrics, in the OpenMetrics text format, into the memory that comes with it.
     Metrics,
     /// Say that you live.
     Ping,

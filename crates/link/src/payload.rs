@@ -1,10 +1,9 @@
 //! Values that are too large for a packet: sealed memory that comes with it as a descriptor.
 
 use rustix::fs::{MemfdFlags, SealFlags};
-use rustix::io::Errno;
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 
 /// What whoever receives a payload can rely on: nobody changes it any more (memfd_create(2), fcntl(2)).
@@ -20,23 +19,24 @@ pub(crate) fn sealed(bytes: &[u8]) -> io::Result<OwnedFd> {
     Ok(file.into())
 }
 
-/// The bytes of such memory, at most so many.
+/// Memory that another process writes into.
 ///
-/// Only sealed memory is read: a pipe would keep whoever reads it waiting, and a file could change meanwhile.
-pub(crate) fn read(memory: OwnedFd, most: usize) -> io::Result<Vec<u8>> {
-    let refused = |reason| io::Error::new(io::ErrorKind::InvalidData, reason);
-    let seals = match rustix::fs::fcntl_get_seals(memory.as_fd()) {
-        Ok(seals) => seals,
-        Err(Errno::INVAL) => return Err(refused("what came is no memory")),
-        Err(error) => return Err(error.into()),
-    };
-    if !seals.contains(SEALS) {
-        return Err(refused("the memory is not sealed"));
-    }
-    let file = File::from(memory);
+/// # Errors
+///
+/// There are no descriptors.
+pub fn memory() -> io::Result<File> {
+    Ok(File::from(rustix::fs::memfd_create("portcullis", MemfdFlags::CLOEXEC)?))
+}
+
+/// The bytes of memory that this process made, or the keeper: it neither waits nor fails to be what it is.
+///
+/// # Errors
+///
+/// There are more than `most`, or it shrinks meanwhile.
+pub fn read_memory(file: &File, most: usize) -> io::Result<Vec<u8>> {
     let length = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
     if length > most {
-        return Err(refused("it is larger than any message"));
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "it is larger than any message"));
     }
     let mut bytes = vec![0; length];
     file.read_exact_at(&mut bytes, 0)?;
@@ -50,7 +50,7 @@ mod tests {
     #[test]
     fn sealed_memory_is_read_as_it_was_written() {
         let bytes: Vec<u8> = (0..100_000_u32).map(|n| n as u8).collect();
-        assert_eq!(read(sealed(&bytes).unwrap(), 1 << 20).unwrap(), bytes);
+        assert_eq!(read_memory(&File::from(sealed(&bytes).unwrap()), 1 << 20).unwrap(), bytes);
     }
 
     #[test]
@@ -61,12 +61,8 @@ mod tests {
     }
 
     #[test]
-    fn nothing_else_is_read() {
-        let (reader, _writer) = rustix::pipe::pipe().unwrap();
-        assert_eq!(read(reader, 10).unwrap_err().to_string(), "what came is no memory");
-        let unsealed = rustix::fs::memfd_create("x", MemfdFlags::ALLOW_SEALING).unwrap();
-        assert_eq!(read(unsealed, 10).unwrap_err().to_string(), "the memory is not sealed");
-        let large = sealed(&[0; 11]).unwrap();
-        assert_eq!(read(large, 10).unwrap_err().to_string(), "it is larger than any message");
+    fn what_is_too_large_is_not_read() {
+        let large = File::from(sealed(&[0; 11]).unwrap());
+        assert_eq!(read_memory(&large, 10).unwrap_err().to_string(), "it is larger than any message");
     }
 }

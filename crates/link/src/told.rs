@@ -55,8 +55,6 @@ pub enum Answer {
     Started(confine::Report),
     /// What there is to count.
     Counts(Counts),
-    /// The metrics in the OpenMetrics text format.
-    Metrics(String),
 }
 
 /// A listening socket that a gate holds.

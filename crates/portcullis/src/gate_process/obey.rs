@@ -6,9 +6,14 @@ use crate::failure::with_causes;
 use gate::{Gate, Patience, ResolverFiles};
 use link::{Answer, Channel, Counts, Install, Numbered, Order, ReceiveError, Refusal, Told};
 use model::plan::Edition;
+use std::fs::File;
+use std::io::Write;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+
+/// Bytes of a reason at most, so that it fits into a message.
+const LONGEST_REASON: usize = 8 << 10;
 
 /// How obeying one keeper ended.
 pub(super) enum Obeyed {
@@ -84,13 +89,20 @@ impl Process {
                 Answer::Done
             }
             Order::Counts => Answer::Counts(self.counts()),
-            Order::Metrics => Answer::Metrics(self.gate.as_ref().map(Gate::metrics).unwrap_or_default()),
+            Order::Metrics => done(self.metrics(came.pop())),
             Order::Ping | Order::Answered { .. } => Answer::Done,
             Order::Start(_) | Order::Drain(_) => {
                 Answer::Refused(Refusal { reason: "the gate runs already".to_owned() })
             }
         };
         (answer, Vec::new())
+    }
+
+    /// Writes all metrics into memory of the keeper's.
+    fn metrics(&self, memory: Option<OwnedFd>) -> Result<(), String> {
+        let text = self.gate.as_ref().map(Gate::metrics).unwrap_or_default();
+        let memory = memory.ok_or("there is nothing to write the metrics into")?;
+        File::from(memory).write_all(text.as_bytes()).map_err(|error| error.to_string())
     }
 
     fn counts(&self) -> Counts {
@@ -144,6 +156,9 @@ fn resolver_files(texts: &link::Texts) -> ResolverFiles {
 fn done(result: Result<(), String>) -> Answer {
     match result {
         Ok(()) => Answer::Done,
-        Err(reason) => Answer::Refused(Refusal { reason }),
+        Err(mut reason) => {
+            reason.truncate(reason.floor_char_boundary(LONGEST_REASON));
+            Answer::Refused(Refusal { reason })
+        }
     }
 }

@@ -12,6 +12,7 @@ use link::{Answer, Counts, Order, Patience};
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs::File;
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
@@ -32,6 +33,8 @@ const LOOP: Duration = Duration::from_secs(60);
 const AT_ONCE: usize = 5;
 /// The longest pause between a death and the next start.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// Bytes of all metrics at most.
+const LARGEST_METRICS: usize = 64 << 20;
 /// What a gate may have told and asked before somebody listens.
 const WAITING: usize = 64;
 
@@ -184,8 +187,12 @@ impl Supervisor {
     /// All metrics.
     pub(crate) fn metrics(&self) -> Option<String> {
         let gate = self.state().gate.clone()?;
-        match gate.ask(Order::Metrics, &[], ANSWERING) {
-            Ok((Answer::Metrics(text), _)) => Some(text),
+        let memory = link::memory().ok()?;
+        match gate.ask(Order::Metrics, &[memory.as_fd()], ANSWERING) {
+            Ok((Answer::Done, _)) => {
+                let bytes = link::read_memory(&memory, LARGEST_METRICS).ok()?;
+                Some(String::from_utf8_lossy(&bytes).into_owned())
+            }
             _ => None,
         }
     }

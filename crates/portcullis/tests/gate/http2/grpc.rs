@@ -206,10 +206,7 @@ fn a_call_for_an_instance_without_http2_is_refused_and_not_forwarded() {
         plain = plain.address(),
     ));
     let client = H2::of(&gate);
-    for (path, media) in [
-        ("/a.B/C", "application/grpc"),
-        ("/a.B/C", "application/grpc+proto"),
-    ] {
+    for (path, media) in [("/a.B/C", "application/grpc"), ("/a.B/C", "application/grpc+proto")] {
         let request = Request::post(format!("http://a.localhost{path}")).header("content-type", media);
         let answer = client.exchange(request.body(()).unwrap(), Some(&framed(b"hi"))).unwrap();
         assert_eq!((answer.status.as_u16(), status(&answer)), (200, "12"), "{path} {media}");
