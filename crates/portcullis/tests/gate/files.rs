@@ -29,6 +29,8 @@ impl Site {
              [site.\"b.test\".routes]\n\"/\" = {{ files = \"root\", {route} }}\n"
         ));
         fs::create_dir(gate.folder.join("root")).unwrap();
+        // What is made anew at the place of a root is shown to the gate within a second.
+        eventually("the folder", || (gate.get("b.test", "/").status != 500).then_some(()));
         Self { gate }
     }
 
