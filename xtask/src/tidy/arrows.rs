@@ -4,16 +4,17 @@ use super::Finding;
 use crate::workspace::Member;
 
 /// A crate and the crates of the workspace that it may be built from.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 11] = [
     ("model", &[]),
     ("http1", &[]),
     ("wire", &[]),
     ("firewall", &["model"]),
     ("audit", &["firewall", "model"]),
     ("host", &["firewall", "model"]),
-    ("certs", &["model"]),
+    ("kept", &[]),
+    ("certs", &["kept", "model"]),
     ("gate", &["http1", "model", "wire"]),
-    ("portcullis", &["audit", "certs", "firewall", "gate", "host", "http1", "model"]),
+    ("portcullis", &["audit", "certs", "firewall", "gate", "host", "http1", "kept", "model"]),
     ("testkit", &["http1", "model"]),
 ];
 
