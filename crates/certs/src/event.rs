@@ -54,6 +54,25 @@ pub enum Event {
         /// SHA-256 of it.
         fingerprint: Fingerprint,
     },
+    /// The own authority has a new certificate of the key that it had, because the one before was damaged.
+    AuthorityMended {
+        /// The certificate.
+        certificate: PathBuf,
+    },
+    /// Another own authority took the place of the one before, which clients may have trusted.
+    AuthorityReplaced {
+        /// What was wrong with the one before.
+        reason: String,
+        /// Whether its files are lost, so that a backup would bring it back.
+        is_lost: bool,
+    },
+    /// The own authority ends soon, and the next one cannot be kept.
+    AuthorityNotReplaced {
+        /// When it ends.
+        reason: String,
+        /// Why the next one cannot be kept.
+        error: AuthorityError,
+    },
     /// There is no own authority, so sites without certificate files are not served over HTTPS.
     AuthorityFailed(AuthorityError),
     /// A file of the state folder was renamed and is replaced.
@@ -130,6 +149,9 @@ impl Event {
             Self::FilesBroken { kept: true, .. }
             | Self::FilesProblem { .. }
             | Self::SetAside { .. }
+            | Self::AuthorityMended { .. }
+            | Self::AuthorityReplaced { .. }
+            | Self::AuthorityNotReplaced { .. }
             | Self::NotKept { .. }
             | Self::PublicName { .. } => Severity::Warning,
             Self::FilesBroken { kept: false, .. }
@@ -149,6 +171,16 @@ impl Event {
             Self::AuthorityMade { .. } => {
                 Some("`portcullis cert trust --install` makes this machine trust it".into())
             }
+            Self::AuthorityMended { .. } => Some("whoever trusts a certificate of this key goes on trusting it".into()),
+            Self::AuthorityReplaced { is_lost: true, .. } => Some(
+                "put root.key and root.pem back from a backup and start again, or have every client trust the new one: \
+                 `portcullis cert trust`"
+                    .into(),
+            ),
+            Self::AuthorityReplaced { is_lost: false, .. } => {
+                Some("have every client trust the new one: `portcullis cert trust`".into())
+            }
+            Self::AuthorityNotReplaced { error, .. } => Some(error.hint()),
             Self::AuthorityFailed(error) => Some(error.hint()),
             Self::NotKept { error, .. } => Some(error.hint()),
             Self::PublicName { .. } => {
@@ -189,6 +221,16 @@ impl fmt::Display for Event {
             Self::AuthorityMade { certificate, .. } => {
                 write!(f, "made the own authority {}", certificate.display())
             }
+            Self::AuthorityMended { certificate } => {
+                write!(f, "made {} anew, with the key of the own authority", certificate.display())
+            }
+            Self::AuthorityReplaced { reason, .. } => write!(
+                f,
+                "the own authority is another one now, which no client trusts yet: of the one before, {reason}"
+            ),
+            Self::AuthorityNotReplaced { reason, error } => {
+                write!(f, "the own authority goes on although {reason}: {error}")
+            }
             Self::AuthorityFailed(error) => {
                 write!(f, "{error}; sites without certificate files are not served")
             }
@@ -215,7 +257,9 @@ impl std::error::Error for Event {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::FilesBroken { error, .. } => std::error::Error::source(error),
-            Self::AuthorityFailed(error) => std::error::Error::source(error),
+            Self::AuthorityFailed(error) | Self::AuthorityNotReplaced { error, .. } => {
+                std::error::Error::source(error)
+            }
             Self::IssueFailed { error, .. } => std::error::Error::source(error),
             Self::NotKept { error, .. } => std::error::Error::source(error),
             _ => None,

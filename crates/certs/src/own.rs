@@ -4,7 +4,7 @@ use crate::authority::{Authority, Issued};
 use crate::event::{Event, IssueReason};
 use crate::facts::Fingerprint;
 use crate::files::{self, FileError, Loaded};
-use crate::state::{StateError, StateFolder, set_aside, write_private};
+use crate::state::{StateError, StateFolder, set_aside, write_private_pair};
 use model::host::HostPattern;
 use model::plan::CertificateFiles;
 use std::io;
@@ -52,7 +52,7 @@ impl OwnCertificate {
             }
             Found::Nothing => IssueReason::First,
             Found::Damaged(error) => {
-                put_away(&paths(&folder), &error, now, events);
+                put_away(&paths(&folder), &error, events);
                 IssueReason::First
             }
         };
@@ -123,18 +123,19 @@ fn find(paths: &CertificateFiles) -> Found {
     };
     match files::load(paths) {
         Ok(loaded) => Found::Certificate(loaded),
-        Err(_) if is_absent(&paths.certificate) && is_absent(&paths.key) => Found::Nothing,
+        // A key alone is what an interruption leaves.
+        Err(_) if is_absent(&paths.certificate) => Found::Nothing,
         Err(error) => Found::Damaged(error),
     }
 }
 
 /// Sets aside what is there. When that fails, writing will fail too, and says why.
-fn put_away(paths: &CertificateFiles, reason: &FileError, now: SystemTime, events: &mut Vec<Event>) {
+fn put_away(paths: &CertificateFiles, reason: &FileError, events: &mut Vec<Event>) {
     for path in [&paths.certificate, &paths.key] {
         if path.symlink_metadata().is_err() {
             continue;
         }
-        if let Ok(to) = set_aside(path, now) {
+        if let Ok(to) = set_aside(path) {
             events.push(Event::SetAside { path: path.clone(), to, reason: reason.to_string() });
         }
     }
@@ -149,6 +150,8 @@ fn keep(
     issued: &Issued,
 ) -> Result<(), StateError> {
     state.create_private(folder)?;
-    write_private(&paths.key, issued.key.as_bytes())?;
-    write_private(&paths.certificate, issued.certificate.as_bytes())
+    write_private_pair([
+        (&paths.key, issued.key.as_bytes()),
+        (&paths.certificate, issued.certificate.as_bytes()),
+    ])
 }

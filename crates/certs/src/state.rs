@@ -1,18 +1,14 @@
-//! The state folder on disk: private folders, atomic writes, damaged files set aside. Knows nothing of certificates.
+//! The state folder on disk: private folders and files. Knows nothing of certificates.
 
-use crate::validity::seconds;
-use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::fs::{Mode, OFlags};
 use std::fmt;
 use std::fs::{DirBuilder, File, Permissions};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 /// Mode of folders with keys.
 const PRIVATE_FOLDER: u32 = 0o700;
-/// Mode of files in them.
-const PRIVATE_FILE: u32 = 0o600;
 
 /// The folder where state is kept. The certificates of this crate lie in `authority` and `certificates` beneath it,
 /// each readable by its owner alone.
@@ -85,55 +81,34 @@ fn make_private(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes a file that its owner alone can read, so that after a crash at any moment either the old content or the
-/// new is there: a file beside it, its data on disk, a rename, the folder on disk.
+/// Writes a file that its owner alone can read, so that its old or its new content is there after any interruption.
 pub(crate) fn write_private(path: &Path, content: &[u8]) -> Result<(), StateError> {
-    let error = |source| StateError { action: "write", path: path.to_owned(), source };
-    let (folder, name) = folder_and_name(path).map_err(error)?;
-    let folder = open_folder(folder).map_err(error)?;
-    let temporary = format!(".{name}.new");
-    write_atomically(&folder, &temporary, name, content).map_err(|source| {
-        // What is left of the attempt would only be in the way of the next one.
-        let _ = rustix::fs::unlinkat(&folder, &temporary, AtFlags::empty());
-        error(source)
+    kept::write(path, content, kept::Access::Private).map_err(|source| StateError {
+        action: "write",
+        path: path.to_owned(),
+        source,
     })
 }
 
-fn write_atomically(folder: &File, temporary: &str, name: &str, content: &[u8]) -> io::Result<()> {
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let mode = Mode::from_raw_mode(PRIVATE_FILE);
-    // A file of this name is what a crash left behind.
-    let _ = rustix::fs::unlinkat(folder, temporary, AtFlags::empty());
-    let mut file = File::from(rustix::fs::openat(folder, temporary, flags, mode)?);
-    file.set_permissions(Permissions::from_mode(PRIVATE_FILE))?;
-    file.write_all(content)?;
-    file.sync_all()?;
-    rustix::fs::renameat(folder, temporary, folder, name)?;
-    folder.sync_all()
+/// Writes two such files that belong together, in this order. Where one is refused, both are what they were.
+pub(crate) fn write_private_pair(pair: [(&Path, &[u8]); 2]) -> Result<(), StateError> {
+    let before = pair.map(|(path, _)| (path, crate::files::read(path).ok()));
+    let written = pair.iter().try_for_each(|(path, content)| write_private(path, content));
+    if written.is_err() {
+        for (path, before) in before {
+            // The first refusal is what is told.
+            let _ = match before {
+                Some((content, _)) => kept::write(path, &content, kept::Access::Private),
+                None => kept::remove(path),
+            };
+        }
+    }
+    written
 }
 
 /// Renames something damaged so that it is out of the way and can be looked at. Returns where it is now.
-pub(crate) fn set_aside(path: &Path, now: SystemTime) -> Result<PathBuf, StateError> {
-    let error = |source| StateError { action: "rename", path: path.to_owned(), source };
-    let (_, name) = folder_and_name(path).map_err(error)?;
-    let base = format!("{name}.damaged-{}", seconds(now));
-    let numbered = (1..).map(|number| path.with_file_name(format!("{base}-{number}")));
-    let free = std::iter::once(path.with_file_name(&base))
-        .chain(numbered)
-        .find(|candidate| candidate.symlink_metadata().is_err())
-        .unwrap_or_else(|| path.with_file_name(&base));
-    std::fs::rename(path, &free).map_err(error)?;
-    Ok(free)
-}
-
-fn folder_and_name(path: &Path) -> io::Result<(&Path, &str)> {
-    let name = path.file_name().and_then(|name| name.to_str());
-    path.parent().zip(name).ok_or_else(|| io::ErrorKind::InvalidInput.into())
-}
-
-fn open_folder(folder: &Path) -> io::Result<File> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    Ok(File::from(rustix::fs::open(folder, flags, Mode::empty())?))
+pub(crate) fn set_aside(path: &Path) -> Result<PathBuf, StateError> {
+    kept::set_aside(path).map_err(|source| StateError { action: "rename", path: path.to_owned(), source })
 }
 
 impl StateError {
@@ -165,33 +140,6 @@ impl std::error::Error for StateError {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
-
-    #[test]
-    fn a_file_set_aside_never_replaces_another() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("key.pem");
-        let now = SystemTime::UNIX_EPOCH;
-        let names: Vec<_> = ["one", "two", "three"]
-            .into_iter()
-            .map(|content| {
-                std::fs::write(&path, content).unwrap();
-                set_aside(&path, now).unwrap()
-            })
-            .collect();
-        let contents: Vec<_> = names.iter().map(|name| std::fs::read_to_string(name).unwrap()).collect();
-        assert_eq!(contents, ["one", "two", "three"]);
-        assert_eq!(names[1].file_name().unwrap(), "key.pem.damaged-0-1");
-    }
-
-    #[test]
-    fn what_a_crash_left_behind_is_not_in_the_way() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("key.pem");
-        std::fs::write(folder.path().join(".key.pem.new"), "half").unwrap();
-        write_private(&path, b"whole").unwrap();
-        assert_eq!(std::fs::read(&path).unwrap(), b"whole");
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
-    }
 
     #[test]
     fn a_link_in_place_of_a_folder_is_refused() {

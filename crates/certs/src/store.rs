@@ -184,9 +184,13 @@ impl Store {
         }
         match Authority::open(&self.state, now) {
             Ok((authority, made)) => {
-                events.extend(made);
+                let not_replaced = |event: &Event| matches!(event, Event::AuthorityNotReplaced { .. });
+                let complaint = made.iter().find(|event| not_replaced(event)).map(ToString::to_string);
+                if complaint.is_none() || self.complaint != complaint {
+                    events.extend(made);
+                }
                 self.authority = Some(authority);
-                self.complaint = None;
+                self.complaint = complaint;
             }
             Err(error) => {
                 let complaint = error.source().map(ToString::to_string);

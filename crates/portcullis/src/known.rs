@@ -6,8 +6,9 @@
 
 use crate::admin;
 use crate::failure::with_causes;
-use crate::keeper::kept_file::{self, Found};
 use crate::place::{self, Places};
+use crate::terminal;
+use kept::{Damage, Flaw, Found};
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -56,7 +57,7 @@ fn note_in(folder: &Path, file: &Path, places: &Places) -> Result<(), String> {
     admin::prepare_folder(&path).map_err(|error| error.to_string())?;
     let content = serde_json::to_vec(&list).map_err(io::Error::other);
     content
-        .and_then(|content| kept_file::write(&path, &content))
+        .and_then(|content| kept::write_sealed(&path, &content))
         .map_err(|error| format!("{}: {}", path.display(), with_causes(&error)))
 }
 
@@ -71,13 +72,22 @@ fn path_in(folder: &Path) -> PathBuf {
     folder.join("known/places")
 }
 
-/// The list; one that others could have written is none.
+/// The list; one that others could have written is none. A damaged one is set aside.
 fn read(path: &Path) -> Option<Vec<Known>> {
     admin::judge_folder(path).ok()?;
-    match kept_file::read(path) {
-        Ok(Found::Whole(content)) => serde_json::from_slice(&content).ok(),
-        Ok(Found::Absent | Found::Corrupt(_)) | Err(_) => None,
-    }
+    let flaw = match kept::read_sealed(path) {
+        Ok(Found::Whole(content)) => match serde_json::from_slice(&content) {
+            Ok(list) => return Some(list),
+            Err(_) => Flaw::OtherVersion,
+        },
+        Ok(Found::Flawed(flaw)) => flaw,
+        Ok(Found::Absent) | Err(_) => return None,
+    };
+    terminal::warn(format_args!(
+        "the note of where each configuration keeps its state {}: the next `apply` of each writes it anew",
+        Damage::set_aside(path, flaw)
+    ));
+    None
 }
 
 #[cfg(test)]

@@ -4,18 +4,22 @@ use super::Finding;
 use crate::workspace::Member;
 
 /// A crate and the crates of the workspace that it may be built from.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     ("model", &[]),
     ("http1", &[]),
     ("wire", &[]),
     ("firewall", &["model"]),
     ("audit", &["firewall", "model"]),
     ("host", &["firewall", "model"]),
-    ("certs", &["model"]),
+    ("kept", &[]),
+    ("certs", &["kept", "model"]),
     ("confine", &[]),
     ("gate", &["http1", "model", "wire"]),
     ("link", &["confine", "model"]),
-    ("portcullis", &["audit", "certs", "confine", "firewall", "gate", "host", "http1", "link", "model"]),
+    (
+        "portcullis",
+        &["audit", "certs", "confine", "firewall", "gate", "host", "http1", "kept", "link", "model"],
+    ),
     ("testkit", &["http1", "model"]),
 ];
 

@@ -63,8 +63,9 @@ pub enum AuthorityError {
 }
 
 impl Authority {
-    /// Reads the authority from the state folder, or makes one where there is none. A damaged one, and one that
-    /// ends within 30 days, is set aside and replaced; the events say so.
+    /// Reads the authority from the state folder, or makes one where there is none. Damaged files are set aside: a key
+    /// that is whole gets a new certificate, and only without it is the authority replaced by one that nobody trusts
+    /// yet. So is one that ends within 30 days. The events say so.
     ///
     /// # Errors
     ///

@@ -4,7 +4,7 @@ use super::issue::{certificate_serial, set_validity};
 use super::{Authority, AuthorityError, AuthorityFacts};
 use crate::event::Event;
 use crate::files::{self, FileError};
-use crate::state::{StateFolder, set_aside, write_private};
+use crate::state::{StateFolder, set_aside, write_private, write_private_pair};
 use crate::validity::{Day, Validity};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
 use rcgen::{
@@ -40,88 +40,140 @@ enum Unusable {
     Missing,
     /// They do, and cannot be read now; they may be good.
     Unreadable(FileError),
-    /// They are not what they should be; the reason is for people.
-    Damaged(String),
+    /// They are not what they should be.
+    Damaged(Box<Damage>),
+}
+
+/// What is wrong with an authority.
+struct Damage {
+    /// For people.
+    reason: String,
+    /// Its key, where that is whole. Whoever trusts a certificate of it trusts the next one with the same name as well.
+    key: Option<KeyPair>,
+}
+
+fn damaged(reason: String, key: Option<KeyPair>) -> Unusable {
+    Unusable::Damaged(Box::new(Damage { reason, key }))
 }
 
 pub(super) fn open(state: &StateFolder, now: SystemTime) -> Result<(Authority, Vec<Event>), AuthorityError> {
     let folder = state.authority();
     let paths = Paths { certificate: folder.join("root.pem"), key: folder.join("root.key"), folder };
     state.create_private(&paths.folder).map_err(AuthorityError::State)?;
-    let mut events = Vec::new();
     match load(&paths) {
-        Ok(authority) if !authority.is_ending(now) => return Ok((authority, events)),
-        Ok(authority) => {
-            let reason = format!("it ends on {}", Day(authority.facts.validity.not_after));
-            put_away(&paths, &reason, now, &mut events)?;
+        Ok(authority) if authority.is_ending(now) => Ok(succeed(&paths, authority, now)),
+        Ok(authority) => Ok((authority, Vec::new())),
+        Err(Unusable::Missing) => {
+            let authority = make(&paths, now)?;
+            let AuthorityFacts { path, fingerprint, .. } = authority.facts.clone();
+            Ok((authority, vec![Event::AuthorityMade { certificate: path, fingerprint }]))
         }
-        Err(Unusable::Missing) => {}
-        Err(Unusable::Unreadable(error)) => return Err(AuthorityError::Unreadable(error)),
-        Err(Unusable::Damaged(reason)) => put_away(&paths, &reason, now, &mut events)?,
+        Err(Unusable::Unreadable(error)) => Err(AuthorityError::Unreadable(error)),
+        Err(Unusable::Damaged(damage)) => mend(&paths, *damage, now),
     }
-    let authority = make(&paths, now)?;
-    let facts = &authority.facts;
-    events.push(Event::AuthorityMade { certificate: facts.path.clone(), fingerprint: facts.fingerprint });
+}
+
+/// Another authority in the place of one that ends. Where it cannot be kept, the one that ends goes on.
+fn succeed(paths: &Paths, ending: Authority, now: SystemTime) -> (Authority, Vec<Event>) {
+    let reason = format!("it ends on {}", Day(ending.facts.validity.not_after));
+    match make(paths, now) {
+        Ok(authority) => {
+            let event = Event::AuthorityReplaced { reason, is_lost: false };
+            (authority, vec![event])
+        }
+        Err(error) => (ending, vec![Event::AuthorityNotReplaced { reason, error }]),
+    }
+}
+
+/// Sets aside what is damaged. A key that is whole gets a new certificate; without it there is another authority, which
+/// nobody trusts yet.
+fn mend(paths: &Paths, damage: Damage, now: SystemTime) -> Result<(Authority, Vec<Event>), AuthorityError> {
+    let Damage { reason, key } = damage;
+    let mut events = Vec::new();
+    put_away(&paths.certificate, &reason, &mut events)?;
+    let authority = match key {
+        Some(key) => {
+            let authority = certify(paths, key, now)?;
+            events.push(Event::AuthorityMended { certificate: paths.certificate.clone() });
+            authority
+        }
+        None => {
+            put_away(&paths.key, &reason, &mut events)?;
+            let authority = make(paths, now)?;
+            events.push(Event::AuthorityReplaced { reason, is_lost: true });
+            authority
+        }
+    };
     Ok((authority, events))
 }
 
-/// Sets both files aside: one without the other is of no use.
-fn put_away(
-    paths: &Paths,
-    reason: &str,
-    now: SystemTime,
-    events: &mut Vec<Event>,
-) -> Result<(), AuthorityError> {
-    for path in [&paths.certificate, &paths.key] {
-        if path.symlink_metadata().is_ok() {
-            let to = set_aside(path, now).map_err(AuthorityError::State)?;
-            events.push(Event::SetAside { path: path.clone(), to, reason: reason.to_owned() });
-        }
+fn put_away(path: &Path, reason: &str, events: &mut Vec<Event>) -> Result<(), AuthorityError> {
+    if path.symlink_metadata().is_ok() {
+        let to = set_aside(path).map_err(AuthorityError::State)?;
+        events.push(Event::SetAside { path: path.to_owned(), to, reason: reason.to_owned() });
     }
     Ok(())
 }
 
 fn load(paths: &Paths) -> Result<Authority, Unusable> {
-    let (certificate, key) = match (read(&paths.certificate), read(&paths.key)) {
-        (Err(Unusable::Missing), Err(Unusable::Missing)) => return Err(Unusable::Missing),
-        (Err(Unusable::Missing), _) => return Err(Unusable::Damaged("its certificate is missing".into())),
-        (_, Err(Unusable::Missing)) => return Err(Unusable::Damaged("its key is missing".into())),
-        (certificate, key) => (certificate?, key?),
+    let without_key = |reason: String| damaged(reason, None);
+    let (certificate, key) = match (read(&paths.certificate)?, read(&paths.key)?) {
+        (Content::Missing, Content::Missing) => return Err(Unusable::Missing),
+        (_, Content::Missing) => return Err(without_key("its key is missing".into())),
+        (_, Content::Damaged(reason)) => return Err(without_key(reason)),
+        (certificate, Content::Text(key)) => (certificate, key),
     };
     // The text of the errors of the key's reader is not passed on: nothing of a key may reach a log.
-    let key = KeyPair::from_pem(&key).map_err(|_| Unusable::Damaged("its key cannot be read".into()))?;
-    assemble(paths, certificate, key)
+    let key = KeyPair::from_pem(&key).map_err(|_| without_key("its key cannot be read".into()))?;
+    let reason = match certificate {
+        Content::Text(pem) => return assemble(paths, pem, key),
+        Content::Missing => "its certificate is missing".into(),
+        Content::Damaged(reason) => reason,
+    };
+    Err(damaged(reason, Some(key)))
 }
 
-fn read(path: &Path) -> Result<String, Unusable> {
+/// What a file says.
+enum Content {
+    Missing,
+    Damaged(String),
+    Text(String),
+}
+
+fn read(path: &Path) -> Result<Content, Unusable> {
     match files::read(path) {
-        Ok((bytes, _)) => String::from_utf8(bytes).map_err(|_| Unusable::Damaged("it is not text".into())),
+        Ok((bytes, _)) => Ok(String::from_utf8(bytes)
+            .map_or_else(|_| Content::Damaged("it is not text".into()), Content::Text)),
         Err(FileError::Unreadable { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-            Err(Unusable::Missing)
+            Ok(Content::Missing)
         }
         Err(error @ FileError::Unreadable { .. }) => Err(Unusable::Unreadable(error)),
-        Err(error) => Err(Unusable::Damaged(error.to_string())),
+        Err(error) => Ok(Content::Damaged(error.to_string())),
     }
 }
 
 /// An authority from its certificate and key, when they belong together and can issue.
 fn assemble(paths: &Paths, pem: String, key: KeyPair) -> Result<Authority, Unusable> {
-    let damaged = |reason: &str| Unusable::Damaged(reason.to_owned());
-    let (chain, parsed) = files::read_chain(&paths.certificate, pem.as_bytes())
-        .map_err(|error| Unusable::Damaged(error.to_string()))?;
+    // A certificate that is whole, and not that of the key, says that the key is not what it was.
+    let other = |reason: &str| damaged(reason.to_owned(), None);
+    let (chain, parsed) = match files::read_chain(&paths.certificate, pem.as_bytes()) {
+        Ok(chain) => chain,
+        Err(error) => return Err(damaged(error.to_string(), Some(key))),
+    };
     let (der, parsed) = (&chain[0], &parsed[0]);
     if !parsed.is_authority {
-        return Err(damaged("its certificate is not one of an authority"));
-    }
-    if parsed.public_key != key.subject_public_key_info() {
-        return Err(damaged("its key does not belong to its certificate"));
+        return Err(other("its certificate is not one of an authority"));
     }
     if !signs_itself(der) {
-        return Err(damaged("its certificate does not sign itself"));
+        let reason = "its certificate does not sign itself".to_owned();
+        return Err(damaged(reason, Some(key)));
     }
-    let client = client_of(der).ok_or_else(|| damaged("no client could trust its certificate"))?;
+    if parsed.public_key != key.subject_public_key_info() {
+        return Err(other("its key does not belong to its certificate"));
+    }
+    let client = client_of(der).ok_or_else(|| other("no client could trust its certificate"))?;
     let facts = AuthorityFacts::new(parsed, der, pem, &paths.certificate);
-    let issuer = Issuer::from_ca_cert_der(der, key).map_err(|_| damaged("its certificate cannot issue"))?;
+    let issuer = Issuer::from_ca_cert_der(der, key).map_err(|_| other("its certificate cannot issue"))?;
     Ok(Authority { issuer, client, facts })
 }
 
@@ -143,11 +195,25 @@ fn client_of(root: &CertificateDer<'static>) -> Option<Arc<dyn ServerCertVerifie
 
 fn make(paths: &Paths, now: SystemTime) -> Result<Authority, AuthorityError> {
     let key = KeyPair::generate().map_err(AuthorityError::Make)?;
-    let certificate = parameters(now)?.self_signed(&key).map_err(AuthorityError::Make)?;
-    let pem = certificate.pem();
+    let (pem, key_pem) = (certificate(&key, now)?, key.serialize_pem());
     // The key first: a certificate without its key would be given to clients and then replaced.
-    write_private(&paths.key, key.serialize_pem().as_bytes()).map_err(AuthorityError::State)?;
+    write_private_pair([(&paths.key, key_pem.as_bytes()), (&paths.certificate, pem.as_bytes())])
+        .map_err(AuthorityError::State)?;
+    made(paths, pem, key)
+}
+
+/// Makes the certificate of a key that is kept.
+fn certify(paths: &Paths, key: KeyPair, now: SystemTime) -> Result<Authority, AuthorityError> {
+    let pem = certificate(&key, now)?;
     write_private(&paths.certificate, pem.as_bytes()).map_err(AuthorityError::State)?;
+    made(paths, pem, key)
+}
+
+fn certificate(key: &KeyPair, now: SystemTime) -> Result<String, AuthorityError> {
+    Ok(parameters(now)?.self_signed(key).map_err(AuthorityError::Make)?.pem())
+}
+
+fn made(paths: &Paths, pem: String, key: KeyPair) -> Result<Authority, AuthorityError> {
     assemble(paths, pem, key).map_err(|_| AuthorityError::Make(rcgen::Error::CouldNotParseCertificate))
 }
 

@@ -1,9 +1,7 @@
 //! One step of a change to the trust store: what it is, and doing it.
 
 use std::fmt;
-use std::fs::{OpenOptions, Permissions};
-use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -81,17 +79,11 @@ impl Step {
     }
 }
 
-/// Writes a file beside the place and renames it, so that nobody ever trusts half a certificate.
+/// Nobody ever trusts half a certificate: the programs that read the folder look at names that end in .crt.
 fn write(path: &Path, content: &str) -> io::Result<()> {
     let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
     std::fs::create_dir_all(folder)?;
-    // The programs that read the folder look at names that end in .crt.
-    let temporary = path.with_extension("new");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(&temporary)?;
-    file.set_permissions(Permissions::from_mode(0o644))?;
-    file.write_all(content.as_bytes())?;
-    file.sync_all()?;
-    std::fs::rename(&temporary, path)
+    kept::write(path, content.as_bytes(), kept::Access::Public)
 }
 
 fn run(program: &Path, arguments: &[String]) -> Result<(), StepError> {

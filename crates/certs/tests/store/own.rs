@@ -120,7 +120,7 @@ fn another_authority_issues_everything_anew() {
 }
 
 #[test]
-fn an_authority_that_ends_is_replaced_and_kept_aside() {
+fn an_authority_that_ends_is_replaced_and_that_is_said() {
     let world = World::new();
     let (mut store, _) = world.open(&one_site());
     let end = store.authority().unwrap().facts().validity.not_after;
@@ -128,9 +128,21 @@ fn an_authority_that_ends_is_replaced_and_kept_aside() {
     assert_eq!(reasons(&events), [IssueReason::Renewal]);
     assert_eq!(store.list(begin())[0].validity.not_after, end, "no leaf outlives its authority");
     events = store.refresh(end - 29 * DAY);
-    assert_eq!(events.iter().filter(|event| matches!(event, Event::SetAside { .. })).count(), 2);
+    assert!(events[0].to_string().contains("another one now"), "{events:?}");
     assert_eq!(reasons(&events).len(), 1);
     assert!(store.authority().unwrap().facts().validity.not_after > end);
+}
+
+#[test]
+fn an_authority_that_ends_goes_on_where_the_next_one_cannot_be_kept() {
+    let world = World::new();
+    let (store, _) = world.open(&one_site());
+    let soon = store.authority().unwrap().facts().validity.not_after - 29 * DAY;
+    std::fs::create_dir(world.state().path().join("authority/.root.key.new")).unwrap();
+    let (mut store, events) = Store::open(world.state(), &one_site(), soon).unwrap();
+    assert!(matches!(events[0], Event::AuthorityNotReplaced { .. }), "{events:?}");
+    assert_eq!(store.list(soon).len(), 1, "and its leaf with it");
+    assert!(store.refresh(soon).is_empty(), "it is said once");
 }
 
 #[test]

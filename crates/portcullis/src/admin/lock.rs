@@ -61,14 +61,8 @@ impl GateLock {
         folder::prepare(&path).map_err(LockError::Folder)?;
         let failed = |error: io::Error| LockError::Io(path.clone(), error);
         let mut options = OpenOptions::new();
-        let mut file = options
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .map_err(failed)?;
+        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        let mut file = options.open(&path).map_err(failed)?;
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(rustix::io::Errno::WOULDBLOCK) => {
@@ -76,7 +70,8 @@ impl GateLock {
             }
             Err(error) => return Err(failed(error.into())),
         }
-        write_pid(&mut file).map_err(failed)?;
+        // The lock counts; the number is for people, and a full disk does not take it.
+        let _ = write_pid(&mut file);
         Ok(Self { _file: file })
     }
 }

@@ -1,5 +1,6 @@
 //! What to do when the machine refuses a file of the state: the cause is found out, so that the advice is about it.
 
+use rustix::io::Errno;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -11,6 +12,9 @@ const ELSEWHERE: &str = "--state names another folder";
 pub(crate) fn remedy(path: &Path, error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::PermissionDenied => rights(path),
+        _ if error.raw_os_error() == Some(Errno::IO.raw_os_error()) => {
+            format!("the disk may be failing: see `dmesg`; {ELSEWHERE}")
+        }
         io::ErrorKind::ReadOnlyFilesystem => format!("make its file system writable, or {ELSEWHERE}"),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             format!("make room on its file system, or {ELSEWHERE}")

@@ -10,9 +10,8 @@ use model::plan::{Plan, Rule};
 use model::problem::{Problem, Problems, Severity, closest};
 use model::source::Surroundings;
 use std::collections::BTreeSet;
-use std::fs::{self, File};
-use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// The configuration that a command changes, as it is.
@@ -97,6 +96,9 @@ impl Draft {
             match error.kind() {
                 io::ErrorKind::PermissionDenied => {
                     failure.with_hint("run it as root, or as the file's owner")
+                }
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                    failure.with_hint("make room on its file system; the file is as it was")
                 }
                 _ => failure,
             }
@@ -193,39 +195,15 @@ impl Surroundings for Changed<'_> {
     }
 }
 
-/// Old or new, never a half of it.
+/// Old or new, never a half of it; with the owner and the mode that it has.
 fn write(path: &Path, text: &str) -> io::Result<()> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(format!(".portcullis-new.{}", std::process::id()));
-    let beside = PathBuf::from(name);
-    // Whoever else may write the folder has laid nothing there that is followed, or is still open to them.
-    match fs::remove_file(&beside) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let file = File::options().write(true).create_new(true).mode(0o600).open(&beside)?;
-    let put = fill(file, &fs::metadata(path)?, text).and_then(|()| fs::rename(&beside, path));
-    if let Err(error) = put {
-        let _ = fs::remove_file(&beside);
-        return Err(error);
-    }
-    match path.parent() {
-        Some(folder) => File::open(folder)?.sync_all(),
-        None => Ok(()),
-    }
-}
-
-/// Makes a new file like another one, with this text.
-fn fill(mut file: File, like: &fs::Metadata, text: &str) -> io::Result<()> {
-    file.write_all(text.as_bytes())?;
-    std::os::unix::fs::fchown(&file, Some(like.uid()), Some(like.gid()))?;
-    file.set_permissions(fs::Permissions::from_mode(like.mode() & 0o7777))?;
-    file.sync_all()
+    kept::write(path, text.as_bytes(), kept::Access::Like(&fs::metadata(path)?))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
     use testkit::Folder;
 
     #[test]
@@ -237,19 +215,6 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).expect("there"), "new");
         assert_eq!(fs::metadata(&path).expect("there").mode() & 0o7777, 0o640);
         assert_eq!(fs::read_dir(folder.path()).expect("ours").count(), 1);
-    }
-
-    #[test]
-    fn a_link_that_waits_beside_the_file_is_not_followed() {
-        let folder = Folder::new();
-        let path = folder.write("portcullis.toml", "old");
-        let victim = folder.write("victim", "precious");
-        let beside = folder.join(format!("portcullis.toml.portcullis-new.{}", std::process::id()));
-        std::os::unix::fs::symlink(&victim, beside).expect("our folder");
-        write(&path, "new").expect("room");
-        assert_eq!(fs::read_to_string(&victim).expect("there"), "precious");
-        assert_eq!(fs::read_to_string(&path).expect("there"), "new");
-        assert!(!fs::symlink_metadata(&path).expect("there").is_symlink());
     }
 
     #[test]

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
 const NAME: &str = "my-ip";
+const LOST: &str = "`my-ip` is nobody's until an apply over a login";
 
 /// An address of a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,13 +18,14 @@ pub(super) struct Proved {
 
 /// The addresses as they are kept, and with those that the caller proves now.
 pub(super) fn with_caller(state: &mut State, caller: &Caller) -> Result<Vec<Proved>, StateError> {
-    let kept: Vec<Proved> = state.list(NAME)?.unwrap_or_default();
+    let kept: Vec<Proved> = state.list(NAME, LOST)?.unwrap_or_default();
     Ok(joined(kept, caller))
 }
 
 /// Keeps addresses.
-pub(super) fn keep(state: &State, proved: &[Proved]) -> Result<(), StateError> {
-    state.write_list(NAME, &proved)
+pub(super) fn keep(state: &mut State, proved: &[Proved]) -> Result<(), StateError> {
+    let before: Vec<Proved> = state.list(NAME, LOST)?.unwrap_or_default();
+    if before == proved { Ok(()) } else { state.write_list(NAME, proved, &before) }
 }
 
 /// The addresses alone.

@@ -46,7 +46,9 @@ impl Keeper {
         self.install(&installation)?;
         let routes = self.serve(&prepared, &installation, serving)?;
         let at_once = installation.trial_seconds.is_none();
-        addresses::keep(&self.state, &prepared.proved)?;
+        if let Err(error) = addresses::keep(&mut self.state, &prepared.proved) {
+            self.notices.push(crate::failure::with_causes(&error));
+        }
         self.keep_ssh_ports(&prepared.observed);
         let cut = at_once && drain(&prepared.read.plan) == 0;
         let cut = if cut { self.cut(&prepared.forbidden, caller)? } else { Cuts::default() };

@@ -42,11 +42,18 @@ impl Keeper {
         };
         let bans: Vec<bans::Ban> = sources.iter().map(joined).collect();
         let longer = bans.iter().filter(|ban| ban.until != until).count();
-        let enforced = self.enforce_bans(&bans)?;
-        self.bans.add(&self.state, bans)?;
-        if enforced && sources.iter().any(|source| !is_exact(source)) {
-            self.refill_prefixes()?;
+        let before = bans.iter().map(|ban| (ban.source, self.bans.get(&ban.source, now).cloned())).collect();
+        // The list on disk never has less than the kernel: what is missing there is found and given again.
+        self.bans.add(&self.state, bans.clone()).map_err(Refused::unchanged)?;
+        let enforced = self.enforce_bans(&bans).inspect_err(|_| {
+            if let Err(error) = self.bans.put_back(&self.state, before) {
+                self.notices.push(crate::failure::with_causes(&error));
+            }
+        });
+        if enforced.is_err() {
+            self.give_lists_again();
         }
+        let enforced = enforced?;
         let total = self.bans.list(now).count();
         Ok(Banned { sources: sources.len(), longer, denied: 0, total, enforced })
     }
@@ -64,20 +71,8 @@ impl Keeper {
             return Err(Refused::no(format!("{} is not banned", bans::shown(missing)))
                 .with_hint("`portcullis bans` lists the bans; a prefix is taken back as it was written"));
         }
-        self.bans.remove(&self.state, &sources, now)?;
         let enforced = self.is_there();
-        if enforced {
-            for (v6, set) in bans::EXACT.into_iter().enumerate() {
-                let gone = sources.iter().filter(|source| is_exact(source) && is_v6(source) == (v6 == 1));
-                let elements: Vec<_> = gone.map(|source| bans::exact(source.addr())).collect();
-                if !elements.is_empty() {
-                    self.kernel()?.forget(set, &elements)?;
-                }
-            }
-            if sources.iter().any(|source| !is_exact(source)) {
-                self.refill_prefixes()?;
-            }
-        }
+        self.take_bans(&sources, enforced, now)?;
         let in_force = if enforced { self.in_force()? } else { None };
         let denied = |source: &&IpNet| {
             in_force.as_ref().is_some_and(|in_force| policy::denies(&in_force.compiled, source))
@@ -86,7 +81,45 @@ impl Keeper {
         Ok(Banned { sources: sources.len(), longer: 0, denied, total: self.bans.list(now).count(), enforced })
     }
 
-    /// Gives the kernel bans of exact addresses; answers whether there is a table that refuses them.
+    /// Takes bans out of the kernel and then off the list on disk, or leaves them in both.
+    fn take_bans(&mut self, sources: &[IpNet], enforced: bool, now: u64) -> Result<(), Refused> {
+        let taken = self.bans.take(sources);
+        let mut done = if enforced { self.release(sources) } else { Ok(()) };
+        if done.is_ok() {
+            done = self.bans.write_taken(&self.state, sources, now).map_err(Refused::unchanged);
+        }
+        if done.is_err() {
+            self.bans.untake(taken);
+            self.give_lists_again();
+        }
+        done
+    }
+
+    /// Takes sources out of the kernel's sets.
+    fn release(&mut self, sources: &[IpNet]) -> Result<(), Refused> {
+        for (v6, set) in bans::EXACT.into_iter().enumerate() {
+            let gone = sources.iter().filter(|source| is_exact(source) && is_v6(source) == (v6 == 1));
+            let elements: Vec<_> = gone.map(|source| bans::exact(source.addr())).collect();
+            if !elements.is_empty() {
+                self.kernel()?.forget(set, &elements)?;
+            }
+        }
+        if sources.iter().any(|source| !is_exact(source)) {
+            self.refill_prefixes()?;
+        }
+        Ok(())
+    }
+
+    /// Makes the kernel's lists what is kept, after something that was refused half-way.
+    pub(super) fn give_lists_again(&mut self) {
+        if self.is_there()
+            && let Err(refused) = self.fill_lists()
+        {
+            self.notices.push(refused.reason);
+        }
+    }
+
+    /// Gives the kernel bans that are on the list; answers whether there is a table that refuses them.
     fn enforce_bans(&mut self, bans: &[bans::Ban]) -> Result<bool, Refused> {
         if !self.is_there() {
             return Ok(false);
@@ -98,6 +131,9 @@ impl Keeper {
             if !elements.is_empty() {
                 self.kernel()?.renew(set, &elements)?;
             }
+        }
+        if bans.iter().any(|ban| !ban.is_exact()) {
+            self.refill_prefixes()?;
         }
         Ok(true)
     }

@@ -25,8 +25,12 @@ impl Keeper {
             self.roll_back(&entry, refused.reason.clone(), None)?;
             return Err(refused);
         }
-        self.state.stand(Standing::Snapshot(snapshot.number))?;
-        self.state.settle_last(Fate::Confirmed { at: self.machine.now() })?;
+        if let Err(error) = self.state.stand(Standing::Snapshot(snapshot.number)) {
+            self.go_on_with(&entry, before.as_ref(), &snapshot)?;
+            let reason = format!("snapshot {} stays on trial", entry.number);
+            return Err(Refused::from(error).because(&reason));
+        }
+        self.write_down(Fate::Confirmed { at: self.machine.now() });
         self.routes_before = None;
         let observed = self.machine.observe(&[])?;
         self.keep_ssh_ports(&observed);
@@ -36,6 +40,19 @@ impl Keeper {
             _ => Cuts::default(),
         };
         Ok(Confirmed { snapshot: snapshot.number, cut })
+    }
+
+    /// Has the kernel go on with a trial for the time that it has left, as the records do.
+    fn go_on_with(
+        &mut self,
+        entry: &Entry,
+        before: Option<&Snapshot>,
+        snapshot: &Snapshot,
+    ) -> Result<(), Refused> {
+        let Fate::Trial { until } = entry.fate else { return Ok(()) };
+        let left = until.saturating_sub(self.machine.now()).max(1);
+        let table = tables::on_trial(before.map(Generation::of), Generation::of(snapshot));
+        self.load(&table, &[tables::begin(left)])
     }
 
     /// Ends the trial at once.

@@ -31,8 +31,17 @@ impl Keeper {
         let granted = canonical(asked.granted);
         self.refuse_in_vain(granted.address, now)?;
         let grant = GrantInForce { granted, until: now + asked.seconds, who: caller.who.clone() };
-        self.kernel()?.renew(grants::set_of(&granted), &[grants::element(&granted, Some(asked.seconds))])?;
-        self.grants.add(&self.state, grant.clone(), now)?;
+        let before = self.grants.get(&granted, now).cloned();
+        self.grants.add(&self.state, grant.clone(), now).map_err(Refused::unchanged)?;
+        let element = grants::element(&granted, Some(asked.seconds));
+        if let Err(error) = self.kernel()?.renew(grants::set_of(&granted), &[element]) {
+            let put_back = match before {
+                Some(before) => self.grants.add(&self.state, before, now),
+                None => self.grants.remove(&self.state, &granted, now),
+            };
+            self.notices.extend(put_back.err().map(|error| crate::failure::with_causes(&error)));
+            return Err(error.into());
+        }
         Ok(grant)
     }
 
@@ -55,18 +64,23 @@ impl Keeper {
     pub(super) fn ungrant(&mut self, granted: &Granted) -> Result<(), Refused> {
         let granted = canonical(*granted);
         let now = self.machine.now();
-        if !self.grants.remove(&self.state, &granted, now)? {
+        if self.grants.get(&granted, now).is_none() {
             return Err(Refused::no(format!(
                 "nothing is granted to {} at port {}",
                 granted.address, granted.port
             ))
             .with_hint("`portcullis grant` lists the grants"));
         }
-        if self.is_there() {
+        let enforced = self.is_there();
+        if enforced {
             self.kernel()?.forget(grants::set_of(&granted), &[grants::element(&granted, None)])?;
-            if let Some(in_force) = self.in_force()? {
-                self.remember(&in_force, &[]);
-            }
+        }
+        if let Err(error) = self.grants.remove(&self.state, &granted, now) {
+            self.give_lists_again();
+            return Err(Refused::unchanged(error));
+        }
+        if enforced && let Some(in_force) = self.in_force()? {
+            self.remember(&in_force, &[]);
         }
         Ok(())
     }

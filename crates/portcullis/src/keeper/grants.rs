@@ -11,6 +11,7 @@ use firewall::nft::Element;
 /// The sets of grants, of IPv4 and IPv6.
 pub(super) const SETS: [&str; 2] = ["grant4", "grant6"];
 const NAME: &str = "grants";
+const LOST: &str = "grants are forgotten, and the kernel ends those that it has";
 /// More are no grants any more, but a policy.
 pub(super) const MOST: usize = 1000;
 
@@ -21,7 +22,7 @@ pub(super) struct Grants(Vec<GrantInForce>);
 impl Grants {
     /// Reads the list, without those that are over.
     pub(super) fn open(state: &mut State, now: u64) -> Result<Self, StateError> {
-        let mut grants = Self(state.list(NAME)?.unwrap_or_default());
+        let mut grants = Self(state.list(NAME, LOST)?.unwrap_or_default());
         grants.0.retain(|grant| grant.until > now);
         Ok(grants)
     }
@@ -33,17 +34,30 @@ impl Grants {
 
     /// Adds one in place of an earlier one of the same.
     pub(super) fn add(&mut self, state: &State, grant: GrantInForce, now: u64) -> Result<(), StateError> {
-        self.0.retain(|old| old.granted != grant.granted && old.until > now);
-        self.0.push(grant);
-        state.write_list(NAME, &self.0)
+        let mut list = self.without(&grant.granted, now);
+        list.push(grant);
+        self.replace(state, list)
     }
 
-    /// Takes one back; answers whether it was there.
-    pub(super) fn remove(&mut self, state: &State, granted: &Granted, now: u64) -> Result<bool, StateError> {
-        let found = self.list(now).any(|grant| grant.granted == *granted);
-        self.0.retain(|old| old.granted != *granted && old.until > now);
-        state.write_list(NAME, &self.0)?;
-        Ok(found)
+    /// Takes one back.
+    pub(super) fn remove(&mut self, state: &State, granted: &Granted, now: u64) -> Result<(), StateError> {
+        self.replace(state, self.without(granted, now))
+    }
+
+    /// The one of exactly this.
+    pub(super) fn get(&self, granted: &Granted, now: u64) -> Option<&GrantInForce> {
+        self.list(now).find(|grant| grant.granted == *granted)
+    }
+
+    fn without(&self, granted: &Granted, now: u64) -> Vec<GrantInForce> {
+        self.list(now).filter(|old| old.granted != *granted).cloned().collect()
+    }
+
+    /// What is here is what is on disk.
+    fn replace(&mut self, state: &State, list: Vec<GrantInForce>) -> Result<(), StateError> {
+        state.write_list(NAME, &list, &self.0)?;
+        self.0 = list;
+        Ok(())
     }
 
     /// The elements of a set of grants.
@@ -100,8 +114,9 @@ mod tests {
         let mut state = crate::keeper::state::opened(folder.path());
         let mut grants = Grants::open(&mut state, 0).expect("a list");
         grants.add(&state, grant(22, 100), 0).expect("room");
-        assert!(grants.remove(&state, &grant(22, 0).granted, 0).expect("room"));
-        assert!(!grants.remove(&state, &grant(22, 0).granted, 0).expect("room"));
+        assert!(grants.get(&grant(22, 0).granted, 0).is_some());
+        grants.remove(&state, &grant(22, 0).granted, 0).expect("room");
+        assert!(grants.get(&grant(22, 0).granted, 0).is_none());
         assert_eq!(Grants::open(&mut state, 0).expect("a list").list(0).count(), 0);
     }
 }

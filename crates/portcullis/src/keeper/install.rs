@@ -61,7 +61,7 @@ impl Keeper {
         match step {
             Step::Record => {
                 self.name_what_was_unknown(installation.before.as_ref())?;
-                Ok(self.state.begin(&installation.new, installation.entry.clone())?)
+                self.state.begin(&installation.new, installation.entry.clone()).map_err(Refused::unchanged)
             }
             Step::Load => {
                 let (table, live) = self.wanted(installation, now);
@@ -79,12 +79,19 @@ impl Keeper {
             }
             Step::Name => match installation.trial_seconds {
                 Some(_) => Ok(()),
-                None => Ok(self.state.stand(Standing::Snapshot(installation.new.number))?),
+                None => {
+                    let named = self.state.stand(Standing::Snapshot(installation.new.number));
+                    let named = named.map_err(Refused::unchanged);
+                    named.or_else(|refused| self.take_back(installation.before.as_ref(), refused, now))
+                }
             },
-            Step::Note => Ok(self.state.settle_last(match installation.trial_seconds {
-                Some(seconds) => Fate::Trial { until: now + seconds },
-                None => Fate::Confirmed { at: now },
-            })?),
+            Step::Note => {
+                self.write_down(match installation.trial_seconds {
+                    Some(seconds) => Fate::Trial { until: now + seconds },
+                    None => Fate::Confirmed { at: now },
+                });
+                Ok(())
+            }
         }
     }
 
@@ -181,12 +188,8 @@ impl Keeper {
         }
     }
 
-    /// Writes down that the last snapshot is not in force. The refusal is what the operator reads; a state that cannot be
-    /// written is found out by the next request.
+    /// Writes down that the last snapshot is not in force. The refusal is what the operator reads.
     fn give_up(&mut self, refused: &Refused, now: u64) {
-        let fate = Fate::NotApplied { at: now, reason: refused.reason.clone() };
-        if let Err(error) = self.state.settle_last(fate) {
-            self.notices.push(crate::failure::with_causes(&error));
-        }
+        self.write_down(Fate::NotApplied { at: now, reason: refused.reason.clone() });
     }
 }

@@ -41,7 +41,7 @@ impl Keeper {
         self.routes_before = None;
         if matches!(self.state.last(), Some(Entry { fate: Fate::Trial { .. } | Fate::Begun, .. })) {
             let reason = format!("{} switched the firewall off", caller.who);
-            self.state.settle_last(Fate::RolledBack { at: now, reason })?;
+            self.write_down(Fate::RolledBack { at: now, reason });
         }
         Ok(())
     }

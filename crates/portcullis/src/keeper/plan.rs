@@ -7,7 +7,7 @@ use super::flows::Known;
 use super::machine::Live;
 use super::policy::{self, Compiled};
 use super::request::{Refused, Wanted};
-use super::state::{Snapshot, digest};
+use super::state::Snapshot;
 use super::texts::{self, Read};
 use super::{Keeper, Serving, names, off};
 use crate::configuration::Origin;
@@ -191,7 +191,7 @@ fn name(before: Option<&Snapshot>, new: Option<&Compiled>, plan: &Plan) -> Strin
     let number = before.map(|before| before.number.0);
     // A plan and a policy are values without an address or a moment in them, so their texts name them.
     let text = format!("{number:?} {:?} {plan:?}", new.map(|new| &new.canonical));
-    digest::hex(text.as_bytes())
+    kept::digest::hex(text.as_bytes())
 }
 
 /// Sites and services that differ, where a gate serves some.

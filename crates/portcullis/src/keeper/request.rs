@@ -2,6 +2,7 @@
 //! one process.
 
 use super::caller::Caller;
+use super::state::StateError;
 use crate::admin::FolderError;
 use crate::failure::{Exit, Failure};
 use ipnet::IpNet;
@@ -206,6 +207,16 @@ impl Refused {
     /// The machine refused.
     pub(crate) fn machine(error: &dyn std::error::Error) -> Self {
         Self { blame: Blame::Machine, ..Self::no(crate::failure::with_causes(error)) }
+    }
+
+    /// The state cannot be written, so everything is as it was.
+    pub(crate) fn unchanged(error: StateError) -> Self {
+        Self::from(error).because("nothing is changed")
+    }
+
+    /// The same, with what it leads to before it.
+    pub(crate) fn because(self, outcome: &str) -> Self {
+        Self { reason: format!("{outcome}: {}", self.reason), ..self }
     }
 
     /// The same with advice.

@@ -13,6 +13,8 @@ use std::path::PathBuf;
 
 /// The list of the ports where sshd was seen last.
 const SSH_PORTS: &str = "ssh-ports";
+const SSH_PORTS_LOST: &str =
+    "the least that is safe opens port 22 and those where sshd listens, until the next apply";
 
 /// What the kernel says about a snapshot whose end is not written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,10 +30,16 @@ enum Said {
 impl Keeper {
     /// Finds out what became of the last snapshot, where that is open, and brings the kernel and the gate to it.
     pub(super) fn settle(&mut self, serving: Serving<'_>) -> Result<(), Refused> {
+        self.state.catch_up();
         let Some(entry) = self.state.last().filter(|entry| !entry.fate.is_settled()).cloned() else {
             return Ok(());
         };
         let now = self.machine.now();
+        if self.state.confirmed() == Some(entry.number) {
+            // Its name was written, which is what counts; only the line about it was not.
+            self.write_down(Fate::Confirmed { at: now });
+            return Ok(());
+        }
         let Some(snapshot) = self.state.snapshot(entry.number)? else {
             return self.roll_back(&entry, "its file is damaged".to_owned(), serving);
         };
@@ -41,14 +49,15 @@ impl Keeper {
                     let before = self.before()?;
                     let carried = self.remembered(before.as_ref());
                     self.remember(&snapshot, &carried);
-                    self.state.settle_last(Fate::Trial { until: now + left })?;
+                    self.write_down(Fate::Trial { until: now + left });
                 }
                 Ok(())
             }
             Said::InForce => {
                 self.remember(&snapshot, &[]);
                 self.state.stand(Standing::Snapshot(entry.number))?;
-                Ok(self.state.settle_last(Fate::Confirmed { at: now })?)
+                self.write_down(Fate::Confirmed { at: now });
+                Ok(())
             }
             Said::Gone => {
                 let reason = match entry.fate {
@@ -95,10 +104,15 @@ impl Keeper {
         self.bring_back_routes(serving);
         let at = self.machine.now();
         // The packets are back, which is what matters; without a line about it the next look finds the same.
-        if let Err(error) = self.state.settle_last(Fate::RolledBack { at, reason }) {
+        self.write_down(Fate::RolledBack { at, reason });
+        Ok(())
+    }
+
+    /// Writes down what became of the last snapshot, where that changes nothing any more: a disk that refuses is told.
+    pub(super) fn write_down(&mut self, fate: Fate) {
+        if let Err(error) = self.state.settle_last(fate) {
             self.notices.push(crate::failure::with_causes(&error));
         }
-        Ok(())
     }
 
     /// Has the gate serve what it served before the trial.
@@ -152,7 +166,7 @@ impl Keeper {
     /// Essentials and ssh.
     pub(super) fn minimum(&mut self) -> Result<Compiled, Refused> {
         let observed = self.machine.observe(&[])?;
-        let kept: BTreeSet<u16> = self.state.list(SSH_PORTS)?.unwrap_or_default();
+        let kept: BTreeSet<u16> = self.state.list(SSH_PORTS, SSH_PORTS_LOST)?.unwrap_or_default();
         Ok(policy::minimum_of(&observed, kept))
     }
 
@@ -160,11 +174,11 @@ impl Keeper {
     pub(super) fn keep_ssh_ports(&mut self, observed: &Observed) {
         let seen = observed.administration();
         let seen: BTreeSet<u16> = seen.into_iter().collect();
-        let kept: Option<BTreeSet<u16>> = self.state.list(SSH_PORTS).ok().flatten();
+        let kept: Option<BTreeSet<u16>> = self.state.list(SSH_PORTS, SSH_PORTS_LOST).ok().flatten();
         if seen.is_empty() || kept.as_ref() == Some(&seen) {
             return;
         }
-        if let Err(error) = self.state.write_list(SSH_PORTS, &seen) {
+        if let Err(error) = self.state.write_list(SSH_PORTS, &seen, &kept.unwrap_or_default()) {
             self.notices.push(crate::failure::with_causes(&error));
         }
     }

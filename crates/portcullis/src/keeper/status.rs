@@ -8,6 +8,7 @@ use super::tables::{self, Generation};
 use super::{Keeper, caller::Caller};
 use firewall::compile::counter;
 use firewall::nft::Count;
+use kept::Room;
 use std::collections::BTreeMap;
 
 /// From here on a table of connections is worth a warning, in percent.
@@ -39,6 +40,7 @@ impl Keeper {
             ..Status::default()
         };
         status.problems.extend(nearly_full(status.connection_table));
+        status.problems.extend(self.unwritable());
         status.problems.extend(self.set_aside());
         if let Err(refused) = self.kernel() {
             status.problems.insert(
@@ -57,6 +59,20 @@ impl Keeper {
         status.refused = refusals(&counters);
         status.rules = in_force.iter().flat_map(|snapshot| rules(snapshot, &counters)).collect();
         Ok(status)
+    }
+
+    /// A disk that does not take the state.
+    fn unwritable(&self) -> Option<Finding> {
+        let folder = self.state.folder().display();
+        let (why, hint) = match (self.state.room(), self.state.behind()) {
+            (Room::Full, _) => (format!("the file system of {folder} is full"), "make room on it"),
+            (Room::ReadOnly, _) => (format!("the file system of {folder} is read-only"), "make it writable"),
+            (Room::Free, Some(reason)) => (reason.to_owned(), "the disk may be failing: see `dmesg`"),
+            (Room::Free, None) => return None,
+        };
+        let text =
+            format!("nothing can be written down: {why}; what is in force stays, and changes are refused");
+        Some(Finding::warning(text, hint))
     }
 
     /// Files of the state that were damaged, as long as they lie there.

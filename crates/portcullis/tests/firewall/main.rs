@@ -26,5 +26,6 @@ mod proxy;
 mod refusals;
 mod rights;
 mod rules;
+mod stops;
 mod trial;
 mod tutorial;

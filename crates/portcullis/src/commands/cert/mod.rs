@@ -9,7 +9,7 @@ use crate::cli::{Cert, Common};
 use crate::failure::{Exit, Failure, with_causes};
 use crate::place::Places;
 use crate::terminal;
-use certs::{CertificateFacts, Source, StateFolder, Store, StoreError};
+use certs::{CertificateFacts, Event, Severity, Source, StateFolder, Store, StoreError};
 use model::plan::{Plan, StreamTls};
 use serde_json::{Value, json};
 use std::os::unix::fs::MetadataExt;
@@ -37,13 +37,16 @@ fn certificates(common: &Common, now: SystemTime) -> Result<Vec<CertificateFacts
         let hint = error.hint();
         Failure::refused(with_causes(&error)).with_hint(hint)
     })?;
-    for event in &events {
-        match event.severity() {
-            certs::Severity::Information => {}
-            certs::Severity::Warning | certs::Severity::Error => terminal::warn(with_causes(event)),
-        }
-    }
+    warn_of(&events);
     Ok(store.list(now))
+}
+
+/// Says what somebody should look at, such as files that were set aside.
+fn warn_of(events: &[Event]) {
+    for event in events.iter().filter(|event| event.severity() > Severity::Information) {
+        let hint = event.hint().map(|hint| format!(" (hint: {hint})")).unwrap_or_default();
+        terminal::warn(format_args!("{}{hint}", with_causes(event)));
+    }
 }
 
 /// Looking may renew a certificate, which would then belong to whoever looked and not to the gate.

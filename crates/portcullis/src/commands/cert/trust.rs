@@ -10,10 +10,11 @@ use std::time::SystemTime;
 
 pub(super) fn run(common: &Common, install: bool) -> Result<Exit, Failure> {
     let state = StateFolder::new(locate::places(common, None)?.state);
-    let (authority, _) = Authority::open(&state, SystemTime::now()).map_err(|error| {
+    let (authority, events) = Authority::open(&state, SystemTime::now()).map_err(|error| {
         let hint = error.hint();
         Failure::refused(with_causes(&error)).with_hint(hint)
     })?;
+    super::warn_of(&events);
     let facts = authority.facts();
     if !install {
         terminal::print(&facts.pem)?;

@@ -10,17 +10,20 @@ mod spans;
 pub(crate) use refusal::shown;
 pub(super) use refusal::{Protected, refuse};
 
-use super::state::{Journal, State, StateError, at};
+use super::state::{State, StateError, at};
 use firewall::compile::elements;
 use firewall::nft::Element;
 use ipnet::IpNet;
+use kept::Journal;
 use serde::{Deserialize, Serialize};
 use spans::Span;
 use std::collections::BTreeMap;
+use std::io;
 use std::net::IpAddr;
 
 /// The journal's name.
 const NAME: &str = "bans";
+const LOST: &str = "the bans of its damaged lines are forgotten, and the others hold";
 /// Lines that no ban stands on any more are worth a new journal from here on.
 const SURPLUS: usize = 1000;
 
@@ -86,7 +89,7 @@ pub(super) struct Bans {
 impl Bans {
     /// Reads the list, without those that are over.
     pub(super) fn open(state: &mut State, now: u64) -> Result<Self, StateError> {
-        let (journal, lines) = state.journal(NAME)?;
+        let (journal, lines) = state.journal(NAME, LOST)?;
         let mut by_source = BTreeMap::new();
         for line in &lines {
             match line::parse(line) {
@@ -124,14 +127,47 @@ impl Bans {
         Ok(())
     }
 
-    /// Takes bans back.
-    pub(super) fn remove(&mut self, state: &State, sources: &[IpNet], now: u64) -> Result<(), StateError> {
-        let lines: Vec<String> = sources.iter().map(line::of_unban).collect();
-        for source in sources {
-            self.by_source.remove(source);
+    /// Makes these sources what they were before bans were added that the kernel does not take.
+    pub(super) fn put_back(
+        &mut self,
+        state: &State,
+        before: Vec<(IpNet, Option<Ban>)>,
+    ) -> Result<(), StateError> {
+        let of_one = |(source, ban): &(IpNet, Option<Ban>)| match ban {
+            Some(ban) => line::of_ban(ban),
+            None => line::of_unban(source),
+        };
+        let lines: Vec<String> = before.iter().map(of_one).collect();
+        for (source, ban) in before {
+            match ban {
+                Some(ban) => drop(self.by_source.insert(source, ban)),
+                None => drop(self.by_source.remove(&source)),
+            }
         }
+        self.write(state, &lines)
+    }
+
+    /// Takes bans back. On disk they are until [`Self::write_taken`].
+    pub(super) fn take(&mut self, sources: &[IpNet]) -> Vec<Ban> {
+        sources.iter().filter_map(|source| self.by_source.remove(source)).collect()
+    }
+
+    /// Undoes [`Self::take`].
+    pub(super) fn untake(&mut self, bans: Vec<Ban>) {
+        self.by_source.extend(bans.into_iter().map(|ban| (ban.source, ban)));
+    }
+
+    /// Writes down that bans were taken back.
+    pub(super) fn write_taken(
+        &mut self,
+        state: &State,
+        sources: &[IpNet],
+        now: u64,
+    ) -> Result<(), StateError> {
+        let lines: Vec<String> = sources.iter().map(line::of_unban).collect();
         self.write(state, &lines)?;
-        self.tidy(state, now)
+        self.tidy(now);
+        Ok(())
     }
 
     /// The elements of each of our sets of bans; of interval sets disjoint and sorted.
@@ -155,17 +191,23 @@ impl Bans {
 
     fn write(&mut self, state: &State, lines: &[String]) -> Result<(), StateError> {
         let path = state.folder().join(NAME);
+        if !self.journal.is_sound() {
+            self.write_anew().map_err(at(&path))?;
+        }
         self.journal.add(lines.iter().map(String::as_str)).map_err(at(&path))
     }
 
-    /// Makes the journal anew where most of its lines say nothing any more.
-    fn tidy(&mut self, state: &State, now: u64) -> Result<(), StateError> {
+    /// Makes the journal anew where most of its lines say nothing any more. One that cannot be stays as it is.
+    fn tidy(&mut self, now: u64) {
         self.by_source.retain(|_, ban| !ban.is_over(now));
-        if self.journal.lines() < self.by_source.len() * 2 + SURPLUS {
-            return Ok(());
+        if self.journal.lines() >= self.by_source.len() * 2 + SURPLUS {
+            let _ = self.write_anew();
         }
+    }
+
+    fn write_anew(&mut self) -> io::Result<()> {
         let lines: Vec<String> = self.by_source.values().map(line::of_ban).collect();
-        self.journal.replace(lines.iter().map(String::as_str)).map_err(at(&state.folder().join(NAME)))
+        self.journal.replace(lines.iter().map(String::as_str))
     }
 }
 

@@ -104,7 +104,7 @@ fn a_damaged_snapshot_leaves_the_machine_closed() {
     let restored: Restored = ask(&mut keeper, Request::Restore).expect("a restore");
     let reason = "the file of the confirmed snapshot 1 is damaged".to_owned();
     assert_eq!(restored, Restored::Minimum { reason });
-    assert!(keeper.take_notices().iter().any(|notice| notice.contains("00000001.corrupt")));
+    assert!(keeper.take_notices().iter().any(|notice| notice.contains("00000001.damaged-1")));
     let status: Status = ask(&mut keeper, Request::Status).expect("a status");
     assert_eq!((status.enforced, status.snapshot), (true, Some(Number(2))));
 }
@@ -198,7 +198,7 @@ fn numbers_go_on_and_damaged_files_are_named_as_long_as_they_lie_there() {
     for _ in 0..2 {
         let status: Status = ask(&mut bench.keeper(), Request::Status).expect("a status");
         let text = &status.problems.last().expect("a problem").text;
-        assert!(text.contains("confirmed.corrupt") && text.contains("history.corrupt"), "{text}");
+        assert!(text.contains("confirmed.damaged-1") && text.contains("history.damaged-1"), "{text}");
         assert!(status.unknown_table && !status.enforced);
     }
     let mut keeper = bench.keeper();
@@ -206,11 +206,15 @@ fn numbers_go_on_and_damaged_files_are_named_as_long_as_they_lie_there() {
     let applied: Applied = ask(&mut keeper, bench.apply()).expect("an apply");
     assert_eq!(applied.snapshot, Number(2), "snapshot 1 lies there");
     for name in ["confirmed", "history"] {
-        fs::remove_file(bench.folder.join("state/firewall").join(name).with_extension("corrupt"))
+        fs::remove_file(bench.folder.join("state/firewall").join(name).with_extension("damaged-1"))
             .expect("ours");
     }
     let status: Status = ask(&mut keeper, Request::Status).expect("a status");
-    assert!(status.problems.iter().all(|problem| !problem.text.contains("corrupt")), "{:?}", status.problems);
+    assert!(
+        status.problems.iter().all(|problem| !problem.text.contains("damaged-1")),
+        "{:?}",
+        status.problems
+    );
 }
 
 #[test]
@@ -260,16 +264,109 @@ fn a_disk_without_room_does_not_keep_what_helps_in_need_from_being_done() {
     let mut keeper = bench.keeper();
     bench.write(NARROW);
     ask::<Applied>(&mut keeper, bench.apply()).expect("an apply");
-    // A folder in the place of the file that is written beside is refused to root as well.
-    for name in ["history.new", "confirmed.new"] {
-        fs::create_dir(bench.folder.join("state/firewall").join(name)).expect("ours");
-    }
+    bench.refuse("history");
+    bench.refuse("confirmed");
     bench.world.pass(60);
     let status: Status = ask(&mut keeper, Request::Status).expect("a status");
     assert!(status.enforced, "{:?}", status.problems);
+    assert!(status.problems[0].text.starts_with("nothing can be written down: "), "{:?}", status.problems);
     assert!(keeper.take_notices().iter().any(|notice| notice.contains("history")));
     ask::<Restored>(&mut keeper, Request::Restore).expect("a restore");
     let refused = ask::<()>(&mut keeper, Request::Off).expect_err("it cannot be written down");
     assert!(refused.reason.starts_with("it is off until"), "{refused}");
     assert_eq!(bench.world.shape(), "nothing");
+}
+
+#[test]
+fn a_confirmation_that_cannot_be_written_leaves_the_trial() {
+    let bench = Bench::confirmed(OPEN);
+    let mut keeper = bench.keeper();
+    bench.write(NARROW);
+    ask::<Applied>(&mut keeper, bench.apply()).expect("an apply");
+    bench.refuse("confirmed");
+    let refused = ask::<Confirmed>(&mut keeper, Request::Confirm).expect_err("no room");
+    assert!(refused.reason.starts_with("snapshot 2 stays on trial: cannot use "), "{refused}");
+    assert_eq!(bench.world.shape(), "ab trial");
+    bench.world.pass(60);
+    assert!(fates(&mut keeper)[1].starts_with("rolled back: nobody confirmed it"));
+    assert_eq!(bench.world.shape(), "b");
+}
+
+#[test]
+fn a_policy_whose_name_cannot_be_written_is_taken_back() {
+    for (name, kept) in [("confirmed", 2), ("history", 1)] {
+        let bench = Bench::confirmed(OPEN);
+        let mut keeper = bench.keeper();
+        bench.write(NARROW);
+        bench.refuse(name);
+        let apply = Apply { wanted: bench.wanted(), trial: Trial::None, shown: None };
+        let refused = ask::<Applied>(&mut keeper, Request::Apply(apply)).expect_err("no room");
+        assert!(refused.reason.starts_with("nothing is changed: cannot use "), "{refused}");
+        assert_eq!(bench.world.shape(), "b", "{name}");
+        drop(keeper);
+        let status: Status = ask(&mut bench.keeper(), Request::Status).expect("a status");
+        assert_eq!((status.enforced, status.snapshot), (true, Some(Number(1))), "{name}");
+        assert_eq!(fates(&mut bench.keeper()).len(), kept, "{name}");
+    }
+}
+
+#[test]
+fn only_the_line_about_a_confirmation_is_lost_where_its_name_was_written() {
+    let bench = Bench::confirmed(OPEN);
+    let mut keeper = bench.keeper();
+    bench.write(NARROW);
+    ask::<Applied>(&mut keeper, bench.apply()).expect("an apply");
+    bench.refuse("history");
+    ask::<Confirmed>(&mut keeper, Request::Confirm).expect("its name is what counts");
+    assert!(keeper.take_notices().iter().any(|notice| notice.contains("history")));
+    drop(keeper);
+    fs::remove_dir(bench.folder.join("state/firewall/.history.new")).expect("ours");
+    bench.world.restart();
+    let mut keeper = bench.keeper();
+    let restored: Restored = ask(&mut keeper, Request::Restore).expect("a restore");
+    assert_eq!(restored, Restored::Snapshot(Number(2)));
+    assert_eq!(fates(&mut keeper)[1], "confirmed");
+}
+
+#[test]
+fn bans_and_grants_that_cannot_be_written_leave_list_and_kernel_as_they_were() {
+    let bench = Bench::confirmed(OPEN);
+    let mut keeper = bench.keeper();
+    let granted = Granted { address: [198, 51, 100, 9].into(), protocol: 6, port: 5432 };
+    let grant = |seconds| Request::Grant(Grant { granted, seconds });
+    ask::<GrantInForce>(&mut keeper, grant(100)).expect("a grant");
+    let before = (bench.world.keys("grant4"), bench.world.ends("grant4"), bench.world.keys("ban4"));
+    bench.refuse("grants");
+    fs::create_dir(bench.folder.join("state/firewall/bans")).expect("ours");
+    for request in [grant(500), Request::Ungrant(granted), ban(&["203.0.113.1/32", "203.0.113.64/26"], None)]
+    {
+        let refused = ask::<Value>(&mut keeper, request.clone()).expect_err("no room");
+        assert!(refused.reason.starts_with("nothing is changed: cannot use "), "{request:?}: {refused}");
+        let after = (bench.world.keys("grant4"), bench.world.ends("grant4"), bench.world.keys("ban4"));
+        assert_eq!(after, before, "{request:?}");
+    }
+    fs::remove_dir(bench.folder.join("state/firewall/bans")).expect("ours");
+    ask::<Banned>(&mut keeper, ban(&["203.0.113.1/32"], None)).expect("room again");
+    assert_eq!(ask::<BanList>(&mut keeper, Request::Bans).expect("bans").len(), 1);
+}
+
+#[test]
+fn bans_and_grants_that_the_kernel_refuses_are_not_listed() {
+    let bench = Bench::confirmed(OPEN);
+    let mut keeper = bench.keeper();
+    let granted = Granted { address: [198, 51, 100, 9].into(), protocol: 6, port: 5432 };
+    ask::<Banned>(&mut keeper, ban(&["203.0.113.1/32"], Some(60))).expect("a ban");
+    bench.world.get().refuses = true;
+    for request in [
+        ban(&["203.0.113.1/32", "203.0.113.2/32"], None),
+        Request::Unban { sources: Vec::new() },
+        Request::Grant(Grant { granted, seconds: 100 }),
+    ] {
+        ask::<Value>(&mut keeper, request).expect_err("refused");
+        let bans: BanList = ask(&mut keeper, Request::Bans).expect("bans");
+        assert_eq!((bans.len(), bans[0].until), (1, Some(1060)));
+        assert!(ask::<Vec<GrantInForce>>(&mut keeper, Request::Grants).expect("grants").is_empty());
+    }
+    drop(keeper);
+    assert_eq!(ask::<BanList>(&mut bench.keeper(), Request::Bans).expect("bans").len(), 1);
 }

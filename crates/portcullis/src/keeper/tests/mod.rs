@@ -50,6 +50,11 @@ impl Bench {
         Request::Apply(Apply { wanted: self.wanted(), trial: Trial::AsConfigured, shown: None })
     }
 
+    /// Has every change of a file of the keeper refused, to root as well: a folder has the name of what is written beside.
+    fn refuse(&self, name: &str) {
+        fs::create_dir(self.folder.join(format!("state/firewall/.{name}.new"))).expect("ours");
+    }
+
     /// A policy that was applied and confirmed.
     fn confirmed(text: &str) -> Self {
         let bench = Self::new(text);

@@ -1,10 +1,11 @@
-//! SHA-256 as text, by which state on disk proves itself and a shown plan is named.
+//! SHA-256 as text.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use std::fmt::Write;
 
 /// The digest in lower-case hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
     digest(&SHA256, bytes).as_ref().iter().fold(String::with_capacity(64), |mut text, byte| {
         // Writing to a string cannot fail.
         let _ = write!(text, "{byte:02x}");
