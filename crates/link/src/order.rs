@@ -46,6 +46,8 @@ pub enum Order {
     Metrics,
     /// Say that you live.
     Ping,
+    /// Say how you are confined.
+    Confinement,
     /// What came of what the gate asked for.
     Answered {
         /// The number of the gate's question.

@@ -28,6 +28,7 @@ pub(super) fn limits(raw: Option<&Located<raw::Limits>>, lowering: &mut Lowering
     }
     time(&mut limits.upgrade_timeout, raw.upgrade_timeout.as_ref());
     time(&mut limits.drain_timeout, raw.drain_timeout.as_ref());
+    time(&mut limits.handover_timeout, raw.handover_timeout.as_ref());
     count(&mut limits.http2_streams, raw.http2_streams.as_ref());
     bytes(&mut limits.http2_stream_window, raw.http2_stream_window.as_ref());
     bytes(&mut limits.http2_connection_window, raw.http2_connection_window.as_ref());

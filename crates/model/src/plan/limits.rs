@@ -30,6 +30,8 @@ pub struct Limits {
     pub upgrade_timeout: Duration,
     /// How long requests in flight may take to end after SIGTERM.
     pub drain_timeout: Duration,
+    /// How long connections may stay with a gate after another one has taken over.
+    pub handover_timeout: Duration,
     /// Requests at once on one connection of HTTP/2.
     pub http2_streams: usize,
     /// Bytes of one request body that a client of HTTP/2 may send ahead.
@@ -65,6 +67,7 @@ impl Default for Limits {
             min_rate: 240,
             upgrade_timeout: Duration::from_secs(3600),
             drain_timeout: Duration::from_secs(30),
+            handover_timeout: Duration::from_secs(3600),
             http2_streams: 100,
             http2_stream_window: 256 << 10,
             http2_connection_window: 1 << 20,

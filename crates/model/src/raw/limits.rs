@@ -36,6 +36,8 @@ section! {
     upgrade_timeout: Time<SECOND, { 30 * DAY }> = "\"1h\"",
     /// How long requests in flight may take to end after SIGTERM.
     drain_timeout: Time<0, DAY> = "\"30s\"",
+    /// How long connections may stay with the former gate after an upgrade.
+    handover_timeout: Time<0, DAY> = "\"1h\"",
     /// HTTP/2: requests at once on one connection; more are refused with `REFUSED_STREAM`.
     http2_streams: Count<1, 10_000> = "100",
     /// HTTP/2: bytes of one request body that a client may send ahead, at most `http2_connection_window`.

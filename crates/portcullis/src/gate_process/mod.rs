@@ -32,6 +32,8 @@ struct Process {
     texts: link::Texts,
     /// What it serves, as the keeper numbered it.
     edition: Edition,
+    /// How it is confined.
+    report: confine::Report,
     /// To whom the gate's threads speak.
     voice: Arc<watch::Voice>,
 }
@@ -87,6 +89,7 @@ fn begin(channel: &Arc<Channel>) -> Result<Option<(Process, Rendezvous)>, Failur
         gate: None,
         texts: start.texts,
         edition: Edition::default(),
+        report: report.clone(),
         voice,
     };
     let started = Told::Answer { number: first.message.number, answer: Answer::Started(report) };

@@ -90,6 +90,7 @@ impl Process {
             }
             Order::Counts => Answer::Counts(self.counts()),
             Order::Metrics => done(self.metrics(came.pop())),
+            Order::Confinement => Answer::Started(self.report.clone()),
             Order::Ping | Order::Answered { .. } => Answer::Done,
             Order::Start(_) | Order::Drain(_) => {
                 Answer::Refused(Refusal { reason: "the gate runs already".to_owned() })

@@ -8,7 +8,8 @@ use model::plan::Listen;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::sync::Arc;
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 4096;
@@ -19,9 +20,17 @@ const DATAGRAMS: usize = 4 << 20;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Listeners {
     open: Vec<Bound>,
+    /// Sockets of a former keeper, each with the port that it was opened for.
+    inherited: Vec<(Arc<OwnedFd>, u16)>,
 }
 
 impl Listeners {
+    /// None is open but what somebody else opened, each for a port of the plan.
+    pub(crate) fn inherit(sockets: Vec<(OwnedFd, u16)>) -> Self {
+        let inherited = sockets.into_iter().map(|(socket, port)| (Arc::new(socket), port)).collect();
+        Self { open: Vec::new(), inherited }
+    }
+
     /// Opens what is planned and not open yet, and answers with the listeners of exactly this plan. When one cannot
     /// be opened, nothing changes.
     pub(crate) fn open(
@@ -45,12 +54,37 @@ impl Listeners {
             );
         }
         self.open.clone_from(&wanted);
+        // What nobody wants is closed, unless the former gate serves it to its end.
+        self.inherited.clear();
         Ok(wanted)
     }
 
     /// Where the gate listens, for people and programs.
     pub(crate) fn describe(&self) -> Vec<String> {
         self.open.iter().map(|bound| describe(&bound.listener)).collect()
+    }
+
+    /// The sockets of a former keeper for a port and an address.
+    fn inherited(&self, planned: PlannedPort, address: IpAddr) -> Option<Bound> {
+        let wanted = if planned.speaks == Speaks::Udp { Type::DGRAM } else { Type::STREAM };
+        let of_port = self.inherited.iter().filter(|(_, port)| *port == planned.port);
+        let sockets = of_port.filter_map(|(socket, _)| Some(Socket::from(socket.try_clone().ok()?)));
+        let fits = |socket: &Socket| {
+            let local = socket.local_addr().ok().and_then(|local| local.as_socket());
+            socket.r#type().is_ok_and(|kind| kind == wanted)
+                && local.is_some_and(|local| local.ip() == address)
+                // One that a gate gave, and that does not listen, would be no listener.
+                && (wanted == Type::DGRAM || socket.is_listener().unwrap_or(false))
+        };
+        let sockets: Vec<Socket> = sockets.filter(fits).collect();
+        let local = sockets.first()?.local_addr().ok()?.as_socket()?;
+        let listener = match planned.speaks {
+            Speaks::Udp => {
+                Listener::datagrams(planned, local, sockets.into_iter().map(Into::into).collect()).ok()?
+            }
+            _ => Listener::new(planned, local, sockets.into_iter().map(Into::into).collect()),
+        };
+        numbered(listener).ok()
     }
 
     fn one(
@@ -67,6 +101,9 @@ impl Listeners {
         let known = self.open.iter().filter(at).find_map(|open| serving(open, planned));
         if let Some(known) = known {
             return Ok(Some(known));
+        }
+        if let Some(inherited) = self.inherited(planned, address) {
+            return Ok(Some(inherited));
         }
         let local = SocketAddr::new(address, planned.port);
         match listener(planned, local, threads) {
@@ -117,7 +154,11 @@ fn serving(open: &Bound, planned: PlannedPort) -> Option<Bound> {
 }
 
 fn listener(planned: PlannedPort, local: SocketAddr, threads: usize) -> io::Result<Bound> {
-    let listener = sockets(planned, local, threads)?;
+    numbered(sockets(planned, local, threads)?)
+}
+
+/// A listener with the numbers that the kernel gave its sockets.
+fn numbered(listener: Listener) -> io::Result<Bound> {
     let cookie = |socket: &BorrowedFd<'_>| rustix::net::sockopt::socket_cookie(socket);
     let numbers = listener.descriptors().iter().map(cookie).collect::<Result<_, _>>()?;
     Ok(Bound { listener, numbers })

@@ -18,7 +18,7 @@ use crate::failure::{Exit, Failure, with_causes};
 use crate::known;
 use crate::place::Places;
 use crate::report;
-use crate::supervision::{Offer, Settings, Supervisor};
+use crate::supervision::{Offer, Settings, Supervisor, find_predecessors};
 use bind::Listeners;
 use certificates::Certificates;
 use certs::{StateFolder, Store};
@@ -80,14 +80,16 @@ pub(crate) fn run(origin: Origin, plan: Plan, places: &Places, start: Start) -> 
     let certificates = Certificates::new(store);
     let given = Given::read(&plan).map_err(|error| Failure::no(with_causes(&error)))?;
     let ports = gate::planned_ports(&plan).map_err(|error| Failure::no(with_causes(&error)))?;
-    let mut listeners = Listeners::default();
+    let folder = prepared_folder(places)?;
+    let (predecessors, sockets) = find_predecessors(&folder).split();
+    let mut listeners = Listeners::inherit(sockets);
     let bound = listeners.open(&ports, &plan.listen, threads)?;
     let log = AccessLog::open(&plan.log.access).map_err(|error| log_failure(&plan, &error))?;
     let settings = Settings {
         program: build::program(),
         build: build::id(),
         threads,
-        folder: prepared_folder(places)?,
+        folder,
         account: confine::account(USER),
     };
     let serving = certificates.serving();
@@ -97,7 +99,7 @@ pub(crate) fn run(origin: Origin, plan: Plan, places: &Places, start: Start) -> 
         listeners: bound.clone(),
         serving,
     };
-    let (gates, heard) = Supervisor::start(settings, offer, log)?;
+    let (gates, heard) = Supervisor::start(settings, offer, log, predecessors)?;
     notices::pass_on(heard.notices)
         .map_err(|error| Failure::refused(format!("no thread for notices: {error}")))?;
     greeting::greet(&plan, &bound, threads);

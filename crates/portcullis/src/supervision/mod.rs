@@ -5,12 +5,14 @@ mod asks;
 mod conversation;
 mod loaded;
 mod offer;
+mod predecessors;
 mod process;
 mod sight;
 mod start;
 mod supervisor;
 
 pub(crate) use offer::{Bound, Offer};
+pub(crate) use predecessors::{Inheritance, find as find_predecessors};
 pub(crate) use supervisor::{Settings, Supervisor};
 
 pub(crate) use loaded::resolver_texts;

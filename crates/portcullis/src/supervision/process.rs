@@ -1,14 +1,17 @@
 //! The process of a gate: a child, or one that a former keeper left behind.
 
 use crate::failure::Failure;
-use rustix::process::{Pid, PidfdFlags, Signal};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions};
 use std::ffi::OsString;
 use std::io;
-use std::os::fd::OwnedFd;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
 
+/// Signals that say more than others (signal(7)).
+const SIGKILL: i32 = 9;
+const SIGSYS: i32 = 31;
 /// What the process is called where processes are listed.
 const NAME: &str = "portcullis: gate";
 
@@ -18,8 +21,6 @@ pub(super) struct Process {
     pid: Pid,
     /// A number can be given to another process, this cannot.
     handle: OwnedFd,
-    /// None where it is no child of this keeper.
-    child: Mutex<Option<Child>>,
 }
 
 impl Process {
@@ -36,13 +37,13 @@ impl Process {
             .ok_or_else(|| refused(io::Error::other("a process without a number")))?;
         let handle =
             rustix::process::pidfd_open(pid, PidfdFlags::empty()).map_err(|error| refused(error.into()))?;
-        Ok(Self { pid, handle, child: Mutex::new(Some(child)) })
+        Ok(Self { pid, handle })
     }
 
     /// The process that the kernel names as the sender of a message that was just received.
     pub(super) fn of_sender(pid: Pid) -> io::Result<Self> {
         let handle = rustix::process::pidfd_open(pid, PidfdFlags::empty())?;
-        Ok(Self { pid, handle, child: Mutex::new(None) })
+        Ok(Self { pid, handle })
     }
 
     pub(super) fn pid(&self) -> u32 {
@@ -55,13 +56,17 @@ impl Process {
         let _ = rustix::process::pidfd_send_signal(&self.handle, Signal::KILL);
     }
 
-    /// Waits until it has ended, and says how, where it was a child.
+    /// Waits until it has ended, and says how, where it is a child of this process.
     pub(super) fn end(&self) -> Option<String> {
-        let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
-        let status = child.take()?.wait().ok()?;
-        Some(match (status.signal(), status.code()) {
-            (Some(31), _) => "it made a system call that it may not make (SIGSYS)".to_owned(),
-            (Some(9), _) => "it was killed (signal 9; perhaps for want of memory)".to_owned(),
+        let status = loop {
+            match rustix::process::waitid(WaitId::PidFd(self.handle.as_fd()), WaitIdOptions::EXITED) {
+                Err(Errno::INTR) => {}
+                status => break status.ok()??,
+            }
+        };
+        Some(match (status.terminating_signal(), status.exit_status()) {
+            (Some(SIGSYS), _) => "it made a system call that it may not make (SIGSYS)".to_owned(),
+            (Some(SIGKILL), _) => "it was killed (signal 9; perhaps for want of memory)".to_owned(),
             (Some(signal), _) => format!("signal {signal}"),
             (None, Some(0)) => "it ended by itself".to_owned(),
             (None, Some(code)) => format!("exit code {code}"),

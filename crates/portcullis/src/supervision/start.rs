@@ -2,6 +2,7 @@
 
 use super::conversation::{Conversation, Ears, Silence};
 use super::offer::Offer;
+use super::predecessors::Predecessor;
 use super::process::Process;
 use super::sight;
 use super::supervisor::Settings;
@@ -9,6 +10,7 @@ use crate::failure::Failure;
 use link::{Answer, Channel, Order, PROTOCOL, Start};
 use rustix::fs::Mode;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -50,6 +52,29 @@ pub(super) fn start(settings: &Settings, ears: Ears, offer: &Offer) -> Result<Ar
             Err(Failure::refused(format!("the gate did not start: {}", reason(other))))
         }
     }
+}
+
+/// Takes over a gate of a former keeper that is of the same build; it serves what it served.
+pub(super) fn adopt(
+    settings: &Settings,
+    ears: Ears,
+    offer: &Offer,
+    former: Predecessor,
+    sockets: &BTreeMap<u64, u16>,
+) -> Result<Arc<Conversation>, Failure> {
+    let failed = |reason: String| Failure::refused(format!("the former gate cannot be taken over: {reason}"));
+    let gate = Conversation::begin(former.process, former.channel, ears)
+        .map_err(|error| failed(error.to_string()))?;
+    let (Answer::Started(report), _) =
+        gate.ask(Order::Confinement, &[], STARTING).map_err(|silence| failed(silence.to_string()))?
+    else {
+        return Err(failed("it answers something else than it was asked".to_owned()));
+    };
+    gate.taken().extend(sockets.keys());
+    sight::begin(&gate, &settings.cage(offer), &report);
+    sight::refresh(&gate);
+    let _ = gate.confined.set(report);
+    Ok(gate)
 }
 
 /// Has a gate serve something else than it did before, if it did. What it serves stays where it refuses.

@@ -3,13 +3,14 @@
 use super::asks::Asked;
 use super::conversation::{Conversation, Ears, Event};
 use super::offer::{self, Offer};
+use super::predecessors::Predecessor;
 use super::sight;
 use super::start::{self, STARTING};
 use crate::failure::Failure;
 use crate::report;
 use certs::Serving;
-use link::{Answer, Counts, Order, Patience};
-use std::collections::VecDeque;
+use link::{Answer, Counts, Order, PROTOCOL, Patience};
+use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
 use std::fs::File;
 use std::os::fd::AsFd;
@@ -60,6 +61,13 @@ impl Settings {
     }
 }
 
+/// Gates of a former keeper, and the sockets that they hold: number and port.
+#[derive(Debug, Default)]
+pub(crate) struct Predecessors {
+    pub(super) gates: Vec<Predecessor>,
+    pub(super) sockets: BTreeMap<u64, u16>,
+}
+
 /// What is to be known of the gate.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Facts {
@@ -105,26 +113,47 @@ pub(crate) struct Heard {
 }
 
 impl Supervisor {
-    /// Starts a gate that serves an offer, and keeps it running from now on.
+    /// Starts a gate that serves an offer, and keeps it running from now on. One of a former keeper that is of the same
+    /// build goes on; all others end once another serves.
     pub(crate) fn start(
         settings: Settings,
         offer: Offer,
         log: Option<File>,
+        predecessors: Predecessors,
     ) -> Result<(Arc<Self>, Heard), Failure> {
         let (events, happened) = sync_channel(WAITING);
         let (notices, told) = sync_channel(WAITING);
         let (asks, asked) = sync_channel(WAITING);
         let ears = Ears { events, notices, asks };
-        let gate = bring_up(&settings, &ears, &offer, log.as_ref())?;
-        let state = State {
-            gate: Some(gate),
-            ending: Vec::new(),
-            offer,
-            log,
-            deaths: VecDeque::new(),
-            dead: 0,
-            is_over: false,
+        let Predecessors { gates, sockets } = predecessors;
+        let (same, mut others): (Vec<_>, Vec<_>) = gates.into_iter().partition(|gate| {
+            let hello = &gate.hello;
+            hello.protocol == PROTOCOL && hello.build == settings.build && !hello.draining
+        });
+        let mut same = same.into_iter();
+        let adopted = same.next().and_then(|former| {
+            let pid = former.process.pid();
+            let adopted = start::adopt(&settings, ears.clone(), &offer, former, &sockets);
+            let adopted = adopted.and_then(|gate| serve(&gate, &offer, log.as_ref()).map(|()| gate));
+            match adopted {
+                Ok(gate) => {
+                    report::info(format_args!("the gate of the former keeper serves on (process {pid})"));
+                    Some(gate)
+                }
+                Err(failure) => {
+                    report::warning(format_args!("{}; another gate replaces it", failure.reason));
+                    None
+                }
+            }
+        });
+        others.extend(same);
+        let gate = match adopted {
+            Some(gate) => gate,
+            None => bring_up(&settings, &ears, &offer, log.as_ref())?,
         };
+        let ending = others.into_iter().filter_map(|former| send_off(former, &ears, &offer)).collect();
+        let state =
+            State { gate: Some(gate), ending, offer, log, deaths: VecDeque::new(), dead: 0, is_over: false };
         let supervisor = Arc::new(Self { settings, ears, state: Mutex::new(state) });
         let theirs = Arc::downgrade(&supervisor);
         let thread = std::thread::Builder::new().name("supervisor".to_owned());
@@ -208,6 +237,14 @@ impl Supervisor {
             ending: state.ending.iter().map(|gate| gate.process.pid()).collect(),
             deaths: state.dead,
         }
+    }
+
+    /// Leaves the gate without a keeper: another one takes it over.
+    pub(crate) fn leave(&self) {
+        let mut state = self.state();
+        state.is_over = true;
+        state.gate = None;
+        state.ending.clear();
     }
 
     /// Ends the service: no new connections, the open ones have so long. Answers how many were cut.
@@ -318,14 +355,33 @@ fn bring_up(
     log: Option<&File>,
 ) -> Result<Arc<Conversation>, Failure> {
     let gate = start::start(settings, ears.clone(), offer)?;
-    let served = start::log(&gate, log).and_then(|()| start::install(&gate, offer, None));
-    match served {
+    match serve(&gate, offer, log) {
         Ok(()) => Ok(gate),
         Err(failure) => {
             gate.kill();
             Err(failure)
         }
     }
+}
+
+/// Has a gate serve an offer, of which it knows nothing yet.
+fn serve(gate: &Conversation, offer: &Offer, log: Option<&File>) -> Result<(), Failure> {
+    start::log(gate, log)?;
+    start::install(gate, offer, None)
+}
+
+/// Has a gate of a former keeper end, now that another one has its sockets.
+fn send_off(former: Predecessor, ears: &Ears, offer: &Offer) -> Option<Arc<Conversation>> {
+    let pid = former.process.pid();
+    if !former.hello.draining {
+        report::info(format_args!("the former gate ends with its connections (process {pid})"));
+    }
+    let gate = Conversation::begin(former.process, former.channel, ears.clone()).ok()?;
+    gate.ending.store(true, Ordering::Relaxed);
+    let patience = Patience { total: offer.edition.plan.limits.handover_timeout, handed_over: true };
+    // One that cannot be told ends by itself already, or is gone.
+    let _ = gate.tell(Order::Drain(patience), &[]);
+    Some(gate)
 }
 
 fn no_gate() -> Failure {

@@ -1,0 +1,165 @@
+//! Gates that a former keeper left behind: found, asked who they are, and relieved of their sockets.
+
+use super::process::Process;
+use super::start::PREFIX;
+use super::supervisor::Predecessors;
+use crate::report;
+use link::{Answer, Channel, Hello, Numbered, Order, ReceiveError, Told, Trust};
+use rustix::io::Errno;
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::time::Duration;
+
+/// How long a gate may take to say who it is. One that ends says nothing more.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What a former keeper left.
+#[derive(Debug, Default)]
+pub(crate) struct Inheritance {
+    /// Gates that serve, or end.
+    gates: Vec<Predecessor>,
+    /// Listening sockets, by the number that the kernel gave each, with the port that it was opened for.
+    sockets: BTreeMap<u64, (OwnedFd, u16)>,
+}
+
+impl Inheritance {
+    /// The gates, for who replaces them, and the sockets, for who serves them.
+    pub(crate) fn split(self) -> (Predecessors, Vec<(OwnedFd, u16)>) {
+        let sockets = self.sockets.iter().map(|(number, (_, port))| (*number, *port)).collect();
+        (Predecessors { gates: self.gates, sockets }, self.sockets.into_values().collect())
+    }
+
+    /// Asks somebody at the other end of a socket for the sockets of a gate.
+    pub(crate) fn of_channel(channel: &Channel) -> io::Result<Self> {
+        let mut inheritance = Self::default();
+        let taken = take_sockets(channel, &mut inheritance.sockets);
+        taken.map_err(|error| io::Error::other(error.to_string()))?;
+        Ok(inheritance)
+    }
+}
+
+/// A gate of a former keeper.
+#[derive(Debug)]
+pub(super) struct Predecessor {
+    pub(super) channel: Channel,
+    pub(super) process: Process,
+    pub(super) hello: Hello,
+}
+
+/// Why a gate cannot be taken over.
+#[derive(Debug)]
+enum Unreachable {
+    /// It is gone; only its socket is left.
+    Gone,
+    /// It says nothing: it is ending already.
+    Silent,
+    /// It says something else.
+    Odd(&'static str),
+    /// The machine refused.
+    Io(io::Error),
+}
+
+impl fmt::Display for Unreachable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gone => f.write_str("it is gone"),
+            Self::Silent => f.write_str("it does not answer, as one that is ending"),
+            Self::Odd(what) => f.write_str(what),
+            Self::Io(error) => error.fmt(f),
+        }
+    }
+}
+
+impl From<ReceiveError> for Unreachable {
+    fn from(error: ReceiveError) -> Self {
+        match error {
+            ReceiveError::Io(error) if error.kind() == io::ErrorKind::WouldBlock => Self::Silent,
+            ReceiveError::Io(error) => Self::Io(error),
+            _ => Self::Odd("it says what no gate says"),
+        }
+    }
+}
+
+impl From<Errno> for Unreachable {
+    fn from(error: Errno) -> Self {
+        match error {
+            Errno::CONNREFUSED | Errno::NOENT => Self::Gone,
+            error => Self::Io(error.into()),
+        }
+    }
+}
+
+/// Looks for gates of a former keeper in the folder in which they await the next one.
+pub(crate) fn find(folder: &Path) -> Inheritance {
+    let mut inheritance = Inheritance::default();
+    // Where the folder cannot be read, nobody left anything in it.
+    let Ok(entries) = std::fs::read_dir(folder) else { return inheritance };
+    for entry in entries.flatten() {
+        if !entry.file_name().to_string_lossy().starts_with(PREFIX) {
+            continue;
+        }
+        match meet(&entry.path(), &mut inheritance.sockets) {
+            Ok(gate) => {
+                inheritance.gates.push(gate);
+            }
+            Err(Unreachable::Gone) => {
+                // A file that stays is found to be nobody's the next time as well.
+                let _ = std::fs::remove_file(entry.path());
+            }
+            Err(Unreachable::Silent) => {}
+            Err(error) => report::warning(format_args!(
+                "a gate of a former keeper at {} cannot be taken over: {error}",
+                entry.path().display()
+            )),
+        }
+    }
+    inheritance
+}
+
+fn meet(path: &Path, sockets: &mut BTreeMap<u64, (OwnedFd, u16)>) -> Result<Predecessor, Unreachable> {
+    let flags = SocketFlags::CLOEXEC;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
+    set_socket_timeout(&socket, Timeout::Recv, Some(PATIENCE))?;
+    set_socket_timeout(&socket, Timeout::Send, Some(PATIENCE))?;
+    let channel = Channel::new(socket, Trust::Gate);
+    // Before the gate can say anything, so that the kernel names the process of its first words.
+    channel.ask_for_sender().map_err(Unreachable::Io)?;
+    rustix::net::connect(channel.as_fd(), &SocketAddrUnix::new(path)?)?;
+    let received = channel.receive::<Told>()?.ok_or(Unreachable::Gone)?;
+    let Told::Hello(hello) = received.message else { return Err(Unreachable::Odd("it does not greet")) };
+    let sender = received.sender.ok_or(Unreachable::Odd("nobody knows which process it is"))?;
+    let process = Process::of_sender(sender).map_err(Unreachable::Io)?;
+    if !hello.draining {
+        take_sockets(&channel, sockets)?;
+    }
+    set_socket_timeout(channel.as_fd(), Timeout::Recv, None)?;
+    Ok(Predecessor { channel, process, hello })
+}
+
+fn take_sockets(channel: &Channel, sockets: &mut BTreeMap<u64, (OwnedFd, u16)>) -> Result<(), Unreachable> {
+    let mut after = 0;
+    loop {
+        let order = Numbered { number: after, order: Order::Sockets { after } };
+        channel.send(&order, &[]).map_err(|error| Unreachable::Io(io::Error::other(error.to_string())))?;
+        let (held, came) = loop {
+            let received = channel.receive::<Told>()?.ok_or(Unreachable::Gone)?;
+            // What it tells the operator meanwhile stands in the access log.
+            if let Told::Answer { answer: Answer::Sockets(held), .. } = received.message {
+                break (held, received.descriptors);
+            }
+        };
+        let Some(last) = held.last() else { return Ok(()) };
+        if held.len() != came.len() || last.number <= after {
+            return Err(Unreachable::Odd("its sockets are not what it says"));
+        }
+        after = last.number;
+        for (held, socket) in held.into_iter().zip(came) {
+            sockets.entry(held.number).or_insert((socket, held.port));
+        }
+    }
+}
