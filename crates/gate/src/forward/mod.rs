@@ -6,6 +6,7 @@ mod failure;
 mod interim;
 mod pump;
 mod relay;
+mod removal;
 mod request_head;
 mod response_head;
 mod stall;
@@ -77,6 +78,8 @@ impl Forwarding<'_> {
         let service = self.service();
         let (mut lease, in_flight, mut sending) = self.first_answer(client, working).await?;
         let instance = in_flight.instance();
+        // A reload has to be seen also while nothing moves.
+        let _watching = client.watch_installs();
         if working.response.status == 101 {
             return tunnel::run(client, working, &mut lease, self, &mut sending).await;
         }

@@ -3,6 +3,7 @@
 use super::attempt::Sending;
 use super::failure::Failure;
 use super::pump::{Framing, Pump, PumpError};
+use super::removal::Removal;
 use super::{Forwarding, relay};
 use crate::connection::Client;
 use crate::service::Lease;
@@ -39,6 +40,7 @@ pub(super) async fn run(
     let idle = forwarding.active.served.snapshot.plan.limits.upgrade_timeout;
     let mut up = Direction { reader: BodyReader::UntilClose, ..Direction::default() };
     let mut down = Direction { reader: BodyReader::UntilClose, ..Direction::default() };
+    let mut removal = Removal::new(client, forwarding.active);
     let mut last_moved = (u64::MAX, deadlines::now());
     poll_fn(|context| {
         up.poll_up(context, &mut working.upload, client, &mut lease.stream)?;
@@ -50,8 +52,13 @@ pub(super) async fn run(
         if moved != last_moved.0 {
             last_moved = (moved, deadlines::now());
         }
-        client.deadline.set_at(last_moved.1.after(idle));
-        if client.deadline.is_due() { Poll::Ready(Err(Failure::ClientSlow)) } else { Poll::Pending }
+        let removed = removal.due(client, &working.facts.host);
+        client.deadline.set_at(last_moved.1.after(idle).min(removed));
+        match client.deadline.is_due() {
+            false => Poll::Pending,
+            true if removed <= deadlines::now() => Poll::Ready(Err(Failure::Removed)),
+            true => Poll::Ready(Err(Failure::ClientSlow)),
+        }
     })
     .await
 }
