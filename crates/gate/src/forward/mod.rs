@@ -16,6 +16,7 @@ use attempt::Sending;
 pub(crate) use failure::{Failure, Step};
 pub(crate) use pump::{Blocked, Pump};
 pub(crate) use stall::{Patience, Stall};
+pub(crate) use tunnel::Tunnel;
 
 use crate::compress::Compressor;
 use crate::connection::Client;
@@ -77,12 +78,12 @@ impl Forwarding<'_> {
     pub(crate) async fn run(&self, client: &mut Client, working: &mut Working) -> Result<(), Failure> {
         let service = self.service();
         let (mut lease, in_flight, mut sending) = self.first_answer(client, working).await?;
-        let instance = in_flight.instance();
         // A reload has to be seen also while nothing moves.
         let _watching = client.watch_installs();
         if working.response.status == 101 {
-            return tunnel::run(client, working, &mut lease, self, &mut sending).await;
+            return tunnel::begin(client, working, (lease, in_flight), self, &mut sending).await;
         }
+        let instance = in_flight.instance();
         let relayed = relay::run(client, working, &mut lease, self, &mut sending).await;
         self.tell_said(client, working, &mut lease);
         let leftover = !lease.stream.received().is_empty();

@@ -5,6 +5,7 @@ use crate::worker::active::Active;
 use crate::worker::deadlines::{self, Tick};
 
 /// Watches whether the host of an exchange is still served.
+#[derive(Debug)]
 pub(super) struct Removal {
     installs: u64,
     due: Tick,
