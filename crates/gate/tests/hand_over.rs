@@ -1,7 +1,7 @@
 //! One gate takes over from another one while clients are connected and ask: both have the same listeners, and the older
 //! one ends when it may.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "whatever is not there fails the test")]
+#![expect(clippy::unwrap_used, reason = "whatever is not there fails the test")]
 
 use gate::{Content, Gate, Identities, Listener, Patience, PlannedPort, Snapshot};
 use rustls::ServerConfig;

@@ -1,9 +1,10 @@
 //! Answering one request: judged, routed, handled, logged.
 
-use super::finish::RAW;
+use super::finish::{Belonging, Owner, RAW};
 use super::{After, Client};
 use crate::fastcgi::{Found, NoScript};
 use crate::forward::{Failure, Forwarding};
+use crate::http2::Watch;
 use crate::request::{Arrival, Denied, Destination, RequestId, judge};
 use crate::respond::{Answer, expand};
 use crate::snapshot::{RouteRuntime, SiteRuntime};
@@ -31,28 +32,23 @@ impl Client {
         working.begin(&self.stream.received()[..length]);
         self.stream.consume(length);
         working.outcome.bytes_in = length as u64;
-        let after = match self.decide_while_wanted(&active, working).await {
-            Some(after) => after,
-            None => given_up(working),
+        let watch = self.stream.as_http2().map(|stream| stream.watch());
+        let decided = while_wanted(watch, self.decide(&active, working)).await;
+        let mut after = decided.unwrap_or_else(|| given_up(working));
+        let Some(tunnel) = working.tunnel.take() else {
+            working.outcome.bytes_in += working.upload.body_bytes;
+            self.finish(&Belonging::of(&active, &working.outcome), working);
+            return after;
         };
+        // It may last for days, and must not keep what was configured when it began.
+        let owner = Owner::of(&active, &working.outcome);
+        drop(active);
+        let watch = self.stream.as_http2().map(|stream| stream.watch());
+        let tunneled = while_wanted(watch, tunnel.run(self, working)).await;
+        after = tunneled.unwrap_or_else(|| given_up(working));
         working.outcome.bytes_in += working.upload.body_bytes;
-        self.finish(&active, working);
+        self.finish(&owner.belonging(), working);
         after
-    }
-
-    /// Decides, unless the client gives up the request; only a stream of HTTP/2 can say so.
-    async fn decide_while_wanted(&mut self, active: &Rc<Active>, working: &mut Working) -> Option<After> {
-        let mut watch = self.stream.as_http2().map(|stream| stream.watch());
-        let mut deciding = pin!(self.decide(active, working));
-        poll_fn(|context| {
-            if let Some(watch) = &mut watch
-                && watch.poll_given_up(context).is_ready()
-            {
-                return Poll::Ready(None);
-            }
-            deciding.as_mut().poll(context).map(Some)
-        })
-        .await
     }
 
     async fn decide(&mut self, active: &Rc<Active>, working: &mut Working) -> After {
@@ -261,6 +257,9 @@ impl Client {
             }
         }
         let forwarded = forwarding.run(self, working).await;
+        if working.tunnel.is_some() {
+            return After::Close;
+        }
         // An instance that answers early may leave a part of the request's body unsent.
         let Working { upload, exchange, translator, gathered, .. } = &mut *working;
         match (translator, gathered) {
@@ -408,6 +407,20 @@ impl Working {
 }
 
 /// Notes that the client gave up its request before it was answered to the end.
+/// Works, unless the client gives up the request; only a stream of HTTP/2 can say so.
+async fn while_wanted<T>(mut watch: Option<Watch>, work: impl Future<Output = T>) -> Option<T> {
+    let mut work = pin!(work);
+    poll_fn(|context| {
+        if let Some(watch) = &mut watch
+            && watch.poll_given_up(context).is_ready()
+        {
+            return Poll::Ready(None);
+        }
+        work.as_mut().poll(context).map(Some)
+    })
+    .await
+}
+
 fn given_up(working: &mut Working) -> After {
     working.outcome.bytes_out = working.download.sent;
     if !working.download.started() {

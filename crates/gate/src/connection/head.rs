@@ -1,5 +1,6 @@
 //! Waiting for the head of the next request.
 
+use super::finish::Belonging;
 use super::{After, Client};
 use crate::respond::Answer;
 use crate::transport::Source;
@@ -102,7 +103,7 @@ impl Client {
         let sent = self.send(&out).await;
         working.outcome.bytes_out = out.len() as u64;
         let active = self.worker.active();
-        self.finish(&active, working);
+        self.finish(&Belonging::of(&active, &working.outcome), working);
         if sent.is_ok() { After::Close } else { After::Abort }
     }
 }

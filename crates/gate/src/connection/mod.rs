@@ -17,9 +17,10 @@ use crate::listener::PortFacts;
 use crate::shared::{Place, Shared};
 use crate::transport::Source;
 use crate::transport::client::ClientStream;
+use crate::worker::active::Active;
 use crate::worker::deadlines::{self, Deadline, Tick};
 use crate::worker::scratch::Scratch;
-use crate::worker::{Counted, Worker};
+use crate::worker::{Counted, Watching, Worker};
 use head::Next;
 use pool::Pool;
 use std::future::{Future, poll_fn};
@@ -197,6 +198,30 @@ impl Client {
     /// Whether the gate is ending, so that no further request is taken from this connection.
     pub(crate) fn is_draining(&self) -> bool {
         self.worker.is_draining()
+    }
+
+    /// How often something else was installed.
+    pub(crate) fn installs(&self) -> u64 {
+        self.worker.installs.get()
+    }
+
+    /// Whether new requests are answered with this.
+    pub(crate) fn is_answered_from(&self, active: &Active) -> bool {
+        std::ptr::eq(&raw const *self.worker.active(), active)
+    }
+
+    /// Has the next install wake this connection, as long as the value lives.
+    pub(crate) fn watch_installs(&self) -> Watching {
+        Watching::new(&self.worker)
+    }
+
+    /// How long an exchange with a host may go on that is not served any more; nothing where it is.
+    pub(crate) fn time_of_removed(&self, host: &str) -> Option<Duration> {
+        let active = self.worker.active();
+        let snapshot = &active.served.snapshot;
+        let table = snapshot.ports.get(&self.port.planned.port);
+        let is_served = table.is_some_and(|table| table.hosts.find(host).is_some());
+        (!is_served).then_some(snapshot.plan.limits.drain_timeout)
     }
 
     /// Whether what the connection waits for has not come by `due`, or by the time that the gate has for it.

@@ -49,6 +49,8 @@ pub(crate) enum Failure {
     Silent(Step),
     /// The instance's response is not strict.
     Response(Refusal),
+    /// The site is not in the configuration any more.
+    Removed,
 }
 
 impl Failure {
@@ -83,7 +85,7 @@ impl Failure {
             Self::FastCgi(refused) => refused.status(),
             Self::NotBase64 => 400,
             Self::TooLarge => 413,
-            Self::Unresolved | Self::NoInstance => 503,
+            Self::Unresolved | Self::NoInstance | Self::Removed => 503,
             Self::Connect(error) if error.is_full() => 503,
             Self::Connect(_) | Self::NoWebSocket | Self::Broken(..) | Self::Response(_) => 502,
             Self::NoCalls => 501,
@@ -101,13 +103,14 @@ impl Failure {
             Self::TooLarge => Some("body-limit"),
             Self::NoCalls => Some("grpc-needs-http2"),
             Self::FastCgi(refused) => Some(refused.rule()),
+            Self::Removed => Some("removed"),
             _ => None,
         }
     }
 
     /// Whether somebody else than the client is to blame, so that the operator has to know more.
     pub(crate) fn is_of_instance(&self) -> bool {
-        self.status() >= 502 || matches!(self, Self::NoCalls)
+        (self.status() >= 502 && !matches!(self, Self::Removed)) || matches!(self, Self::NoCalls)
     }
 
     /// Whether the instance should be left alone for a while.
@@ -151,6 +154,7 @@ impl fmt::Display for Failure {
             Self::Silent(Step::Exchange) => f.write_str("response head: no answer in time"),
             Self::Silent(Step::Body) => f.write_str("response body: silence for too long"),
             Self::Response(refusal) => write!(f, "response: {refusal}"),
+            Self::Removed => f.write_str("the site was taken out of the configuration"),
         }
     }
 }

@@ -8,6 +8,7 @@ mod gather;
 mod interim;
 mod pump;
 mod relay;
+mod removal;
 mod request_head;
 mod response_head;
 mod stall;
@@ -18,6 +19,7 @@ pub(crate) use failure::{Failure, Step};
 pub(crate) use gather::Gathered;
 pub(crate) use pump::{Blocked, Pump};
 pub(crate) use stall::{Patience, Stall};
+pub(crate) use tunnel::Tunnel;
 
 use crate::compress::Compressor;
 use crate::connection::Client;
@@ -80,8 +82,10 @@ impl Forwarding<'_> {
     pub(crate) async fn run(&self, client: &mut Client, working: &mut Working) -> Result<(), Failure> {
         let service = self.service();
         let (mut lease, in_flight, mut sending) = self.first_answer(client, working).await?;
+        // A reload has to be seen also while nothing moves.
+        let _watching = client.watch_installs();
         if working.response.status == 101 {
-            return tunnel::run(client, working, &mut lease, self, &mut sending).await;
+            return tunnel::begin(client, working, (lease, in_flight), self, &mut sending).await;
         }
         let relayed = relay::run(client, working, &mut lease, self, &mut sending).await;
         if relayed.is_ok() && working.call && working.outcome.grpc_status.is_none() {

@@ -3,11 +3,12 @@
 use super::attempt::{Sending, poll_upload, upload_due};
 use super::failure::{Failure, Step};
 use super::pump::{Blocked, PumpError};
+use super::removal::Removal;
 use super::stall::{Patience, Stall};
 use super::{Forwarding, Pump, Through};
 use crate::connection::Client;
 use crate::service::Lease;
-use crate::worker::deadlines::Tick;
+use crate::worker::deadlines::{self, Tick};
 use crate::worker::scratch::Working;
 use http1::{BodyReader, Refusal};
 use std::future::poll_fn;
@@ -22,6 +23,7 @@ pub(super) async fn run(
     sending: &mut Sending,
 ) -> Result<(), Failure> {
     let mut receiving = Stall::default();
+    let mut removal = Removal::new(client, forwarding.active);
     poll_fn(|context| {
         if !sending.done {
             poll_upload(context, client, working, lease, sending)?;
@@ -32,11 +34,13 @@ pub(super) async fn run(
         }
         let (due, blocked) = download_due(&working.download, forwarding, &mut receiving);
         let upload = if sending.done { Tick::NEVER } else { upload_due(working, forwarding, sending) };
-        client.deadline.set_at(due.min(upload));
+        let removed = removal.due(client, &working.facts.host);
+        client.deadline.set_at(due.min(upload).min(removed));
         if !client.deadline.is_due() {
             return Poll::Pending;
         }
         Poll::Ready(Err(match blocked {
+            _ if removed <= deadlines::now() => Failure::Removed,
             _ if upload < due => Failure::ClientSilent,
             Blocked::OnSource => Failure::Silent(Step::Body),
             Blocked::OnSink => Failure::ClientSlow,

@@ -18,7 +18,7 @@ mod wire;
 pub(crate) use cut::{Cut, Cuts};
 pub(crate) use exchange::{Http2Exchange, Place};
 pub(crate) use settings::handshake;
-pub(crate) use stream::Http2Stream;
+pub(crate) use stream::{Http2Stream, Watch};
 pub(crate) use wire::Wire;
 
 use http::{HeaderMap, HeaderName, HeaderValue};

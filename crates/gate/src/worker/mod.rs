@@ -36,6 +36,8 @@ pub(crate) struct Worker {
     pub(crate) connections: Cell<usize>,
     /// How often something else was installed, so that what lives long sees that it has to look.
     pub(crate) installs: Cell<u64>,
+    /// Exchanges that look at what is installed.
+    watching: Cell<usize>,
 }
 
 impl Worker {
@@ -50,6 +52,7 @@ impl Worker {
             idle_end: Cell::new(Tick::NEVER),
             connections: Cell::new(0),
             installs: Cell::new(0),
+            watching: Cell::new(0),
         }
     }
 
@@ -85,8 +88,8 @@ impl Worker {
         let looked_at = streams(&active) || streams(&self.active());
         *self.active.borrow_mut() = Rc::new(active);
         self.installs.set(self.installs.get() + 1);
-        if looked_at {
-            // Connections of streams may have to end.
+        if looked_at || self.watching.get() > 0 {
+            // Connections of streams, and exchanges of sites, may have to end.
             deadlines::wake_all();
         }
     }
@@ -120,5 +123,22 @@ impl std::ops::Deref for Counted {
 impl Drop for Counted {
     fn drop(&mut self) {
         self.0.connections.set(self.0.connections.get().saturating_sub(1));
+    }
+}
+
+/// An exchange that has to look at what is installed.
+#[derive(Debug)]
+pub(crate) struct Watching(Rc<Worker>);
+
+impl Watching {
+    pub(crate) fn new(worker: &Counted) -> Self {
+        worker.watching.set(worker.watching.get() + 1);
+        Self(Rc::clone(&worker.0))
+    }
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        self.0.watching.set(self.0.watching.get().saturating_sub(1));
     }
 }

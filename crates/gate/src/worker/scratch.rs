@@ -1,7 +1,7 @@
 //! What a request needs while it is answered, reused from request to request on a thread.
 
 use crate::fastcgi::Script;
-use crate::forward::{Gathered, Pump};
+use crate::forward::{Gathered, Pump, Tunnel};
 use crate::grpc::Translator;
 use crate::request::Facts;
 use crate::service::Instance;
@@ -45,6 +45,8 @@ pub(crate) struct Working {
     pub(crate) web: Option<Form>,
     /// What the request's body goes through on its way to the instance.
     pub(crate) translator: Option<Translator>,
+    /// What goes on once the answer has been sent that switches protocols.
+    pub(crate) tunnel: Option<Tunnel>,
     pub(crate) outcome: Outcome,
 }
 
@@ -94,7 +96,7 @@ impl Drop for Scratch {
         let Some(mut working) = self.0.take() else { return };
         working.tried.clear();
         (working.script, working.gathered) = (None, None);
-        (working.web, working.translator) = (None, None);
+        (working.web, working.translator, working.tunnel) = (None, None, None);
         working.outcome = Outcome::default();
         for bytes in [&mut working.head, &mut working.upload.lead, &mut working.download.lead] {
             bytes.clear();

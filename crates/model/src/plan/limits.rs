@@ -28,7 +28,7 @@ pub struct Limits {
     pub min_rate: u64,
     /// Silence in both directions of an upgraded connection.
     pub upgrade_timeout: Duration,
-    /// How long requests in flight may take to end after SIGTERM.
+    /// How long requests in flight may take to end after SIGTERM, and those of a site that a reload took away.
     pub drain_timeout: Duration,
     /// How long connections may stay with a gate after another one has taken over.
     pub handover_timeout: Duration,

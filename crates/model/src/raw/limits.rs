@@ -34,7 +34,7 @@ section! {
     min_rate: Or<Bytes<1, { 1 << 30 }>, Off> = "\"240B\"",
     /// Silence in both directions of an upgraded connection, such as a WebSocket.
     upgrade_timeout: Time<SECOND, { 30 * DAY }> = "\"1h\"",
-    /// How long requests in flight may take to end after SIGTERM.
+    /// How long requests in flight may take to end after SIGTERM, and those of a site that a reload took away.
     drain_timeout: Time<0, DAY> = "\"30s\"",
     /// How long connections may stay with the former gate after an upgrade.
     handover_timeout: Time<0, DAY> = "\"1h\"",

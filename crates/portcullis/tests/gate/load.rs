@@ -1,6 +1,7 @@
 //! A gate under constant load while something is done to it: what a client sees of a reload.
 
 use crate::running::{Gate, Hello, Setup};
+use crate::tunnel::Open;
 use std::time::Duration;
 use testkit::load::{self, Client, Door, Load, Outcome, Shape, Target};
 
@@ -94,4 +95,35 @@ fn reloads_under_load_lose_nothing() {
     let status: serde_json::Value =
         serde_json::from_str(&loaded.gate.ask(&["status", "--json"]).stdout).unwrap();
     assert_eq!(status["reloads"], times);
+}
+
+#[test]
+fn a_websocket_keeps_nothing_of_the_configuration_that_it_was_opened_with() {
+    let hello = Hello::start("app");
+    let many = |version: usize| {
+        let site = |number| {
+            format!(
+                "[site.\"http://{number}.test\"]\nservice = \"app\"\n\
+                 response_headers = {{ set = {{ X-Version = \"{version}\" }} }}\n"
+            )
+        };
+        let sites: String = (0..1000).map(site).collect();
+        format!("[service.app]\ninstances = [\"{}\"]\n{sites}", hello.address)
+    };
+    let gate = Gate::up(&many(0));
+    let mut open = Vec::new();
+    let mut reload = |version| {
+        gate.reload_quickly(&many(version));
+        let mut socket = Open::new(&gate, "1.test");
+        socket.echoes(b"message");
+        open.push(socket);
+    };
+    (1..5).for_each(&mut reload);
+    let before = gate.memory();
+    (5..25).for_each(&mut reload);
+    let after = gate.memory();
+    println!("memory: {} KiB, then {} KiB", before >> 10, after >> 10);
+    // Twenty snapshots of a thousand sites are several times as much.
+    assert!(after <= before + (8 << 20), "{before} bytes, then {after}");
+    open.iter_mut().for_each(|socket| socket.echoes(b"still here"));
 }

@@ -1,7 +1,8 @@
 //! WebSocket through the gate.
 
 use crate::running::{Gate, Hello};
-use testkit::Raw;
+use std::time::Duration;
+use testkit::{Raw, eventually};
 
 const MASK: [u8; 4] = [1, 2, 3, 4];
 
@@ -81,12 +82,34 @@ fn a_client_that_ends_its_half_still_receives_the_other() {
 }
 
 #[test]
-fn a_websocket_survives_a_reload_that_takes_its_site_away() {
+fn a_websocket_outlives_its_route_and_has_the_drain_timeout_when_its_site_is_gone() {
     let hello = Hello::start("app");
-    let gate = Gate::up(&format!("[site]\n\"http://a.test\" = \"{}\"\n", hello.address));
+    let limits = "[limits]\ndrain_timeout = \"1s\"\n";
+    let gate = Gate::up(&format!("{limits}[site]\n\"http://a.test\" = \"{}\"\n", hello.address));
     let mut socket = Open::new(&gate, "a.test");
     socket.echoes(b"before");
-    gate.reload("[site]\n\"http://b.test\" = \"localhost:1\"\n");
-    assert_eq!(gate.get("a.test", "/").status, 421);
-    socket.echoes(b"after");
+    gate.reload(&format!("{limits}[site.\"http://a.test\".routes]\n\"/\" = {{ respond = \"else\" }}\n"));
+    eventually("the other route", || (gate.get("a.test", "/ws").text() == "else").then_some(()));
+    assert!(socket.0.is_silent_for(Duration::from_millis(1500)), "its site is there");
+    socket.echoes(b"with another route");
+    gate.reload(&format!("{limits}[site]\n\"http://b.test\" = \"localhost:1\"\n"));
+    eventually("the other site", || (gate.get("a.test", "/").status == 421).then_some(()));
+    socket.echoes(b"without a site");
+    assert_eq!(socket.0.rest(), b"");
+    let ended = |line: &&serde_json::Value| line["status"] == 101 && line["rule"] == "removed";
+    let lines =
+        eventually("its line", || Some(gate.log(3)).filter(|lines| lines.iter().any(|line| ended(&line))));
+    assert_eq!(lines.iter().filter(ended).count(), 1, "{lines:?}");
+}
+
+#[test]
+fn a_long_answer_has_the_drain_timeout_when_its_site_is_gone() {
+    let hello = Hello::start("app");
+    let limits = "[limits]\ndrain_timeout = \"500ms\"\n";
+    let gate = Gate::up(&format!("{limits}[site]\n\"http://a.test\" = \"{}\"\n", hello.address));
+    let mut silent = gate.raw();
+    silent.send("GET /stream/2?ms=60000 HTTP/1.1\r\nHost: a.test\r\n\r\n");
+    assert!(silent.exactly(9) == b"HTTP/1.1 " && !silent.is_silent_for(Duration::from_millis(200)));
+    gate.reload(&format!("{limits}[site]\n\"http://b.test\" = \"localhost:1\"\n"));
+    assert!(!silent.rest().ends_with(b"0\r\n\r\n"), "it does not look complete");
 }

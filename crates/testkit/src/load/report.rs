@@ -84,3 +84,51 @@ impl fmt::Display for Report {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::Event;
+
+    /// Whether a claim holds of a load that was disturbed from second 10 to 11.
+    fn holds(claim: fn(&Report), outcome: Outcome, opened: u64, at: u64) -> bool {
+        let mut tally = Tally::default();
+        tally.answered(Client::Fresh, Duration::from_millis(1));
+        let (opened, at) = (Duration::from_secs(opened), Duration::from_secs(at));
+        tally.note(Event { client: Client::Fresh, outcome, opened, at }, "text");
+        let moments = vec![Moment { begin: Duration::from_secs(10), end: Duration::from_secs(11) }];
+        let report = Report { tally, took: Duration::from_secs(20), moments };
+        std::panic::catch_unwind(|| claim(&report)).is_ok()
+    }
+
+    #[test]
+    fn a_kill_excuses_what_was_open_and_ended_then() {
+        for (outcome, opened, at, excused) in [
+            (Outcome::Cut, 1, 11, true),
+            (Outcome::Dropped, 1, 12, true),
+            (Outcome::Unanswered, 11, 11, true),
+            (Outcome::Closed, 1, 11, true),
+            (Outcome::Cut, 1, 9, false),
+            (Outcome::Cut, 1, 14, false),
+            (Outcome::Unanswered, 12, 12, false),
+            (Outcome::Refused, 10, 10, false),
+            (Outcome::WrongStatus, 1, 11, false),
+            (Outcome::WrongBody, 1, 11, false),
+            (Outcome::TimedOut, 1, 11, false),
+            (Outcome::Ended, 1, 2, true),
+            (Outcome::Raced, 1, 2, true),
+        ] {
+            let held = holds(Report::assert_only_accepted_were_cut, outcome, opened, at);
+            assert_eq!(held, excused, "{outcome:?}, opened at {opened}, seen at {at}");
+        }
+    }
+
+    #[test]
+    fn an_announced_end_is_no_failure_and_yet_a_loss() {
+        for outcome in [Outcome::Ended, Outcome::Raced, Outcome::Closed] {
+            assert!(holds(Report::assert_nothing_failed, outcome, 1, 11), "{outcome:?}");
+            assert!(!holds(Report::assert_nothing_was_lost, outcome, 1, 11), "{outcome:?}");
+        }
+        assert!(!holds(Report::assert_nothing_failed, Outcome::Cut, 1, 11));
+    }
+}

@@ -37,7 +37,7 @@ pub(crate) struct Options {
     /// Milliseconds between two reloads
     #[arg(long, default_value_t = 300)]
     pause: u64,
-    /// Few reloads and clients, debug builds, and no report: to see that it works
+    /// Few reloads and clients, and no report: to see that it works
     #[arg(long)]
     quick: bool,
     /// Only these proxies
@@ -84,7 +84,8 @@ pub(crate) fn run(options: &Options) -> Outcome {
     machine::check()?;
     raise_descriptors()?;
     let peers = if options.only.is_empty() { Subject::PEERS.to_vec() } else { options.only.clone() };
-    let lab = Lab::new(programs(options.quick, options.portcullis.as_deref(), &peers)?)?;
+    // The load is made here: no other build of this program is needed.
+    let lab = Lab::new(programs(true, options.portcullis.as_deref(), &peers)?)?;
     // The threads of the load inherit it.
     let mut core = rustix::thread::CpuSet::new();
     core.set(LOAD_CORE);
