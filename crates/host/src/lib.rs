@@ -11,6 +11,7 @@ pub mod operator;
 pub mod rights;
 pub mod settings;
 pub mod sockets;
+pub mod supervisor;
 
 pub use machine::{ObserveError, observe};
 pub use netlink::NetlinkError;

@@ -8,6 +8,7 @@ mod configuration;
 mod day;
 mod failure;
 mod hello;
+mod installation;
 mod keeper;
 mod known;
 mod ownership;

@@ -3,11 +3,14 @@
 //! Nothing here acts or reads a file; a command takes its part of these values.
 
 mod firewall;
+mod machine;
 
 pub(crate) use firewall::{
     Allow, Apply, Ban, Bans, Confirm, Firewall, Grant, History, How, Plan, Revoke, Risks, Rollback,
     RuleWords, Then, Unban, Whose, source,
 };
+
+pub(crate) use machine::InstallService;
 
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
@@ -92,6 +95,8 @@ pub(crate) enum Command {
     /// Run a small backend that answers with what it received
     #[command(after_long_help = HELLO_PATHS)]
     Hello(Hello),
+    /// Make the gate a service of systemd: units, users, folders, a first configuration
+    InstallService(InstallService),
     /// Print the JSON Schema of the configuration
     Schema,
     /// Print a completion script for a shell

@@ -11,6 +11,7 @@ mod edit;
 mod firewall;
 mod grant;
 mod history;
+mod install_service;
 mod keeping;
 mod locate;
 mod man;
@@ -55,6 +56,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Firewall(command) => firewall::run(&common, &command),
         Command::Cert(cert) => cert::run(&common, &cert),
         Command::Hello(hello) => hello::serve(&hello),
+        Command::InstallService(service) => install_service::run(&service),
         Command::Schema => schema::run(),
         Command::Completions { shell } => completions::run(shell),
         Command::Man { folder } => man::run(folder.as_deref()),

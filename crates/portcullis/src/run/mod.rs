@@ -21,6 +21,7 @@ use certs::{StateFolder, Store};
 use content::Content;
 use control::Running;
 use gate::{AccessLog, Gate};
+use host::supervisor::{Message, Supervisor};
 use model::plan::Plan;
 use packets::Packets;
 use std::sync::Arc;
@@ -89,8 +90,11 @@ pub(crate) fn run(origin: Origin, plan: Plan, places: &Places, start: Start) -> 
         .watch(&running)
         .map_err(|error| Failure::refused(format!("no thread for the firewall: {error}")))?;
     let admin = Server::start(&places.admin_socket, Arc::clone(&running) as Arc<_>)?;
-    wait(&running, &events);
+    let supervisor = Supervisor::from_environment();
+    supervisor.tell(Message::Ready);
+    wait(&running, &events, &supervisor);
     drop(admin);
+    supervisor.tell(Message::Stopping(running.drain_timeout() + LONGEST_ANSWER));
     report::info("stopping: no new connections; requests in flight end (a second signal cuts them)");
     signals::let_the_next_one_kill();
     finish(running);
@@ -98,8 +102,9 @@ pub(crate) fn run(origin: Origin, plan: Plan, places: &Places, start: Start) -> 
 }
 
 /// Obeys signals and looks after certificates until the gate is to stop.
-fn wait(running: &Running, events: &std::sync::mpsc::Receiver<Signal>) {
+fn wait(running: &Running, events: &std::sync::mpsc::Receiver<Signal>, supervisor: &Supervisor) {
     loop {
+        supervisor.tell(Message::Alive);
         match events.recv_timeout(CERTIFICATES) {
             Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => return,
             Ok(Signal::Reload) => running.reload_and_report(),

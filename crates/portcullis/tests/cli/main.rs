@@ -7,6 +7,7 @@ mod edit;
 mod hello;
 mod help;
 mod ownership;
+mod service;
 mod usage;
 mod websocket;
 
