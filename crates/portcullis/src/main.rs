@@ -19,6 +19,7 @@ mod show;
 mod socket_file;
 mod span;
 mod table;
+mod taken;
 mod terminal;
 
 use clap::Parser;

@@ -10,7 +10,7 @@ pub(crate) use firewall::{
     RuleWords, Then, Unban, Whose, source,
 };
 
-pub(crate) use machine::InstallService;
+pub(crate) use machine::{Doctor, InstallService, Logs};
 
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
@@ -72,6 +72,10 @@ pub(crate) enum Command {
     Reload(Reload),
     /// Show what the running gate does, and whether the firewall is enforced
     Status(Status),
+    /// Say whether this machine is fit for the gate, and what to do about what is not
+    Doctor(Doctor),
+    /// Show requests and messages, from the access log or the journal
+    Logs(Logs),
     /// Ask the running gate to finish its requests, and wait for its end
     Stop(Stop),
     /// Write a rule into the file that lets somebody in
@@ -134,6 +138,9 @@ pub(crate) struct Up {
     /// Put the packets of the file in force without a question, where none were confirmed before
     #[arg(short, long)]
     pub(crate) yes: bool,
+    /// Write messages to standard error as JSON, one object a line
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// `portcullis check`.

@@ -8,6 +8,7 @@ use crate::terminal;
 const NEXT: &str = "\
 next:
   portcullis check                          what /etc/portcullis/portcullis.toml says, and what is wrong with it
+  portcullis doctor                         whether this machine is fit for it
   systemctl enable --now portcullis         starts it, now and with the machine
   systemctl enable portcullis-firewall      where the file has [firewall]: packets before the network
   usermod -aG portcullis-admin USER         who may give orders besides root

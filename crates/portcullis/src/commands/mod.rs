@@ -7,6 +7,7 @@ mod cert;
 mod check;
 mod completions;
 mod confirm;
+mod doctor;
 mod edit;
 mod firewall;
 mod grant;
@@ -14,6 +15,7 @@ mod history;
 mod install_service;
 mod keeping;
 mod locate;
+mod logs;
 mod man;
 mod plan;
 mod reload;
@@ -46,6 +48,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::History(history) => history::run(&common, &history),
         Command::Reload(reload) => reload::run(&common, &reload),
         Command::Status(status) => status::run(&common, &status),
+        Command::Doctor(doctor) => doctor::run(&common, &doctor),
+        Command::Logs(logs) => logs::run(&common, &logs),
         Command::Stop(stop) => stop::run(&common, &stop),
         Command::Allow(allow) => allow::run(&common, &allow),
         Command::Revoke(revoke) => revoke::run(&common, &revoke),

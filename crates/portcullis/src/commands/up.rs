@@ -4,9 +4,13 @@ use crate::cli::{Common, Up};
 use crate::configuration::{Origin, require_plan};
 use crate::failure::{Exit, Failure};
 use crate::place::Places;
+use crate::report;
 use crate::run;
 
 pub(super) fn run(common: &Common, arguments: &Up) -> Result<Exit, Failure> {
+    if arguments.json {
+        report::speak_json();
+    }
     let origin = Origin::of_up(common, arguments)?;
     let plan = require_plan(&origin, origin.compile()?)?;
     let places = Places::of(&plan, common.state.clone());

@@ -17,6 +17,8 @@ fn every_command_explains_itself() {
         "history",
         "reload",
         "status",
+        "doctor",
+        "logs",
         "stop",
         "allow",
         "revoke",

@@ -3,9 +3,11 @@
 mod admin;
 mod cert;
 mod check;
+mod doctor;
 mod edit;
 mod hello;
 mod help;
+mod logs;
 mod ownership;
 mod service;
 mod usage;
