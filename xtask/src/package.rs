@@ -9,7 +9,7 @@ use std::{fs, io};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// A program that was built before, in place of a release build
+    /// A program that was built before, in place of a release build; the package is not compressed well
     #[arg(long, value_name = "PROGRAM")]
     binary: Option<PathBuf>,
     /// Make the RPM as well
@@ -37,7 +37,11 @@ pub(crate) fn run(options: &Options) -> Outcome {
     };
     steps.task("contents", || generate(&binary, &folder))?;
     let first = folder.join("portcullis.deb");
-    steps.program("deb", &mut deb(&root, &first))?;
+    let mut package = deb(&root, &first);
+    if options.binary.is_some() {
+        package.arg("--fast");
+    }
+    steps.program("deb", &mut package)?;
     if options.rpm {
         steps.program("rpm", &mut rpm(&root, &folder.join("portcullis.rpm")))?;
     }
