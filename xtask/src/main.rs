@@ -40,6 +40,8 @@ enum Task {
     Bench(bench::Options),
     /// Time per packet and time to load, beside ufw and linear nftables
     BenchFirewall(bench::firewall::Options),
+    /// What clients see of reloads, beside nginx, HAProxy and Caddy
+    BenchReload(bench::reloads::Options),
     /// A load generator that checks every answer
     #[command(hide = true)]
     BenchClient(bench::client::Options),
@@ -60,6 +62,7 @@ fn main() -> ExitCode {
         Task::Package(options) => package::run(&options),
         Task::Bench(options) => bench::run(&options),
         Task::BenchFirewall(options) => bench::firewall::run(&options),
+        Task::BenchReload(options) => bench::reloads::run(&options),
         Task::BenchClient(options) => bench::client::run(&options),
         Task::BenchBackend(options) => bench::backend::run(&options),
         Task::BenchRelay(options) => bench::relay::run(&options),

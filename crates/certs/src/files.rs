@@ -3,11 +3,12 @@
 
 use crate::certificate::Certificate;
 use crate::facts::Fingerprint;
+use crate::pair::Pair;
 use crate::problem::Problem;
 use model::plan::CertificateFiles;
 use rustix::fs::{Mode, OFlags};
 use rustls::crypto::aws_lc_rs::sign::any_supported_type;
-use rustls::sign::{CertifiedKey, SigningKey};
+use rustls::sign::SigningKey;
 use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::fmt;
@@ -23,8 +24,8 @@ const LARGEST: u64 = 1 << 20;
 /// A chain and a key that belong together.
 #[derive(Clone)]
 pub(crate) struct Loaded {
-    /// For rustls.
-    pub(crate) key: Arc<CertifiedKey>,
+    /// Both, for handshakes.
+    pub(crate) pair: Arc<Pair>,
     /// The leaf.
     pub(crate) leaf: Certificate,
     /// Of the leaf.
@@ -168,11 +169,11 @@ pub(crate) fn load(files: &CertificateFiles) -> Result<Loaded, FileError> {
 /// Reads what is, or will be, in a pair of files.
 pub(crate) fn from_pem(files: &CertificateFiles, chain: &[u8], key: &[u8]) -> Result<Loaded, FileError> {
     let (chain, parsed) = read_chain(&files.certificate, chain)?;
-    let key = read_key(&files.key, key)?;
-    let leaf = matching_leaf(files, key.as_ref(), &parsed)?.clone();
+    let (der, signer) = read_key(&files.key, key)?;
+    let leaf = matching_leaf(files, signer.as_ref(), &parsed)?.clone();
     let fingerprint = Fingerprint::of(&chain[0]);
     let problems = chain_problems(&parsed);
-    Ok(Loaded { key: Arc::new(CertifiedKey::new(chain, key)), leaf, fingerprint, problems })
+    Ok(Loaded { pair: Arc::new(Pair::with_signer(chain, der, signer)), leaf, fingerprint, problems })
 }
 
 /// Reads a small regular file. Does not wait for a FIFO that nobody writes to.
@@ -212,8 +213,10 @@ pub(crate) fn read_chain(path: &Path, text: &[u8]) -> Result<Chain, FileError> {
     Ok((chain, parsed))
 }
 
+type Key = (PrivateKeyDer<'static>, Arc<dyn SigningKey>);
+
 /// The first private key of a PEM file: PKCS #8, PKCS #1 or SEC 1.
-pub(crate) fn read_key(path: &Path, text: &[u8]) -> Result<Arc<dyn SigningKey>, FileError> {
+pub(crate) fn read_key(path: &Path, text: &[u8]) -> Result<Key, FileError> {
     if is_encrypted(text) {
         return Err(FileError::EncryptedKey { path: path.to_owned() });
     }
@@ -224,7 +227,9 @@ pub(crate) fn read_key(path: &Path, text: &[u8]) -> Result<Arc<dyn SigningKey>, 
         },
         source => FileError::BadPem { path: path.to_owned(), source: without_content(source) },
     })?;
-    any_supported_type(&key).map_err(|source| FileError::BadKey { path: path.to_owned(), source })
+    let signer = any_supported_type(&key);
+    let signer = signer.map_err(|source| FileError::BadKey { path: path.to_owned(), source })?;
+    Ok((key, signer))
 }
 
 /// PKCS #8 says so in its label, the older forms in a header line.

@@ -70,7 +70,7 @@ impl OwnCertificate {
         if leaf.validity.is_renewal_due(now) {
             return Some(IssueReason::Renewal);
         }
-        let accepted = authority.vouches_for(&self.loaded.key.cert[0], &self.names, now);
+        let accepted = authority.vouches_for(&self.loaded.pair.chain()[0], &self.names, now);
         (!accepted).then_some(IssueReason::Unacceptable)
     }
 

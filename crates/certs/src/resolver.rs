@@ -32,7 +32,7 @@ impl Resolver {
 impl ResolvesServerCert for Resolver {
     /// `None` makes rustls refuse the handshake.
     fn resolve(&self, client_hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        self.table().find(client_hello.server_name()).map(|served| Arc::clone(&served.key))
+        self.table().find(client_hello.server_name())?.pair.certified().cloned()
     }
 }
 

@@ -7,10 +7,12 @@ use crate::authority::{Authority, AuthorityError};
 use crate::event::Event;
 use crate::facts::{CertificateFacts, Source};
 use crate::own::OwnCertificate;
+use crate::pair::Pair;
 use crate::problem::{Problem, of_validity};
 use crate::resolver::Resolver;
+use crate::serving::Serving;
 use crate::state::StateFolder;
-use crate::table::{CertificateId, Served, Table};
+use crate::table::{CertificateId, Table};
 use crate::wanted::{Assignment, Choice, Wanted};
 use crate::watch::WatchedFiles;
 use model::host::HostPattern;
@@ -33,6 +35,7 @@ pub struct Store {
     /// What was last said about there being no authority, so that it is said once.
     complaint: Option<String>,
     assignment: Assignment,
+    serving: Arc<Serving>,
     resolver: Arc<Resolver>,
     last_id: u64,
 }
@@ -62,6 +65,7 @@ impl Store {
             authority: None,
             complaint: None,
             assignment: Assignment::default(),
+            serving: Arc::default(),
             resolver: Arc::new(Resolver::new(Table::default())),
             last_id: 0,
         };
@@ -79,6 +83,12 @@ impl Store {
     #[must_use]
     pub fn resolver(&self) -> Arc<Resolver> {
         Arc::clone(&self.resolver)
+    }
+
+    /// Which certificate serves which host now. It is another value whenever something changed.
+    #[must_use]
+    pub fn serving(&self) -> Arc<Serving> {
+        Arc::clone(&self.serving)
     }
 
     /// Takes over another plan. Certificates that both want stay as they are; a host whose new files are broken
@@ -150,7 +160,9 @@ impl Store {
         self.assignment = self.wanted.assign(leaf, now);
         self.obtain_own(now, events);
         self.report_problems(now, events);
-        self.resolver.replace(self.table());
+        let serving = self.assigned();
+        self.resolver.replace(serving.table());
+        self.serving = Arc::new(serving);
     }
 
     /// Makes the certificates of the own authority what the assignment says.
@@ -207,26 +219,36 @@ impl Store {
         own.zip(self.authority.as_ref()).is_some_and(|(own, authority)| own.is_good(authority, names, now))
     }
 
-    fn table(&self) -> Table {
-        let old = self.resolver.table();
-        let mut table = Table::default();
-        for (pattern, choice) in &self.assignment.hosts {
-            let name = pattern.as_ref().map(HostPattern::to_string);
-            let before = || name.and_then(|name| old.hosts.find(&name).cloned());
-            if let Some(served) = self.served(choice).or_else(before) {
-                table.hosts.insert(pattern.as_ref(), served);
+    /// What serves each host now; a host whose new files are broken keeps what it had.
+    fn assigned(&self) -> Serving {
+        let mut serving = Serving::default();
+        for (host, choice) in &self.assignment.hosts {
+            let before = || self.before(host.as_ref());
+            if let Some((id, pair)) = self.served(choice).or_else(before) {
+                serving.hosts.insert(host.clone(), id);
+                serving.pairs.insert(id, pair);
             }
         }
-        table.nameless = self.assignment.nameless.as_ref().and_then(|choice| self.served(choice));
-        table
+        if let Some((id, pair)) = self.assignment.nameless.as_ref().and_then(|choice| self.served(choice)) {
+            serving.nameless = Some(id);
+            serving.pairs.insert(id, pair);
+        }
+        serving
     }
 
-    fn served(&self, choice: &Choice) -> Option<Served> {
+    /// What served a host until now, also as one of a wildcard.
+    fn before(&self, host: Option<&HostPattern>) -> Option<(CertificateId, Arc<Pair>)> {
+        let table = self.resolver.table();
+        let served = table.hosts.find(&host?.to_string())?;
+        Some((served.id, Arc::clone(&served.pair)))
+    }
+
+    fn served(&self, choice: &Choice) -> Option<(CertificateId, Arc<Pair>)> {
         let (id, loaded) = match choice {
             Choice::Files(index) => self.files[*index].loaded.as_ref().map(|(id, loaded)| (id, loaded))?,
             Choice::Own(folder) => self.own.get(folder).map(|(id, own)| (id, &own.loaded))?,
         };
-        Some(Served { id: *id, key: Arc::clone(&loaded.key) })
+        Some((*id, Arc::clone(&loaded.pair)))
     }
 
     fn report_problems(&mut self, now: SystemTime, events: &mut Vec<Event>) {

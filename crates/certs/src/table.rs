@@ -1,5 +1,6 @@
 //! Which certificate serves which name: an immutable value, looked up once for each handshake.
 
+use crate::pair::Pair;
 use model::host::HostTable;
 use rustls::sign::CertifiedKey;
 use std::sync::Arc;
@@ -9,13 +10,25 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CertificateId(pub(crate) u64);
 
+impl From<u64> for CertificateId {
+    fn from(number: u64) -> Self {
+        Self(number)
+    }
+}
+
+impl From<CertificateId> for u64 {
+    fn from(id: CertificateId) -> Self {
+        id.0
+    }
+}
+
 /// A certificate in a table.
 #[derive(Clone, Debug)]
 pub(crate) struct Served {
     /// Which.
     pub(crate) id: CertificateId,
-    /// For rustls.
-    pub(crate) key: Arc<CertifiedKey>,
+    /// The certificate itself.
+    pub(crate) pair: Arc<Pair>,
 }
 
 /// Which certificate serves which name.
@@ -40,7 +53,7 @@ impl Table {
     /// The same, for the handshake. A wildcard as it is written stands for a host of its own.
     #[must_use]
     pub fn certificate(&self, host: &str) -> Option<Arc<CertifiedKey>> {
-        self.hosts.find(host).map(|served| Arc::clone(&served.key))
+        self.hosts.find(host)?.pair.certified().cloned()
     }
 
     /// The certificate that serves clients without SNI, `None` when their handshakes are refused.

@@ -101,7 +101,7 @@ impl WatchedFiles {
     /// Serves what was read, unless it is the same certificate as before (somebody touched the file).
     fn take(&mut self, id: CertificateId, loaded: Loaded, events: &mut Vec<Event>) -> bool {
         if let Some((_, old)) = &mut self.loaded {
-            let same_chain = old.key.cert == loaded.key.cert;
+            let same_chain = old.pair.chain() == loaded.pair.chain();
             old.problems.clone_from(&loaded.problems);
             if same_chain {
                 return false;

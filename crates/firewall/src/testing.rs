@@ -123,7 +123,7 @@ pub(crate) fn route_to(service: usize) -> Route {
         body: None,
         request_headers: Vec::new(),
         response_headers: Vec::new(),
-        place: Place::default(),
+        line: 0,
     }
 }
 
@@ -153,10 +153,10 @@ pub(crate) fn stream(name: &str, listen: StreamListen, from: &[Peer]) -> Stream 
 pub(crate) fn shop() -> Plan {
     let mut plan = Plan::default();
     let routes = vec![route_to(0)];
-    plan.sites.push(Site { routes, ..site("shop.example.com", Scheme::Https, Some("web-1")) });
+    plan.sites.push(Site { routes, ..site("shop.example.com", Scheme::Https, Some("web-1")) }.into());
     let mut products = service("products", "127.0.0.1", 3000);
     products.on = Some(name("web-1"));
-    plan.services = vec![products, service("payment", "pay-1", 8080)];
+    plan.services = vec![products.into(), service("payment", "pay-1", 8080).into()];
     let admins = [Peer::Network(name("office")), Peer::MyIp];
     let mut ssh = rule("frontend-ssh", tcp(22, 22), &admins);
     ssh.limit = Some(RuleLimit { count: 6, period: Duration::from_secs(30) });

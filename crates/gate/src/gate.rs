@@ -1,11 +1,13 @@
 //! The gate as its owner sees it: started with values, changed with values, drained at the end.
 
+use crate::given::Given;
 use crate::identity::{AloneResolver, Identities, NotingResolver};
 use crate::listener::Listener;
 use crate::log::AccessLog;
 use crate::metrics;
-use crate::names::Names;
+use crate::names::{Names, ResolverFiles};
 use crate::notice::Notices;
+use crate::patience::Patience;
 use crate::service::{InstanceTlsError, client_config, literal_addresses};
 use crate::shared::{Connections, Shared};
 use crate::snapshot::Snapshot;
@@ -35,6 +37,8 @@ pub struct Content {
     pub tls: rustls::ServerConfig,
     /// Which names are one identity.
     pub identities: Arc<dyn Identities>,
+    /// The files that the plan names.
+    pub given: Given,
 }
 
 /// Why a gate cannot start, or cannot serve something else.
@@ -87,6 +91,7 @@ impl Gate {
         content: Content,
         listeners: &[Listener],
         log: Option<AccessLog>,
+        files: ResolverFiles,
         threads: usize,
     ) -> Result<(Self, Receiver<String>), StartError> {
         let (notices, told) = Notices::new();
@@ -97,7 +102,7 @@ impl Gate {
         )]
         let channels: Vec<_> = (0..threads.max(1)).map(|_| unbounded_channel()).collect();
         let orders: Vec<UnboundedSender<Order>> = channels.iter().map(|(sender, _)| sender.clone()).collect();
-        let names = Names::start(telling(orders.clone())).map_err(StartError::Thread)?;
+        let names = Names::start(files, telling(orders.clone())).map_err(StartError::Thread)?;
         let served = served(content, &names)?;
         let mut gate = Self { shared, orders, threads: Vec::new(), names, log };
         for (number, (_, receiver)) in channels.into_iter().enumerate() {
@@ -138,16 +143,21 @@ impl Gate {
         Ok(())
     }
 
-    /// Takes no more connections, waits for the open ones at most so long, and ends. Answers how many were cut.
-    pub fn drain(self, timeout: Duration) -> usize {
+    /// Takes no more connections, waits for the open ones, and ends. Answers how many were cut.
+    pub fn drain(self, patience: Patience) -> usize {
         for orders in &self.orders {
-            let _ = orders.send(Order::Drain(timeout));
+            let _ = orders.send(Order::Drain(patience));
         }
         let cut = self.threads.into_iter().filter_map(|thread| thread.join().ok()?.ok()).sum();
         if let Some(log) = &self.log {
             log.sync(Duration::from_secs(5));
         }
         cut
+    }
+
+    /// Resolves names like this from now on.
+    pub fn resolve_with(&self, files: ResolverFiles) {
+        self.names.use_files(files);
     }
 
     /// Open client connections.
@@ -192,7 +202,8 @@ fn connection_limits(plan: &Plan) -> (usize, usize) {
 
 fn served(content: Content, names: &Names) -> Result<Served, StartError> {
     let plan = &content.snapshot.plan;
-    let instance_tls: Result<Vec<_>, _> = plan.services.iter().map(client_config).collect();
+    let instance_tls: Result<Vec<_>, _> =
+        plan.services.iter().map(|service| client_config(service, &content.given)).collect();
     let instance_tls = instance_tls.map_err(StartError::InstanceTls)?;
     names.want(names_of(plan));
     let stream_tls = plan.streams.iter().map(|stream| stream_tls(&content, stream)).collect();
@@ -218,14 +229,15 @@ fn stream_tls(content: &Content, stream: &Stream) -> Option<Arc<rustls::ServerCo
         host: host.to_string(),
     });
     // What is spoken inside of it is the matter of client and instance.
-    tls.alpn_protocols.clear();
+    tls.alpn_protocols = stream.alpn.iter().map(|protocol| protocol.clone().into_bytes()).collect();
     Some(Arc::new(tls))
 }
 
 /// The names of instances that have to be resolved.
 fn names_of(plan: &Plan) -> BTreeSet<String> {
     let of_streams = plan.streams.iter().map(|stream| &stream.service);
-    let targets = plan.services.iter().chain(of_streams).flat_map(|service| &service.instances);
+    let targets =
+        plan.services.iter().map(AsRef::as_ref).chain(of_streams).flat_map(|service| &service.instances);
     let hosts = targets.filter_map(|target| match &target.address {
         TargetAddress::Tcp { host, .. } => Some(host),
         TargetAddress::Unix(_) => None,

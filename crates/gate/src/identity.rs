@@ -17,7 +17,16 @@ pub trait Identities: Send + Sync + std::fmt::Debug {
 }
 
 thread_local! {
-    static ASKED: RefCell<Option<Box<str>>> = const { RefCell::new(None) };
+    static ASKED: RefCell<Option<Asked>> = const { RefCell::new(None) };
+}
+
+/// What a client asked for in its handshake.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    /// In canonical form.
+    pub(crate) name: Option<Box<str>>,
+    /// Whether there is a certificate for it.
+    pub(crate) served: bool,
 }
 
 /// A resolver of certificates that notes which name was asked for, because the unbuffered sessions of rustls do not
@@ -35,8 +44,10 @@ impl NotingResolver {
 
 impl ResolvesServerCert for NotingResolver {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        ASKED.set(hello.server_name().map(canonical));
-        self.inner.resolve(hello)
+        let name = hello.server_name().map(canonical);
+        let resolved = self.inner.resolve(hello);
+        ASKED.set(Some(Asked { name, served: resolved.is_some() }));
+        resolved
     }
 }
 
@@ -58,8 +69,8 @@ impl ResolvesServerCert for AloneResolver {
     }
 }
 
-/// The name that the handshake which was driven last on this thread asked for, in canonical form.
-pub(crate) fn take_asked() -> Option<Box<str>> {
+/// What the handshake that was driven last on this thread asked for, if it came so far.
+pub(crate) fn take_asked() -> Option<Asked> {
     ASKED.take()
 }
 

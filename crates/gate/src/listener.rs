@@ -4,6 +4,7 @@ use crate::snapshot::{PlannedPort, Speaks};
 use crate::stream::udp::tell_destinations;
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
 /// Threads that share one listening socket of TCP. Each further four have their own (SO_REUSEPORT): sharing keeps the
@@ -90,6 +91,15 @@ impl Listener {
     #[must_use]
     pub fn local(&self) -> SocketAddr {
         self.facts.local
+    }
+
+    /// The sockets as descriptors, in their order.
+    #[must_use]
+    pub fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
+        match &self.sockets {
+            Sockets::Tcp(sockets) => sockets.iter().map(|socket| socket.as_fd()).collect(),
+            Sockets::Udp(sockets) => sockets.iter().map(|socket| socket.as_fd()).collect(),
+        }
     }
 
     /// The socket of TCP for a thread.

@@ -1,7 +1,10 @@
 //! Names of instances, resolved with their time to live on a thread of their own. What is known stays in force until
 //! something better is: a name that does not resolve stops nothing.
 
-use hickory_resolver::TokioResolver;
+use hickory_resolver::config::ResolveHosts;
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::system_conf::parse_resolv_conf;
+use hickory_resolver::{Hosts, Resolver, TokioResolver};
 use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::net::IpAddr;
@@ -18,31 +21,53 @@ const RETRY: Duration = Duration::from_secs(1);
 /// Is told of new addresses of a name.
 pub(crate) type Listener = Box<dyn Fn(&str, &[IpAddr]) + Send>;
 
+/// How this machine resolves names: its files, read by who may read them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ResolverFiles {
+    /// resolv.conf(5).
+    pub resolv_conf: Vec<u8>,
+    /// hosts(5).
+    pub hosts: Vec<u8>,
+}
+
+#[derive(Debug)]
+enum Order {
+    /// These are wanted from now on.
+    Want(BTreeSet<String>),
+    /// Names are resolved like this from now on.
+    Use(ResolverFiles),
+}
+
 /// Resolves names in the background.
 #[derive(Debug)]
 pub(crate) struct Names {
-    wanted: UnboundedSender<BTreeSet<String>>,
+    orders: UnboundedSender<Order>,
     known: Arc<Mutex<HashMap<String, Vec<IpAddr>>>>,
 }
 
 impl Names {
     /// Starts the thread. `listener` is called on it.
-    pub(crate) fn start(listener: Listener) -> io::Result<Self> {
+    pub(crate) fn start(files: ResolverFiles, listener: Listener) -> io::Result<Self> {
         #[expect(clippy::disallowed_methods, reason = "only reloads speak here")]
-        let (wanted, orders) = unbounded_channel();
+        let (sender, orders) = unbounded_channel();
         let known = Arc::new(Mutex::new(HashMap::new()));
         let theirs = Arc::clone(&known);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         std::thread::Builder::new()
             .name("names".to_owned())
-            .spawn(move || runtime.block_on(resolve_all(orders, &theirs, &listener)))?;
-        Ok(Self { wanted, known })
+            .spawn(move || runtime.block_on(resolve_all(files, orders, &theirs, &listener)))?;
+        Ok(Self { orders: sender, known })
     }
 
     /// Says which names are wanted from now on.
     pub(crate) fn want(&self, names: BTreeSet<String>) {
         // The thread ends only with this value.
-        let _ = self.wanted.send(names);
+        let _ = self.orders.send(Order::Want(names));
+    }
+
+    /// Says how names are resolved from now on.
+    pub(crate) fn use_files(&self, files: ResolverFiles) {
+        let _ = self.orders.send(Order::Use(files));
     }
 
     /// What is known now.
@@ -58,7 +83,8 @@ struct Schedule {
 }
 
 async fn resolve_all(
-    mut orders: UnboundedReceiver<BTreeSet<String>>,
+    mut files: ResolverFiles,
+    mut orders: UnboundedReceiver<Order>,
     known: &Mutex<HashMap<String, Vec<IpAddr>>>,
     listener: &Listener,
 ) {
@@ -75,7 +101,11 @@ async fn resolve_all(
         };
         tokio::select! {
             order = orders.recv() => match order {
-                Some(names) => {
+                Some(Order::Use(changed)) => {
+                    files = changed;
+                    resolver = None;
+                }
+                Some(Order::Want(names)) => {
                     schedule.retain(|name, _| names.contains(name));
                     for name in names {
                         schedule.entry(name).or_insert(Schedule { due: Instant::now(), pause: RETRY });
@@ -86,8 +116,8 @@ async fn resolve_all(
             () = sleep => {
                 let Some((name, _)) = due else { continue };
                 if resolver.is_none() {
-                    // Reads resolv.conf and hosts; where that fails it is tried again with the next name.
-                    resolver = system_resolver();
+                    // Where that fails it is tried again with the next name.
+                    resolver = resolver_of(&files);
                 }
                 let next = match &resolver {
                     Some(resolver) => ask(resolver, &name, known, listener).await,
@@ -117,8 +147,17 @@ impl Schedule {
     }
 }
 
-fn system_resolver() -> Option<TokioResolver> {
-    TokioResolver::builder_tokio().ok()?.build().ok()
+fn resolver_of(files: &ResolverFiles) -> Option<TokioResolver> {
+    let (config, mut options) = parse_resolv_conf(&files.resolv_conf).ok()?;
+    // The file is not there for who faces the network; its text is.
+    options.use_hosts_file = ResolveHosts::Never;
+    let builder = Resolver::builder_with_config(config, TokioRuntimeProvider::default());
+    let mut resolver = builder.with_options(options).build().ok()?;
+    let mut hosts = Hosts::default();
+    if hosts.read_hosts_conf(&files.hosts[..]).is_ok() {
+        resolver.set_hosts(Arc::new(hosts));
+    }
+    Some(resolver)
 }
 
 /// Asks for a name, and answers until when the answer is good.

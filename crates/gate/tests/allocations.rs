@@ -3,7 +3,9 @@
 #![expect(unsafe_code, reason = "an allocator can only be written so; it counts and hands everything on")]
 #![expect(clippy::unwrap_used, reason = "a test")]
 
-use gate::{AccessLog, Content, Gate, Identities, Listener, PlannedPort, Snapshot};
+use gate::{
+    AccessLog, Content, Gate, Given, Identities, Listener, Patience, PlannedPort, ResolverFiles, Snapshot,
+};
 use rustls::ServerConfig;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
@@ -88,7 +90,7 @@ fn backend() -> SocketAddr {
 fn start(log: &std::path::Path) -> (Gate, SocketAddr) {
     let file = format!("[site]\n\"http://shop.test\" = \"{}\"\n", backend());
     let compiled = model::compile_text("portcullis.toml", &file);
-    let snapshot = Snapshot::new(compiled.plan.unwrap()).unwrap();
+    let snapshot = Snapshot::new(compiled.plan.unwrap(), &Given::default()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let tls = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
     let tls = tls.with_no_client_auth().with_cert_resolver(Arc::new(Nobody));
@@ -96,9 +98,10 @@ fn start(log: &std::path::Path) -> (Gate, SocketAddr) {
     socket.set_nonblocking(true).unwrap();
     let local = socket.local_addr().unwrap();
     let listener = Listener::new(PlannedPort::of_sites(80, false), local, vec![socket]);
-    let log = AccessLog::start(&model::plan::AccessLog::File(log.to_owned())).unwrap();
-    let content = Content { snapshot, tls, identities: Arc::new(Nobody) };
-    let (gate, _) = Gate::start(content, &[listener], Some(log), 1).unwrap();
+    let log =
+        AccessLog::start(AccessLog::open(&model::plan::AccessLog::File(log.to_owned())).unwrap()).unwrap();
+    let content = Content { snapshot, tls, identities: Arc::new(Nobody), given: Given::default() };
+    let (gate, _) = Gate::start(content, &[listener], Some(log), ResolverFiles::default(), 1).unwrap();
     (gate, local)
 }
 
@@ -132,5 +135,5 @@ fn a_plaintext_request_allocates_nothing_in_steady_state() {
     assert!(gate.requests() >= 5999, "the last one is counted after it is answered");
     assert_eq!(allocations, 0, "in 3000 requests");
     drop(client);
-    gate.drain(Duration::from_secs(5));
+    gate.drain(Patience::stop(Duration::from_secs(5)));
 }

@@ -9,9 +9,9 @@ mod netlink;
 pub mod nft;
 pub mod operator;
 pub mod rights;
+pub mod service_manager;
 pub mod settings;
 pub mod sockets;
-pub mod supervisor;
 
 pub use machine::{ObserveError, observe};
 pub use netlink::NetlinkError;

@@ -5,6 +5,7 @@
 //! with. Precedence between patterns is the matter of [`crate::routes`].
 
 use crate::path::{PathError, canonicalize, key};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// The most parameters of a pattern.
@@ -13,7 +14,7 @@ pub const MAX_PARAMETERS: usize = 8;
 pub const MAX_SEGMENTS: usize = 64;
 
 /// A route pattern.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct RoutePattern {
     text: String,
     segments: Vec<PatternSegment>,
@@ -23,7 +24,7 @@ pub struct RoutePattern {
 }
 
 /// What a pattern demands of one segment.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) enum PatternSegment {
     /// This name, as [`key`] gives it.
     Literal(Box<[u8]>),
@@ -108,7 +109,7 @@ impl RoutePattern {
     /// `/api/{id}/`, nothing of `/`.
     #[must_use]
     pub fn literal_prefix(&self) -> &str {
-        &self.text[..self.prefix_length]
+        self.text.get(..self.prefix_length).unwrap_or_default()
     }
 
     /// How many segments it names, parameters included.

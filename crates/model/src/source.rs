@@ -133,9 +133,14 @@ impl Source {
     #[must_use]
     pub fn position(&self, byte: usize) -> (usize, usize) {
         let byte = self.floor(byte);
-        let line = self.lines.partition_point(|start| *start <= byte).max(1);
+        let line = self.line(byte);
         let start = self.lines.get(line - 1).copied().unwrap_or(0);
         (line, self.text.get(start..byte).unwrap_or("").chars().count() + 1)
+    }
+
+    /// The line of a byte, from 1.
+    fn line(&self, byte: usize) -> usize {
+        self.lines.partition_point(|start| *start <= byte).max(1)
     }
 
     /// The text of a range, moved to the borders of characters and into the text.
@@ -200,11 +205,19 @@ impl Sources {
     pub fn place(&self, at: Location) -> Place {
         match self.get(at.source) {
             Some(source) if matches!(source.origin, Origin::File(_)) => {
-                let line = u32::try_from(source.position(at.start).0).unwrap_or(u32::MAX);
+                let line = u32::try_from(source.line(at.start)).unwrap_or(u32::MAX);
                 Place { file: source.name(), line }
             }
             _ => Place::default(),
         }
+    }
+
+    /// How many lines the second location is below the first one in their text; below zero is above.
+    #[must_use]
+    pub fn lines_between(&self, first: Location, second: Location) -> i32 {
+        let Some(source) = self.get(first.source) else { return 0 };
+        let line = |at: Location| i32::try_from(source.line(at.start)).unwrap_or(i32::MAX);
+        line(second) - line(first)
     }
 }
 

@@ -28,13 +28,21 @@ fn in_words(protocol: u8, holder: &Holder) -> Taken {
 
 fn named(holder: &Holder) -> String {
     let Some(process) = &holder.process else { return format!("a process of {}", holder.user) };
+    let program = program(holder);
     let unit = match &holder.manager {
         Some(Manager::Unit(unit)) => format!(", unit {unit}"),
         Some(Manager::UserUnit(unit)) => format!(", unit {unit} of that user"),
         Some(Manager::Container(id)) => format!(", container {id}"),
         None => holder.file.as_ref().map(|file| format!(", {}", file.display())).unwrap_or_default(),
     };
-    format!("{} (process {} of {}{unit})", process.program, process.id, holder.user)
+    format!("{program} (process {} of {}{unit})", process.id, holder.user)
+}
+
+/// The name of the program. One that was started through `/proc/self/exe` is called by its file.
+fn program(holder: &Holder) -> &str {
+    let name = holder.process.as_ref().map_or("", |process| process.program.as_str());
+    let file = || holder.file.as_ref()?.file_name()?.to_str();
+    if name == "exe" { file().unwrap_or(name) } else { name }
 }
 
 fn freed_by(protocol: u8, holder: &Holder) -> String {
@@ -43,7 +51,7 @@ fn freed_by(protocol: u8, holder: &Holder) -> String {
     let Some(process) = &holder.process else {
         return format!("`sudo ss -l{option}np 'sport = :{port}'` names it");
     };
-    match (process.program.as_str(), &holder.manager) {
+    match (program(holder), &holder.manager) {
         ("portcullis", Some(Manager::Unit(unit))) => format!("`systemctl stop {unit}`"),
         ("portcullis", None) => "`portcullis stop` ends a gate, a `portcullis hello` ends by ^C".to_owned(),
         ("docker-proxy", _) => format!("`docker stop $(docker ps -q --filter publish={port})`"),
@@ -118,6 +126,20 @@ mod tests {
         ] {
             assert_eq!((found.by.as_str(), found.freed_by.as_str()), (by, freed_by));
         }
+    }
+
+    #[test]
+    fn a_program_that_was_started_through_proc_has_the_name_of_its_file() {
+        let holder = Holder {
+            local: ([0, 0, 0, 0], 80).into(),
+            process: Some(Process { id: 82, program: "exe".to_owned() }),
+            file: Some("/usr/bin/portcullis".into()),
+            user: "root".to_owned(),
+            manager: Some(Manager::Unit("portcullis.service".to_owned())),
+        };
+        let found = in_words(TCP, &holder);
+        assert_eq!(found.by, "portcullis (process 82 of root, unit portcullis.service)");
+        assert_eq!(found.freed_by, "`systemctl stop portcullis.service`");
     }
 
     #[test]

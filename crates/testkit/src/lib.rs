@@ -1,5 +1,5 @@
-//! What the tests of Portcullis share: guards of programs, raw clients, backends that record or misbehave, hosts in
-//! network namespaces.
+//! What the tests of Portcullis share: guards of programs, raw clients, constant load with a judge, backends that record or
+//! misbehave, hosts in network namespaces.
 //!
 //! Everything has a deadline and fails the test by a panic that says what was waited for. The parser in [`strict`]
 //! judges our own messages, so it shares no code and no dependency with the product.
@@ -9,8 +9,10 @@
 pub mod backend;
 pub mod folder;
 pub mod lab;
+pub mod load;
 pub mod patience;
 pub mod port;
+pub mod process;
 pub mod program;
 pub mod raw;
 pub mod strict;

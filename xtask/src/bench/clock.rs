@@ -2,6 +2,7 @@
 //! busy time of a core, which is counted in ticks and only used as a check.
 
 use std::fs;
+use std::time::Duration;
 
 /// Nanoseconds in a tick of /proc/stat (USER_HZ is 100).
 const TICK: u64 = 10_000_000;
@@ -32,6 +33,17 @@ fn tasks(process: u32) -> Vec<std::path::PathBuf> {
 fn run_time(schedstat: &std::path::Path) -> u64 {
     let text = fs::read_to_string(schedstat).unwrap_or_default();
     text.split_whitespace().next().and_then(|first| first.parse().ok()).unwrap_or(0)
+}
+
+/// Processor time of some processes and of their children that have ended, to a hundredth of a second.
+pub(super) fn time_of_all(processes: &[u32]) -> Duration {
+    let one = |process: &u32| -> Option<u64> {
+        let text = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+        // After the name, which may hold anything: utime, stime, cutime and cstime (proc_pid_stat(5)).
+        let fields = text.rsplit_once(") ")?.1.split_whitespace().skip(11).take(4);
+        fields.map(|field| field.parse::<u64>().ok()).sum()
+    };
+    Duration::from_nanos(processes.iter().filter_map(one).sum::<u64>() * TICK)
 }
 
 /// Resident memory of some processes in KiB.
@@ -94,6 +106,7 @@ mod tests {
     #[test]
     fn our_own_time_runs() {
         let me = family(std::process::id());
+        assert!(time_of_all(&me) < Duration::from_secs(3600), "fields of a line are counted from its end");
         assert!(processor_time(&me) > 0 && resident(&me) > 0);
     }
 }

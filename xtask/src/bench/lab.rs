@@ -94,8 +94,13 @@ impl Lab {
         if !name.is_empty() {
             fs::write(self.path(name), self.fill_in(template, ports))?;
         }
+        self.run(peer, &wrapped(wrapper, peer.command(self, ports)), ports)
+    }
+
+    /// Starts a proxy on its core whose settings are written.
+    pub(super) fn run(&self, peer: Peer, command: &Command, ports: Ports) -> Result<Proxy, Failure> {
+        let mut command = pinned(PROXY_CORE, command);
         let output = File::create(self.path(&format!("{}-output.log", peer.name())))?;
-        let mut command = pinned(PROXY_CORE, &wrapped(wrapper, peer.command(self, ports)));
         command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
         let mut proxy = Proxy { started: Started::new(&mut command)?, ports };
         proxy.wait_until_open().map_err(|error| {
@@ -105,7 +110,8 @@ impl Lab {
         Ok(proxy)
     }
 
-    fn fill_in(&self, template: &str, ports: Ports) -> String {
+    /// Settings with the places filled in.
+    pub(super) fn fill_in(&self, template: &str, ports: Ports) -> String {
         template
             .replace("@FOLDER@", self.path("").trim_end_matches('/'))
             .replace("@PLAIN@", &ports.plain.to_string())

@@ -14,6 +14,7 @@ mod machine;
 mod peer;
 mod poll;
 pub(crate) mod relay;
+pub(crate) mod reloads;
 mod report;
 mod sample;
 mod spread;
@@ -25,11 +26,13 @@ use counters::Counters;
 use lab::{Lab, Programs, Proxy};
 use peer::Peer;
 use sample::{Sample, Work};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The part of a core's time that the host may take before a round does not count.
 const MOST_STOLEN: f64 = 0.01;
+/// The heading of the last section of the report.
+const FIREWALL: &str = "\n## The firewall\n";
 /// File descriptors that each process may have.
 const DESCRIPTORS: u64 = 20_000;
 
@@ -80,7 +83,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
     machine::check()?;
     raise_descriptors()?;
     let peers = if options.only.is_empty() { Peer::ALL.to_vec() } else { options.only.clone() };
-    let lab = Lab::new(programs(options, &peers)?)?;
+    let lab = Lab::new(programs(options.quick, options.portcullis.as_deref(), &peers)?)?;
     let versions =
         peers.iter().map(|peer| Ok((*peer, peer.version(&lab)?))).collect::<Result<Vec<_>, String>>()?;
     let chosen = || CASES.iter().filter(|case| options.case.as_ref().is_none_or(|name| name == case.name));
@@ -112,8 +115,9 @@ fn finish(
 
 /// The part of an earlier report that others write, from its heading on.
 fn kept(report: &str) -> String {
-    const HEADING: &str = "\n## The firewall\n";
-    report.find(HEADING).map(|at| report[at..].to_owned()).unwrap_or_default()
+    let others = [reloads::HEADING, FIREWALL];
+    let first = others.iter().filter_map(|heading| report.find(heading)).min();
+    first.map(|at| report[at..].to_owned()).unwrap_or_default()
 }
 
 fn raise_descriptors() -> Outcome {
@@ -124,7 +128,11 @@ fn raise_descriptors() -> Outcome {
 
 /// What is run: release builds of the workspace, but for what was named, and but for a quick look, where a client that
 /// costs more does no harm.
-fn programs(options: &Options, peers: &[Peer]) -> Result<Programs, Box<dyn std::error::Error>> {
+fn programs(
+    quick: bool,
+    portcullis: Option<&Path>,
+    peers: &[Peer],
+) -> Result<Programs, Box<dyn std::error::Error>> {
     let root = workspace::root();
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
     let mut programs =
@@ -132,7 +140,7 @@ fn programs(options: &Options, peers: &[Peer]) -> Result<Programs, Box<dyn std::
     let mut build = Command::new(env!("CARGO"));
     build.args(["build", "--release", "--locked"]).current_dir(&root);
     let plain = build.get_args().count();
-    match &options.portcullis {
+    match portcullis {
         Some(program) => {
             let missing = |error| format!("{}: {error}", program.display());
             programs.portcullis = program.canonicalize().map_err(missing)?;
@@ -142,7 +150,7 @@ fn programs(options: &Options, peers: &[Peer]) -> Result<Programs, Box<dyn std::
         }
         None => {}
     }
-    if options.quick {
+    if quick {
         programs.xtask = std::env::current_exe()?;
     } else {
         build.args(["--package", "xtask"]);

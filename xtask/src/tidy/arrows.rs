@@ -4,7 +4,7 @@ use super::Finding;
 use crate::workspace::Member;
 
 /// A crate and the crates of the workspace that it may be built from.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("model", &[]),
     ("http1", &[]),
     ("wire", &[]),
@@ -12,8 +12,10 @@ const ARROWS: [(&str, &[&str]); 10] = [
     ("audit", &["firewall", "model"]),
     ("host", &["firewall", "model"]),
     ("certs", &["model"]),
+    ("confine", &[]),
     ("gate", &["http1", "model", "wire"]),
-    ("portcullis", &["audit", "certs", "firewall", "gate", "host", "http1", "model"]),
+    ("link", &["confine", "model"]),
+    ("portcullis", &["audit", "certs", "confine", "firewall", "gate", "host", "http1", "link", "model"]),
     ("testkit", &["http1", "model"]),
 ];
 

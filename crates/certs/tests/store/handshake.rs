@@ -35,7 +35,7 @@ fn hosts_agree_when_one_certificate_serves_both() {
     let tls = Tls { certificates: vec![both], ..Tls::default() };
     let sites =
         vec![site("a.test", None), site("x.b.test", None), site("c.test", None), site("d.test", None)];
-    let (store, _) = world.open(&Plan { tls, sites, ..Plan::default() });
+    let (store, _) = world.open(&Plan { tls, ..plan(sites) });
     let table = store.resolver().table();
     let identity = |host: &str| table.identity(host);
     assert!(identity("a.test").is_some());
@@ -85,7 +85,7 @@ fn shared_certificates_serve_every_name_they_carry() {
         vec![world.write("expired", &expired), world.write("good", &Leaf::of(&["a.test", "b.test"]))];
     let good = leaf_in(&certificates[1]);
     let tls = Tls { certificates, ..Tls::default() };
-    let (store, _) = world.open(&Plan { tls, sites: vec![site("a.test", None)], ..Plan::default() });
+    let (store, _) = world.open(&Plan { tls, sites: vec![site("a.test", None).into()], ..Plan::default() });
     let (client, server) = (world.client(&store), server(&store));
     assert_eq!(shake(&client, &server, "a.test").unwrap().leaf, good);
     assert_eq!(shake(&client, &server, "b.test").unwrap().leaf, good);

@@ -141,7 +141,7 @@ pub(crate) fn site(host: &str, certificate: Option<&CertificateFiles>) -> Site {
 }
 
 pub(crate) fn plan(sites: Vec<Site>) -> Plan {
-    Plan { sites, ..Plan::default() }
+    Plan { sites: sites.into_iter().map(Into::into).collect(), ..Plan::default() }
 }
 
 pub(crate) fn server(store: &Store) -> Arc<ServerConfig> {

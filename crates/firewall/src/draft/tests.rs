@@ -13,6 +13,7 @@ use crate::testing::{
     route_to, rule, service, shop, site, stream, tcp, web_1,
 };
 use model::plan::{Name, Peer, Plan, Rule, RuleLimit, Scheme, Site, StreamListen, Traffic, Transport};
+use std::sync::Arc;
 use std::time::Duration;
 
 fn with(inbound: Vec<Rule>) -> Plan {
@@ -86,7 +87,7 @@ fn without_a_firewall_there_is_no_policy() {
 #[test]
 fn peers_mean_addresses() {
     let mut plan = shop();
-    plan.services[1].groups = vec![name("carried")];
+    Arc::make_mut(&mut plan.services[1]).groups = vec![name("carried")];
     plan.policy.groups.push(group("carried", Vec::new()));
     let cases: [(Peer, &[&str]); 9] = [
         (Peer::Anywhere, &["0.0.0.0/0", "::/0"]),
@@ -135,12 +136,13 @@ fn a_stream_opens_its_port_to_those_whom_it_names() {
 #[test]
 fn an_https_site_opens_its_port_and_the_one_that_redirects() {
     let mut plan = with(Vec::new());
-    plan.sites = vec![site("a.example", Scheme::Https, None), site("b.example", Scheme::Https, None)];
+    plan.sites =
+        vec![site("a.example", Scheme::Https, None).into(), site("b.example", Scheme::Https, None).into()];
     plan.sites[0].from = vec![prefix("10.0.0.0/8")];
     plan.sites[1].from = vec![prefix("11.0.0.0/8")];
     let mut own_port = site("c.example:8443", Scheme::Https, None);
     own_port.address.port = Some(8443);
-    plan.sites.push(own_port);
+    plan.sites.push(own_port.into());
     let draft = here(&plan);
     assert_eq!(view(&draft, "site-443").peers, addresses(&["10.0.0.0/7"]));
     assert_eq!(view(&draft, "site-80").peers_text, "10.0.0.0/8, 11.0.0.0/8");
@@ -218,14 +220,14 @@ fn sshd_is_found_by_its_program_and_by_socket_activation() {
 #[test]
 fn local_services_are_closed_to_all_but_the_gate() {
     let mut plan = with(vec![rule("for-all", tcp(5000, 5000), &[Peer::ThisHost])]);
-    plan.sites = vec![site("a.example", Scheme::Https, None)];
+    plan.sites = vec![site("a.example", Scheme::Https, None).into()];
     plan.services = vec![
-        service("loopback", "localhost", 3000),
-        service("v6", "::1", 3001),
-        service("own", "192.0.2.1", 3002),
-        service("elsewhere", "198.51.100.9", 3003),
-        service("itself", "127.0.0.1", 443),
-        service("shared", "127.0.0.1", 5000),
+        service("loopback", "localhost", 3000).into(),
+        service("v6", "::1", 3001).into(),
+        service("own", "192.0.2.1", 3002).into(),
+        service("elsewhere", "198.51.100.9", 3003).into(),
+        service("itself", "127.0.0.1", 443).into(),
+        service("shared", "127.0.0.1", 5000).into(),
     ];
     let draft = here(&plan);
     assert_eq!(closed(&draft), [3000, 3001, 3002]);
@@ -283,8 +285,9 @@ fn an_instance_is_closed_to_all_but_the_gate_only_where_a_gate_leads_to_it() {
     };
     plan.sites[0].routes.push(route_to(1));
     assert!(closed_on_pay_1(&plan).is_empty(), "the gate of another host leads to it");
-    plan.sites
-        .push(Site { routes: vec![route_to(1)], ..site("pay.example.com", Scheme::Https, Some("pay-1")) });
+    plan.sites.push(
+        Site { routes: vec![route_to(1)], ..site("pay.example.com", Scheme::Https, Some("pay-1")) }.into(),
+    );
     assert_eq!(closed_on_pay_1(&plan), [8080]);
 }
 
@@ -292,7 +295,7 @@ fn an_instance_is_closed_to_all_but_the_gate_only_where_a_gate_leads_to_it() {
 fn rules_of_a_services_group_hold_where_it_runs() {
     let mut plan = shop();
     plan.policy.groups.push(group("db", vec![rule("db-rule", tcp(5432, 5432), &[Peer::Anywhere])]));
-    plan.services[1].groups = vec![name("db")];
+    Arc::make_mut(&mut plan.services[1]).groups = vec![name("db")];
     let holds = |host: &str| {
         let draft = Draft::compose(&plan, Some(&name(host)), &Observed::default()).unwrap();
         draft.compiled().rule(&id("db-rule")).is_some()

@@ -9,6 +9,7 @@ use crate::respond::{Answer, expand};
 use crate::snapshot::{RouteRuntime, SiteRuntime};
 use crate::transport::Source;
 use crate::worker::active::Active;
+use crate::worker::deadlines;
 use crate::worker::scratch::{Outcome, Working};
 use http1::{BodyLength, ClientNext, Refusal, Request, Version};
 use model::plan::{Handler, RedirectHandler, RespondHandler, Scheme, ServiceHandler};
@@ -61,7 +62,7 @@ impl Client {
         }
         let Working { request, head, exchange, .. } = &mut *working;
         exchange.start(request, head);
-        if self.worker.draining.get() {
+        if self.worker.is_draining() {
             exchange.close_client();
         }
         match self.judge(active, working) {
@@ -261,10 +262,11 @@ impl Client {
         }
         let forwarded = forwarding.run(self, working).await;
         // An instance that answers early may leave a part of the request's body unsent.
-        let Working { upload, exchange, translator, .. } = &mut *working;
-        match translator {
-            None => upload.abandon(&mut self.stream),
-            Some(translator) => {
+        let Working { upload, exchange, translator, gathered, .. } = &mut *working;
+        match (translator, gathered) {
+            (None, None) => upload.abandon(&mut self.stream),
+            (None, Some(gathered)) => upload.abandon(gathered),
+            (Some(translator), _) => {
                 upload.abandon(&mut translator.over(&mut exchange.request, &mut self.stream));
             }
         }
@@ -347,7 +349,8 @@ impl Client {
             // The library drops what still comes of a stream that was answered.
             _ if self.stream.is_http2() => After::Close,
             ClientNext::Close => After::Close,
-            ClientNext::KeepAlive if self.worker.draining.get() => After::Close,
+            // The head of this answer was sent before the end began; the next one would announce it, if there were time.
+            ClientNext::KeepAlive if self.worker.idle_end() <= deadlines::now() => After::Close,
             ClientNext::KeepAlive => After::KeepAlive,
             ClientNext::Drain => self.drain_body(working).await,
         }

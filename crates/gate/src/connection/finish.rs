@@ -60,6 +60,7 @@ impl Client {
             site: outcome.site.map_or("", |site| plan.sites[site].label.as_str()),
             service: outcome.service.map_or("", |service| plan.services[service].name.as_str()),
             instance: outcome.instance.as_ref().map_or("", |instance| instance.label.as_str()),
+            grpc_status: outcome.grpc_status,
             user_agent: field(Known::UserAgent),
             referer: field(Known::Referer),
             rule: outcome.rule,

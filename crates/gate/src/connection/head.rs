@@ -36,10 +36,9 @@ impl Client {
                 None => since.after(limits.idle_timeout),
             }
         };
-        self.deadline.set_at(due);
         poll_fn(|context| match self.stream.poll_readable(context) {
             Poll::Ready(readable) => Poll::Ready(readable),
-            Poll::Pending if self.worker.draining.get() || self.deadline.is_due() => Poll::Ready(false),
+            Poll::Pending if self.is_over(due) => Poll::Ready(false),
             Poll::Pending => Poll::Pending,
         })
         .await

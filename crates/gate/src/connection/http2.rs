@@ -100,7 +100,7 @@ impl Client {
         if !served {
             return false;
         }
-        self.deadline.set(head_timeout);
+        let due = deadlines::now().after(head_timeout);
         poll_fn(|context| {
             loop {
                 let received = self.stream.received();
@@ -111,9 +111,7 @@ impl Client {
                 match self.stream.poll_fill(context, false) {
                     Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(false),
                     Poll::Ready(Ok(_)) => {}
-                    Poll::Pending if self.worker.draining.get() || self.deadline.is_due() => {
-                        return Poll::Ready(false);
-                    }
+                    Poll::Pending if self.is_over(due) => return Poll::Ready(false),
                     Poll::Pending => return Poll::Pending,
                 }
             }
@@ -133,11 +131,14 @@ impl Client {
         let limits = worker.active().served.snapshot.plan.limits.clone();
         let origin = Origin { port, sni, worker, place, local, tls_version };
         let wire = Wire::new(socket, &limits);
-        deadline.set(limits.head_timeout);
+        let due = deadlines::now().after(limits.head_timeout);
         let mut starting = std::pin::pin!(handshake(wire.clone(), &limits));
         let started = poll_fn(|context| match starting.as_mut().poll(context) {
-            Poll::Pending if origin.worker.draining.get() || deadline.is_due() => Poll::Ready(None),
             Poll::Pending => {
+                deadline.set_at(due.min(origin.worker.idle_end()));
+                if deadline.is_due() {
+                    return Poll::Ready(None);
+                }
                 // A socket that failed is found to have failed by the next read.
                 let _ = wire.poll_flush_all(context);
                 Poll::Pending
@@ -258,7 +259,7 @@ impl Driver {
     fn poll(&mut self, context: &mut Context<'_>, origin: &Origin) -> Poll<Next> {
         *self.streams.driver.borrow_mut() = Some(context.waker().clone());
         self.wire.begin_turn();
-        if origin.worker.draining.get() && !std::mem::replace(&mut self.told, true) {
+        if origin.worker.is_draining() && !std::mem::replace(&mut self.told, true) {
             self.connection.graceful_shutdown();
         }
         loop {

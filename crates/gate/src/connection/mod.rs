@@ -4,6 +4,7 @@
 mod answer;
 mod files;
 mod finish;
+mod handshake;
 mod head;
 mod http2;
 mod pool;
@@ -12,9 +13,8 @@ mod respond;
 mod send;
 mod sorted;
 
-use crate::identity;
 use crate::listener::PortFacts;
-use crate::shared::Place;
+use crate::shared::{Place, Shared};
 use crate::transport::Source;
 use crate::transport::client::ClientStream;
 use crate::worker::deadlines::{self, Deadline, Tick};
@@ -26,6 +26,7 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -124,9 +125,8 @@ impl Client {
                 let Some(of_site) = Box::pin(self.sort(since)).await else { return };
                 self = of_site;
             }
-            if Box::pin(self.handshake(since)).await.is_err() {
-                self.worker.shared.metrics.failed_handshake();
-                return;
+            if let Err(ended) = Box::pin(self.handshake(since)).await {
+                return self.failed_handshake(&ended);
             }
         }
         if self.speaks_http2().await {
@@ -144,6 +144,10 @@ impl Client {
                 After::Close => return Box::pin(self.close()).await,
                 After::Abort => return,
             }
+        }
+        if self.worker.is_succeeded() {
+            // A request that crosses the end must not cost the client an answer that it has not read.
+            Box::pin(self.close()).await;
         }
     }
 
@@ -180,33 +184,25 @@ impl Client {
         }
     }
 
-    async fn handshake(&mut self, since: Tick) -> io::Result<()> {
-        let timeout = self.worker.active().served.snapshot.plan.limits.handshake_timeout;
-        self.deadline.set_at(since.after(timeout));
-        let mut sni = None;
-        poll_fn(|context| {
-            let shaken = self.stream.poll_handshake(context);
-            if let Some(name) = identity::take_asked() {
-                sni = Some(name);
-            }
-            match shaken {
-                Poll::Pending if self.deadline.is_due() => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
-                shaken => shaken,
-            }
-        })
-        .await?;
-        self.sni = sni.map(Rc::from);
-        Ok(())
-    }
-
     /// Tells the operator, unless too much is told already.
     pub(crate) fn tell(&self, notice: String) {
         self.worker.shared.notices.tell(notice);
     }
 
+    /// What all threads share.
+    pub(crate) fn shared(&self) -> Arc<Shared> {
+        Arc::clone(&self.worker.shared)
+    }
+
     /// Whether the gate is ending, so that no further request is taken from this connection.
     pub(crate) fn is_draining(&self) -> bool {
-        self.worker.draining.get()
+        self.worker.is_draining()
+    }
+
+    /// Whether what the connection waits for has not come by `due`, or by the time that the gate has for it.
+    fn is_over(&self, due: Tick) -> bool {
+        self.deadline.set_at(due.min(self.worker.idle_end()));
+        self.deadline.is_due()
     }
 
     fn pending_until_due(&self) -> Poll<io::Result<()>> {

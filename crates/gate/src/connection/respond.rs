@@ -30,6 +30,7 @@ impl Client {
     ) -> After {
         let logged = answer.status;
         if answer.status >= 300 && grpc::is_call(&working.request, &working.head) {
+            working.outcome.grpc_status = Some(u32::from(grpc::code(answer.status)));
             answer = grpc::refusal(&answer, grpc::web_form(&working.request, &working.head));
         } else if let Some(page) = site.and_then(|site| site.error_pages.find(answer.status)) {
             answer.body = page.bytes().to_vec();

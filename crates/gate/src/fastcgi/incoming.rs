@@ -96,11 +96,16 @@ impl Incoming {
         self.written.clear();
         self.consumed = 0;
         loop {
-            if carrier.received().is_empty()
-                && !self.reader.is_over()
-                && ready!(carrier.poll_fill(context, large))? == 0
-            {
-                return Poll::Ready(self.closed());
+            if carrier.received().is_empty() && !self.reader.is_over() {
+                match ready!(carrier.poll_fill(context, large)) {
+                    Ok(0) => return Poll::Ready(self.closed(io::ErrorKind::UnexpectedEof)),
+                    Ok(_) => {}
+                    // A process that dies before it has read everything leaves this.
+                    Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
+                        return Poll::Ready(self.closed(error.kind()));
+                    }
+                    Err(error) => return Poll::Ready(Err(error)),
+                }
             }
             let record = self.reader.read(carrier.received()).map_err(io::Error::other)?;
             let content = &carrier.received()[record.start..record.consumed];
@@ -119,9 +124,7 @@ impl Incoming {
                     }
                 }
                 (Found::Stderr, _) => {
-                    let kept = content.len().min(SAID - self.said.len());
-                    self.said.extend_from_slice(&content[..kept]);
-                    self.unsaid += content.len() - kept;
+                    hear(content, &mut self.said, &mut self.unsaid);
                     carrier.consume(record.consumed);
                 }
                 (Found::End(end), _) => {
@@ -198,33 +201,49 @@ impl Incoming {
     }
 
     /// The connection was closed.
-    fn closed(&self) -> io::Result<usize> {
+    fn closed(&self, kind: io::ErrorKind) -> io::Result<usize> {
         let text = match &self.stage {
-            // The engine has a word for this.
-            Stage::Head(head) if head.is_empty() => return Ok(0),
-            Stage::Head(_) => "the application closed the connection in the head of its answer",
-            Stage::Plain | Stage::Chunked { .. } => "the application closed the connection amid its answer",
+            Stage::Head(head) if head.is_empty() => "before its answer",
+            Stage::Head(_) => "in the head of its answer",
+            Stage::Plain | Stage::Chunked { .. } => "amid its answer",
             Stage::Ended => return Ok(0),
         };
-        Err(io::Error::new(io::ErrorKind::UnexpectedEof, text))
+        let text = format!("the application closed the connection {text}; its own log may say why");
+        Err(io::Error::new(kind, text))
     }
 
-    /// Whether the request has ended, as far as is known without waiting, and nothing of it is left to read.
-    pub(super) fn is_over(&mut self, context: &mut Context<'_>, carrier: &mut InstanceStream) -> bool {
+    /// Waits for the end of a request whose answer is complete; `false` where nothing may follow on this connection.
+    pub(super) fn poll_over(
+        &mut self,
+        context: &mut Context<'_>,
+        carrier: &mut InstanceStream,
+    ) -> Poll<bool> {
         if !self.received(carrier).is_empty() {
-            return false;
+            return Poll::Ready(false);
         }
         while !self.reader.is_over() {
-            if carrier.received().is_empty()
-                && !matches!(carrier.poll_fill(context, false), Poll::Ready(Ok(1..)))
+            if carrier.received().is_empty() && !matches!(ready!(carrier.poll_fill(context, false)), Ok(1..))
             {
-                return false;
+                return Poll::Ready(false);
             }
-            match self.reader.read(carrier.received()) {
-                Ok(record) if record.found != Found::Stdout => carrier.consume(record.consumed),
-                _ => return false,
+            let Ok(record) = self.reader.read(carrier.received()) else { return Poll::Ready(false) };
+            match record.found {
+                Found::Stdout => return Poll::Ready(false),
+                Found::Stderr => {
+                    let content = &carrier.received()[record.start..record.consumed];
+                    hear(content, &mut self.said, &mut self.unsaid);
+                }
+                Found::Nothing | Found::End(_) => {}
             }
+            carrier.consume(record.consumed);
         }
-        true
+        Poll::Ready(true)
     }
+}
+
+/// Keeps what an application says to its operator, as far as there is room, and counts the rest.
+fn hear(content: &[u8], said: &mut Vec<u8>, unsaid: &mut usize) {
+    let kept = content.len().min(SAID - said.len());
+    said.extend_from_slice(&content[..kept]);
+    *unsaid += content.len() - kept;
 }

@@ -3,13 +3,10 @@
 use super::Refused;
 use crate::transport::Sink;
 use crate::transport::instance::InstanceStream;
-use http1::{BodyLength, BodyReader, HeadLimits, HeadScanner, Known, MAX_FIELDS, Request, cgi};
+use http1::{BodyLength, HeadLimits, HeadScanner, Known, MAX_FIELDS, Request, cgi};
 use std::io;
 use std::task::{Context, Poll, ready};
 use wire::fastcgi::{self, Params};
-
-/// Bytes of a body in chunks that are gathered, because an application has to know its length before it begins.
-const GATHERED: usize = 64 << 10;
 
 /// What a request of ours may be; what a client said was judged before.
 const LIMITS: HeadLimits =
@@ -28,8 +25,6 @@ pub(super) struct Outgoing {
 enum Stage {
     /// The head is read.
     Head { params: Option<Params>, head: Vec<u8>, scanner: HeadScanner },
-    /// A body of unknown length is gathered.
-    Gathering { params: Params, reader: BodyReader, body: Vec<u8> },
     /// So many bytes of the body are left, `promised` of them in a record whose head is written.
     Body { left: u64, promised: usize },
     /// Everything was taken.
@@ -68,7 +63,6 @@ impl Outgoing {
     ) -> Poll<io::Result<usize>> {
         match &mut self.stage {
             Stage::Head { .. } => Poll::Ready(self.take_head(bytes, asked)),
-            Stage::Gathering { .. } => Poll::Ready(self.gather(bytes)),
             Stage::Body { .. } => self.poll_take_body(context, bytes, carrier),
             Stage::Done => Poll::Ready(Err(io::Error::other("more was sent than the request announced"))),
         }
@@ -115,9 +109,8 @@ impl Outgoing {
         write_fields(&mut params, &request, head).map_err(|_| io::Error::other(Refused::LongVariable))?;
         let to_head = request.method.of(head) == b"HEAD";
         self.stage = match request.body {
-            BodyLength::Chunked => {
-                Stage::Gathering { params, reader: BodyReader::new(request.body), body: Vec::new() }
-            }
+            // An application has to know the length: it was gathered before.
+            BodyLength::Chunked => return Err(io::Error::other(Refused::LengthRequired)),
             BodyLength::Exact(left @ 1..) => {
                 self.out = with_length(params, left)?;
                 Stage::Body { left, promised: 0 }
@@ -130,26 +123,6 @@ impl Outgoing {
         };
         asked(Asked { to_head, expects_continue: request.expects_continue });
         Ok(length - before)
-    }
-
-    fn gather(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let Stage::Gathering { reader, body, .. } = &mut self.stage else { return Ok(0) };
-        let decoded = reader.decode(bytes).map_err(io::Error::other)?;
-        body.extend_from_slice(&bytes[decoded.start..decoded.end]);
-        if body.len() > GATHERED {
-            return Err(io::Error::other(Refused::LengthRequired));
-        }
-        if reader.is_done()
-            && let Stage::Gathering { params, body, .. } = std::mem::take(&mut self.stage)
-        {
-            self.out = with_length(params, body.len() as u64)?;
-            for piece in body.chunks(fastcgi::LONGEST) {
-                fastcgi::stdin(&mut self.out, piece.len());
-                self.out.extend_from_slice(piece);
-            }
-            fastcgi::end_stdin(&mut self.out);
-        }
-        Ok(decoded.consumed)
     }
 
     /// Sends bytes of the body as they lie, behind the head of their record.

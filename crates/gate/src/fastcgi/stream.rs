@@ -49,10 +49,16 @@ impl FastCgiStream {
         self.carrier.abort();
     }
 
+    /// Waits for the end of a request whose answer is complete, and hears what is said until then; `false` where no other
+    /// request may follow.
+    pub(crate) fn poll_over(&mut self, context: &mut Context<'_>) -> Poll<bool> {
+        self.incoming.poll_over(context, &mut self.carrier)
+    }
+
     /// Whether another request must not follow.
     pub(crate) fn is_stale(&mut self, context: &mut Context<'_>) -> bool {
         !self.outgoing.is_done()
-            || !self.incoming.is_over(context, &mut self.carrier)
+            || self.poll_over(context) != Poll::Ready(true)
             || self.carrier.is_stale(context)
     }
 

@@ -88,7 +88,7 @@ impl FileRoute {
             return answer;
         }
         match FileName::of(request.path, &self.handler) {
-            Ok(name) if self.is_script(&name) => FileAnswer::Otherwise,
+            Ok(name) if self.is_script(&name) => self.refuse_script(),
             Ok(name) => self.look_up(&name, key, request, cache, now),
             Err(NameError::Hidden) => FileAnswer::refused(404, "file-hidden"),
             Err(NameError::Segment(_) | NameError::Long) if self.handler.otherwise.is_some() => {
@@ -100,8 +100,16 @@ impl FileRoute {
 
     /// Whether a file would be the text of a script, which is run and never sent.
     fn is_script(&self, name: &FileName) -> bool {
-        let scripts = self.handler.otherwise.as_ref().and_then(|otherwise| otherwise.scripts.as_ref());
-        scripts.is_some_and(|extension| name.is_script(extension))
+        let own = self.handler.otherwise.as_ref().and_then(|otherwise| otherwise.scripts.as_ref());
+        own.into_iter().chain(&self.handler.refused_scripts).any(|extension| name.is_script(extension))
+    }
+
+    fn refuse_script(&self) -> FileAnswer {
+        if self.handler.otherwise.is_some() {
+            FileAnswer::Otherwise
+        } else {
+            FileAnswer::refused(404, "file-script")
+        }
     }
 
     /// The answer from the cache, when what it has is at most a second old or still what is on the disk.

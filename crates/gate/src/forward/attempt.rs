@@ -136,13 +136,15 @@ pub(super) fn poll_upload(
     lease: &mut Lease,
     sending: &mut Sending,
 ) -> Result<(), Failure> {
-    let Working { upload, exchange, translator, .. } = &mut *working;
-    let polled = match translator {
-        None => upload.poll(context, &mut exchange.request, &mut client.stream, &mut lease.stream),
-        Some(translator) => {
+    let Working { upload, exchange, translator, gathered, .. } = &mut *working;
+    // What is made, or is there, ends where its source does.
+    let mut made = BodyReader::UntilClose;
+    let polled = match (translator, gathered) {
+        (None, None) => upload.poll(context, &mut exchange.request, &mut client.stream, &mut lease.stream),
+        (None, Some(gathered)) => upload.poll(context, &mut made, gathered, &mut lease.stream),
+        (Some(translator), _) => {
             let mut source = translator.over(&mut exchange.request, &mut client.stream);
-            // What is made ends where the translator ends it.
-            upload.poll(context, &mut BodyReader::UntilClose, &mut source, &mut lease.stream)
+            upload.poll(context, &mut made, &mut source, &mut lease.stream)
         }
     };
     match polled {
@@ -159,7 +161,7 @@ pub(super) fn poll_upload(
         Poll::Ready(Err(PumpError::Refused(refusal))) => return Err(Failure::Request(refusal)),
         Poll::Ready(Err(PumpError::TooLarge)) => return Err(Failure::TooLarge),
     }
-    if upload.body_bytes > 0 {
+    if upload.body_bytes > 0 && working.gathered.is_none() {
         working.exchange.body_consumed();
         working.exchange.continued();
     }

@@ -39,6 +39,8 @@ pub(crate) enum Failure {
     Connect(ConnectError),
     /// The instance speaks HTTP/2 and takes no WebSockets over it.
     NoWebSocket,
+    /// A call of gRPC for a service whose instances speak no HTTP/2.
+    NoCalls,
     /// The instance broke its connection.
     Broken(Step, io::Error),
     /// A request is not what FastCGI can carry, or the application has no room for it.
@@ -84,6 +86,7 @@ impl Failure {
             Self::Unresolved | Self::NoInstance => 503,
             Self::Connect(error) if error.is_full() => 503,
             Self::Connect(_) | Self::NoWebSocket | Self::Broken(..) | Self::Response(_) => 502,
+            Self::NoCalls => 501,
             Self::Silent(_) => 504,
         }
     }
@@ -96,6 +99,7 @@ impl Failure {
             Self::Request(refusal) | Self::Response(refusal) => Some(refusal.rule()),
             Self::NotBase64 => Some("grpc-web-text"),
             Self::TooLarge => Some("body-limit"),
+            Self::NoCalls => Some("grpc-needs-http2"),
             Self::FastCgi(refused) => Some(refused.rule()),
             _ => None,
         }
@@ -103,7 +107,7 @@ impl Failure {
 
     /// Whether somebody else than the client is to blame, so that the operator has to know more.
     pub(crate) fn is_of_instance(&self) -> bool {
-        self.status() >= 502
+        self.status() >= 502 || matches!(self, Self::NoCalls)
     }
 
     /// Whether the instance should be left alone for a while.
@@ -137,6 +141,10 @@ impl fmt::Display for Failure {
             Self::NoWebSocket => {
                 f.write_str("request: the instance takes no WebSockets over HTTP/2 (RFC 8441)")
             }
+            Self::NoCalls => f.write_str(
+                "choose: a call of gRPC needs an instance that speaks HTTP/2; if it does, write h2c:// before its \
+                 address, or http = \"2\"",
+            ),
             Self::Broken(Step::Exchange, error) => write!(f, "request: {error}"),
             Self::Broken(Step::Body, error) => write!(f, "response body: {error}"),
             Self::FastCgi(refused) => write!(f, "request: {refused}"),

@@ -2,7 +2,9 @@
 //! what becomes of them.
 
 mod attempt;
+mod ending;
 mod failure;
+mod gather;
 mod interim;
 mod pump;
 mod relay;
@@ -13,12 +15,13 @@ mod tunnel;
 
 use attempt::Sending;
 pub(crate) use failure::{Failure, Step};
+pub(crate) use gather::Gathered;
 pub(crate) use pump::{Blocked, Pump};
 pub(crate) use stall::{Patience, Stall};
 
 use crate::compress::Compressor;
 use crate::connection::Client;
-use crate::fastcgi::{FastCgiStream, Refused, Variables};
+use crate::fastcgi::{Refused, Variables};
 use crate::grpc;
 use crate::service::{ConnectError, InFlight, Instance, Lease, ServiceRuntime};
 use crate::snapshot::{RouteRuntime, SiteRuntime};
@@ -27,6 +30,7 @@ use crate::worker::active::Active;
 use crate::worker::scratch::Working;
 use http1::InstanceNext;
 use http1::Upgrade;
+use http1::http2::trailer_fields;
 use model::path::skip_segments;
 use model::plan::ServiceHandler;
 use std::future::poll_fn;
@@ -76,23 +80,29 @@ impl Forwarding<'_> {
     pub(crate) async fn run(&self, client: &mut Client, working: &mut Working) -> Result<(), Failure> {
         let service = self.service();
         let (mut lease, in_flight, mut sending) = self.first_answer(client, working).await?;
-        let instance = in_flight.instance();
         if working.response.status == 101 {
             return tunnel::run(client, working, &mut lease, self, &mut sending).await;
         }
         let relayed = relay::run(client, working, &mut lease, self, &mut sending).await;
-        self.tell_said(client, working, &mut lease);
+        if relayed.is_ok() && working.call && working.outcome.grpc_status.is_none() {
+            let trailers = trailer_fields(working.exchange.response.trailers());
+            working.outcome.grpc_status = grpc::status(trailers);
+        }
         let leftover = !lease.stream.received().is_empty();
         let sent = sending.done && sending.broken.is_none();
         // An instance that was asked to switch protocols may have read what follows in its own way.
         let plain = !Self::wants_websocket(working);
         let shared = plain && !service.announces();
-        if relayed.is_ok()
-            && sent
-            && shared
-            && working.exchange.instance_next(leftover) == InstanceNext::Reuse
-        {
-            instance.give_back(lease.stream, service.plan.keep_alive);
+        let reusable = sent && shared && working.exchange.instance_next(leftover) == InstanceNext::Reuse;
+        let keep = (relayed.is_ok() && reusable).then_some(service.plan.keep_alive);
+        if lease.stream.as_fastcgi().is_none() {
+            if let Some(most) = keep {
+                in_flight.instance().give_back(lease.stream, most);
+            }
+        } else if relayed.is_ok() {
+            Box::pin(self.hear_out(client, working, lease, in_flight, keep)).await;
+        } else {
+            self.tell_said(client, working, &mut lease);
         }
         relayed
     }
@@ -108,6 +118,14 @@ impl Forwarding<'_> {
         let is_call = grpc::is_call(&working.request, &working.head);
         let web = self.handler.grpc_web.then(|| grpc::web_form(&working.request, &working.head));
         working.web = web.flatten();
+        if grpc::needs_http2(&working.request, &working.head, working.web.is_some()) {
+            // Those that cannot answer it are not tried.
+            working.tried.extend(service.without_http2());
+            if !service.plan.instances.iter().any(|target| target.http2) {
+                return Err(Failure::NoCalls);
+            }
+        }
+        gather::run(client, working, self).await?;
         let (mut retried, mut refusals) = (false, 0);
         let mut last: Option<Failure> = None;
         loop {
@@ -125,6 +143,9 @@ impl Forwarding<'_> {
             // Anew for each attempt: the head may name the instance, and may be gone from the lead when a body that
             // turned out to be empty was sent behind it.
             working.translator = working.web.and_then(grpc::Translator::of_request);
+            if let Some(gathered) = &mut working.gathered {
+                gathered.rewind();
+            }
             request_head::write(self, &instance, working);
             self.begin_fastcgi(client, working, &mut lease)?;
             let failure = match attempt::run(client, working, &mut lease, self).await {
@@ -147,7 +168,7 @@ impl Forwarding<'_> {
             let again = failure.step() == Some(Step::Exchange)
                 && once_more
                 && working.exchange.may_retry(untouched)
-                && working.upload.body_bytes == 0
+                && (working.upload.body_bytes == 0 || working.gathered.is_some())
                 && !read;
             if !again {
                 return Err(failure);
@@ -183,15 +204,6 @@ impl Forwarding<'_> {
         variables.write(&mut params).map_err(|_| Failure::FastCgi(Refused::LongVariable))?;
         stream.begin(params);
         Ok(())
-    }
-
-    /// Tells the operator what an application said to its own.
-    fn tell_said(&self, client: &Client, working: &Working, lease: &mut Lease) {
-        let Some(text) = lease.stream.as_fastcgi().and_then(FastCgiStream::take_said) else { return };
-        let (facts, service) = (&working.facts, &self.service().plan.name);
-        let path = String::from_utf8_lossy(&facts.path);
-        client
-            .tell(format!("service {service} says for {}{path} (request {}): {text}", facts.host, facts.id));
     }
 
     /// A connection to an instance that was not tried yet: an idle one, or a new one.

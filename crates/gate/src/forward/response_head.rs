@@ -4,7 +4,7 @@ use super::pump::Framing;
 use super::request_head::{is_edited, write_edits};
 use super::{Forwarding, Through};
 use crate::compress::{Compressor, Judged, Verdict, decide};
-use crate::grpc::Translator;
+use crate::grpc::{self, Translator};
 use crate::respond::persistence;
 use crate::worker::clock;
 use crate::worker::scratch::Working;
@@ -51,6 +51,11 @@ pub(super) fn write(forwarding: &Forwarding<'_>, working: &mut Working, head: &[
     write::end(&mut out);
     working.download.lead = out;
     working.outcome.status = working.response.status;
+    if working.call {
+        let fields = working.response.fields.iter();
+        working.outcome.grpc_status =
+            grpc::status(fields.map(|field| (field.name.of(head), field.value.of(head))));
+    }
     through
 }
 

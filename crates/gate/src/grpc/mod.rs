@@ -24,6 +24,19 @@ pub(crate) fn web_form(request: &Request, head: &[u8]) -> Option<Form> {
     Form::of(request.fields.only(Known::ContentType, head)?).map(|(form, _)| form)
 }
 
+/// Whether an instance can answer a call over HTTP/2 alone. gRPC-Web that is not translated was made to do without.
+pub(crate) fn needs_http2(request: &Request, head: &[u8], translated: bool) -> bool {
+    translated || (is_call(request, head) && web_form(request, head).is_none())
+}
+
+/// What a call ended with, among fields of its answer or its trailers; `None` where they do not say.
+pub(crate) fn status<'a>(fields: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) -> Option<u32> {
+    let (_, value) = fields.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(b"grpc-status"))?;
+    let digits =
+        std::str::from_utf8(value).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?;
+    digits.parse().ok()
+}
+
 /// How long the client waits for the answer (`grpc-timeout`); `None` when it does not say.
 pub(crate) fn timeout(request: &Request, head: &[u8]) -> Option<Duration> {
     let value = request.fields.named(b"grpc-timeout", head).next()?.value.of(head);
@@ -57,7 +70,7 @@ pub(crate) fn refusal(answer: &Answer, form: Option<Form>) -> Answer {
 }
 
 /// The code of gRPC for a status of HTTP.
-fn code(status: u16) -> u8 {
+pub(crate) fn code(status: u16) -> u8 {
     const UNKNOWN: u8 = 2;
     const DEADLINE_EXCEEDED: u8 = 4;
     const PERMISSION_DENIED: u8 = 7;
@@ -70,7 +83,7 @@ fn code(status: u16) -> u8 {
         400 => INTERNAL,
         401 => UNAUTHENTICATED,
         403 => PERMISSION_DENIED,
-        404 | 405 => UNIMPLEMENTED,
+        404 | 405 | 501 => UNIMPLEMENTED,
         408 | 504 => DEADLINE_EXCEEDED,
         413 | 414 | 431 => RESOURCE_EXHAUSTED,
         429 | 502 | 503 => UNAVAILABLE,

@@ -17,6 +17,7 @@ use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
+use tokio::sync::Notify;
 
 /// What a request of ours may be; what a client said was judged before.
 const LIMITS: HeadLimits =
@@ -37,8 +38,27 @@ pub(crate) struct Http2Exchange {
     answer: Option<ResponseFuture>,
     incoming: Option<Incoming>,
     refused: bool,
-    /// Counts the exchange at its connection.
-    _place: Rc<()>,
+    _place: Place,
+}
+
+/// Counts an exchange at its connection, and tells who waits for a place when this one is free.
+pub(crate) struct Place {
+    _of: Rc<()>,
+    freed: Rc<Notify>,
+}
+
+impl Place {
+    /// A place on a connection that counts the owners of `of`.
+    pub(crate) fn new(of: &Rc<()>, freed: &Rc<Notify>) -> Self {
+        Self { _of: Rc::clone(of), freed: Rc::clone(freed) }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        // Whoever is told looks later, when it is counted no more.
+        self.freed.notify_one();
+    }
 }
 
 enum Stage {
@@ -53,7 +73,7 @@ impl std::fmt::Debug for Http2Exchange {
 }
 
 impl Http2Exchange {
-    pub(crate) fn new(sender: SendRequest<Bytes>, tls: bool, place: Rc<()>) -> Self {
+    pub(crate) fn new(sender: SendRequest<Bytes>, tls: bool, place: Place) -> Self {
         Self {
             stage: Stage::Head(sender),
             scheme: if tls { "https" } else { "http" },

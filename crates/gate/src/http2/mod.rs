@@ -16,7 +16,7 @@ mod websocket;
 mod wire;
 
 pub(crate) use cut::{Cut, Cuts};
-pub(crate) use exchange::Http2Exchange;
+pub(crate) use exchange::{Http2Exchange, Place};
 pub(crate) use settings::handshake;
 pub(crate) use stream::Http2Stream;
 pub(crate) use wire::Wire;

@@ -41,7 +41,7 @@ pub(super) fn write_stream(out: &mut Vec<u8>, record: &StreamRecord<'_>) {
     out.extend_from_slice(b"] \"");
     out.extend_from_slice(record.transport.to_ascii_uppercase().as_bytes());
     out.push(b' ');
-    escape::quoted(out, record.stream.as_bytes());
+    escape::quoted(out, or_dash(record.stream.as_bytes()));
     out.extend_from_slice(b"\" ");
     let status = match (record.rule, record.error) {
         (Some(_), _) => 503,

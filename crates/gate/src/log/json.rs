@@ -30,6 +30,9 @@ pub(super) fn write(out: &mut Vec<u8>, record: &Record<'_>) {
     some_text(out, "site", record.site.as_bytes());
     some_text(out, "service", record.service.as_bytes());
     some_text(out, "instance", record.instance.as_bytes());
+    if let Some(status) = record.grpc_status {
+        number(out, "grpc_status", u64::from(status));
+    }
     some_text(out, "user_agent", record.user_agent);
     some_text(out, "referer", record.referer);
     some_text(out, "rule", record.rule.unwrap_or_default().as_bytes());
@@ -44,7 +47,7 @@ pub(super) fn write_stream(out: &mut Vec<u8>, record: &StreamRecord<'_>) {
     out.extend_from_slice(b"\",\"client\":\"");
     write_ip(out, record.client);
     out.push(b'"');
-    text(out, "stream", record.stream.as_bytes());
+    some_text(out, "stream", record.stream.as_bytes());
     text(out, "transport", record.transport.as_bytes());
     number(out, "bytes_in", record.bytes_in);
     number(out, "bytes_out", record.bytes_out);

@@ -40,6 +40,8 @@ pub(crate) struct Record<'a> {
     pub(crate) site: &'a str,
     pub(crate) service: &'a str,
     pub(crate) instance: &'a str,
+    /// What a call of gRPC ended with.
+    pub(crate) grpc_status: Option<u32>,
     pub(crate) user_agent: &'a [u8],
     pub(crate) referer: &'a [u8],
     pub(crate) rule: Option<&'a str>,
@@ -51,6 +53,7 @@ pub(crate) struct Record<'a> {
 pub(crate) struct StreamRecord<'a> {
     /// Since 1970.
     pub(crate) time: Duration,
+    /// Empty for what was refused before that was known.
     pub(crate) stream: &'a str,
     /// `tcp` or `udp`.
     pub(crate) transport: &'static str,

@@ -3,6 +3,7 @@
 use model::plan::AccessLog as Place;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -36,18 +37,30 @@ struct Shared {
 #[derive(Debug)]
 enum Message {
     Lines(Vec<u8>, u64),
-    Reopen(Output),
+    Reopen(Option<File>),
     Sync(SyncSender<()>),
 }
 
 impl AccessLog {
-    /// Opens the log and starts its thread.
+    /// Opens what the log is written to; nothing where there is no log.
     ///
     /// # Errors
     ///
-    /// The file cannot be opened, or the thread cannot be started.
-    pub fn start(place: &Place) -> io::Result<Self> {
-        let output = Output::open(place)?;
+    /// The file cannot be opened.
+    pub fn open(place: &Place) -> io::Result<Option<File>> {
+        match place {
+            Place::Off => Ok(None),
+            Place::Stdout => Ok(Some(io::stdout().as_fd().try_clone_to_owned()?.into())),
+            Place::File(path) => open_file(path).map(Some),
+        }
+    }
+
+    /// Starts the thread that writes the log.
+    ///
+    /// # Errors
+    ///
+    /// The thread cannot be started.
+    pub fn start(output: Option<File>) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let (sender, receiver) = sync_channel(WAITING);
         let theirs = Arc::clone(&shared);
@@ -57,14 +70,12 @@ impl AccessLog {
         Ok(Self { sender, shared })
     }
 
-    /// Opens the file anew, as after it was moved away, or another one. Lines that were handed over before go to the
-    /// old file.
+    /// Writes to another file, or to nothing. Lines that were handed over before go to the old one.
     ///
     /// # Errors
     ///
-    /// The file cannot be opened; the old one stays.
-    pub fn reopen(&self, place: &Place) -> io::Result<()> {
-        let output = Output::open(place)?;
+    /// Too many lines wait; the old file stays.
+    pub fn reopen(&self, output: Option<File>) -> io::Result<()> {
         // The thread ends only when the last sender is gone.
         if self.tell(Message::Reopen(output), Instant::now() + PATIENCE) {
             Ok(())
@@ -128,44 +139,16 @@ impl Shared {
     }
 }
 
-#[derive(Debug)]
-enum Output {
-    Nothing,
-    Stdout,
-    File(File),
-}
-
-impl Output {
-    fn open(place: &Place) -> io::Result<Self> {
-        Ok(match place {
-            Place::Off => Self::Nothing,
-            Place::Stdout => Self::Stdout,
-            Place::File(path) => Self::File(open_file(path)?),
-        })
-    }
-
-    fn write(&mut self, lines: &[u8]) -> io::Result<()> {
-        match self {
-            Self::Nothing => Ok(()),
-            Self::Stdout => {
-                let mut out = io::stdout().lock();
-                out.write_all(lines)?;
-                out.flush()
-            }
-            Self::File(file) => file.write_all(lines),
-        }
-    }
-}
-
 fn open_file(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).append(true).mode(0o640).open(path)
 }
 
-fn write_all(mut output: Output, receiver: &Receiver<Message>, shared: &Shared) {
+fn write_all(mut output: Option<File>, receiver: &Receiver<Message>, shared: &Shared) {
     for message in receiver {
         match message {
             Message::Lines(mut lines, count) => {
-                let counter = if output.write(&lines).is_ok() { &shared.written } else { &shared.lost };
+                let is_written = output.as_mut().is_none_or(|file| file.write_all(&lines).is_ok());
+                let counter = if is_written { &shared.written } else { &shared.lost };
                 counter.fetch_add(count, Ordering::Relaxed);
                 lines.clear();
                 let mut empty = shared.empty();
@@ -185,6 +168,10 @@ fn write_all(mut output: Output, receiver: &Receiver<Message>, shared: &Shared) 
 mod tests {
     use super::*;
 
+    fn started(place: Place) -> AccessLog {
+        AccessLog::start(AccessLog::open(&place).expect("it is there")).expect("a thread")
+    }
+
     #[test]
     fn who_takes_nothing_of_the_log_holds_up_nobody() {
         let folder = tempfile::tempdir().expect("a folder");
@@ -193,17 +180,17 @@ mod tests {
             .expect("a pipe");
         // Open for both, so that opening it for writing does not wait, and read by nobody.
         let _reader = OpenOptions::new().read(true).write(true).open(&pipe).expect("the pipe");
-        let log = AccessLog::start(&Place::File(pipe)).expect("the pipe");
+        let log = started(Place::File(pipe));
         while log.lost() == 0 {
             log.hand_over(vec![b'x'; 64 << 10], 1);
         }
         log.sync(Duration::from_millis(50));
-        assert!(log.reopen(&Place::Off).is_err());
+        assert!(log.reopen(None).is_err());
     }
 
     #[test]
     fn a_full_disk_is_counted_and_survived() {
-        let log = AccessLog::start(&Place::File("/dev/full".into())).expect("the device is there");
+        let log = started(Place::File("/dev/full".into()));
         let lines = b"one\ntwo\n".to_vec();
         let next = log.hand_over(lines, 2);
         assert!(next.is_empty());

@@ -1,6 +1,7 @@
 //! Opening a connection to an instance.
 
 use super::instance::{Endpoint, Lease};
+use super::multiplexed::Claimed;
 use super::{Instance, ServiceRuntime};
 use crate::fastcgi::FastCgiStream;
 use crate::transport::instance::InstanceStream;
@@ -99,13 +100,7 @@ impl ServiceRuntime {
         client: Option<Ends>,
     ) -> Result<Lease, ConnectError> {
         let opened = timeout(self.plan.connect_timeout, self.open(instance, client)).await;
-        let stream = opened.unwrap_or_else(|_| {
-            let error = io::Error::new(
-                io::ErrorKind::TimedOut,
-                format!("no answer within {:?}", self.plan.connect_timeout),
-            );
-            Err(ConnectError::connect(error))
-        });
+        let stream = opened.unwrap_or_else(|_| Err(ConnectError::connect(self.late())));
         let stream = stream
             .map_err(|error| if instance.fastcgi { error.of_fastcgi(&instance.endpoint) } else { error })?;
         let stream =
@@ -113,8 +108,8 @@ impl ServiceRuntime {
         Ok(Lease { stream, reused: false })
     }
 
-    /// A stream of a connection of HTTP/2: one that is open and has room, or a new one. One request opens a connection
-    /// while others wait for what comes of it, unless each needs one of its own.
+    /// A stream of a connection of HTTP/2: one that is open and has room, or a new one. As many are opened at once as
+    /// the requests that come together need, while the others wait for what comes of it.
     pub(crate) async fn lease_http2(
         &self,
         instance: &Instance,
@@ -123,14 +118,27 @@ impl ServiceRuntime {
         if client.is_some() {
             return self.open_http2(instance, client, 0).await;
         }
-        let opening = instance.multiplexed.opening().await.map_err(ConnectError::connect)?;
         if let Some(stream) = instance.multiplexed.take(instance.tls).await {
-            opening.opened();
             return Ok(Lease { stream, reused: true });
         }
-        let lease = self.open_http2(instance, None, self.plan.keep_alive).await?;
-        opening.opened();
-        Ok(lease)
+        let kept = self.plan.keep_alive;
+        let claimed = timeout(self.plan.connect_timeout, instance.multiplexed.claim(instance.tls, kept));
+        let claimed = claimed.await.unwrap_or_else(|_| Err(self.late())).map_err(ConnectError::connect)?;
+        match claimed {
+            Claimed::Stream(stream) => Ok(Lease { stream, reused: true }),
+            Claimed::Alone => self.open_http2(instance, None, 0).await,
+            Claimed::Open(opening) => {
+                let opened = self.open_http2(instance, None, kept).await;
+                opening.ended(opened.is_ok());
+                opened
+            }
+        }
+    }
+
+    /// Nothing came within the service's time.
+    fn late(&self) -> io::Error {
+        let error = format!("no answer within {:?}", self.plan.connect_timeout);
+        io::Error::new(io::ErrorKind::TimedOut, error)
     }
 
     async fn open_http2(
@@ -144,11 +152,8 @@ impl ServiceRuntime {
             let stream = self.open(instance, client).await?;
             instance.multiplexed.start(stream, instance.tls, kept).await.map_err(failed)
         });
-        let late = |_| {
-            let error = format!("no answer within {:?}", self.plan.connect_timeout);
-            Err(failed(io::Error::new(io::ErrorKind::TimedOut, error)))
-        };
-        Ok(Lease { stream: opened.await.unwrap_or_else(late)?, reused: false })
+        let stream = opened.await.unwrap_or_else(|_| Err(failed(self.late())))?;
+        Ok(Lease { stream, reused: false })
     }
 
     /// Whether each connection is announced as one client's, so that it cannot serve another.

@@ -6,6 +6,7 @@ mod connect;
 mod datagrams;
 mod instance;
 mod multiplexed;
+mod opening;
 mod tls;
 
 pub(crate) use connect::{ConnectError, Ends};
@@ -24,7 +25,7 @@ use std::sync::Arc;
 /// A service as one thread sees it.
 #[derive(Debug)]
 pub(crate) struct ServiceRuntime {
-    pub(crate) plan: Service,
+    pub(crate) plan: Arc<Service>,
     tls: Option<Arc<rustls::ClientConfig>>,
     /// Its scripts, where it is spoken to with FastCGI.
     pub(crate) scripts: Option<Scripts>,
@@ -43,7 +44,11 @@ struct TargetRuntime {
 
 impl ServiceRuntime {
     /// A service of a new snapshot. Instances that `former` has too keep their connections and what is known of them.
-    pub(crate) fn new(plan: Service, tls: Option<Arc<rustls::ClientConfig>>, former: Option<&Self>) -> Self {
+    pub(crate) fn new(
+        plan: Arc<Service>,
+        tls: Option<Arc<rustls::ClientConfig>>,
+        former: Option<&Self>,
+    ) -> Self {
         let former = former.filter(|former| former.plan.tls == plan.tls);
         let targets = plan.instances.iter().map(|target| {
             let kept = former.and_then(|former| former.instances_of(target));
@@ -101,6 +106,11 @@ impl ServiceRuntime {
     /// Whether an instance is still one of its own.
     pub(crate) fn has(&self, instance: &Rc<Instance>) -> bool {
         self.instances.borrow().iter().any(|own| Rc::ptr_eq(own, instance))
+    }
+
+    /// The instances that are not spoken to with HTTP/2.
+    pub(crate) fn without_http2(&self) -> Vec<Rc<Instance>> {
+        self.instances.borrow().iter().filter(|instance| !instance.http2).cloned().collect()
     }
 
     /// Whether the service has a name that still has to be resolved.

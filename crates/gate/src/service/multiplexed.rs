@@ -1,6 +1,7 @@
 //! Connections of HTTP/2 to one instance, each shared by many requests of this thread.
 
-use crate::http2::Http2Exchange;
+use super::opening::{Claim, Opening, Openings};
+use crate::http2::{Http2Exchange, Place};
 use crate::transport::instance::InstanceStream;
 use crate::worker::deadlines::{self, Tick};
 use bytes::Bytes;
@@ -31,30 +32,18 @@ const HEAD: u32 = 128 << 10;
 #[derive(Debug, Default)]
 pub(super) struct Multiplexed {
     open: RefCell<Vec<Open>>,
-    opening: tokio::sync::Mutex<()>,
-    /// Connections that could not be opened.
-    failures: Cell<u64>,
+    openings: Openings,
+    /// Exchanges at once that the instance allowed on the connection that was opened last.
+    takes: Cell<Option<usize>>,
 }
 
-/// The right to open a connection, which one request has at a time while others wait for what comes of it.
-pub(super) struct Opening<'a> {
-    multiplexed: &'a Multiplexed,
-    opened: bool,
-    _held: tokio::sync::MutexGuard<'a, ()>,
-}
-
-impl Opening<'_> {
-    /// Notes that there is a connection now.
-    pub(super) fn opened(mut self) {
-        self.opened = true;
-    }
-}
-
-impl Drop for Opening<'_> {
-    fn drop(&mut self) {
-        let failures = &self.multiplexed.failures;
-        failures.set(failures.get() + u64::from(!self.opened));
-    }
+/// What a request gets.
+pub(super) enum Claimed<'a> {
+    Stream(InstanceStream),
+    /// It has to open a connection for all.
+    Open(Opening<'a>),
+    /// It has to open one for itself.
+    Alone,
 }
 
 struct Open {
@@ -77,15 +66,25 @@ impl Open {
 }
 
 impl Multiplexed {
-    /// Waits for the right to open a connection. Who waited for another request that could not open one gets an error:
-    /// trying it one after the other would keep the last one waiting for the sum of all.
-    pub(super) async fn opening(&self) -> io::Result<Opening<'_>> {
-        let before = self.failures.get();
-        let held = self.opening.lock().await;
-        if self.failures.get() != before {
-            return Err(io::Error::other("another request could not open a connection just now"));
+    /// A stream of a connection that has room, now or once one that is being opened has, or the duty to open one. Who
+    /// waited for others that could not open any gets an error: trying it one after the other would keep the last one
+    /// waiting for the sum of all.
+    pub(super) async fn claim(&self, tls: bool, kept: usize) -> io::Result<Claimed<'_>> {
+        let before = self.openings.failures();
+        loop {
+            if let Some(stream) = self.take(tls).await {
+                return Ok(Claimed::Stream(stream));
+            }
+            if self.openings.have_failed(before) {
+                return Err(io::Error::other("another request could not open a connection just now"));
+            }
+            let (open, takes) = (self.open.borrow().len(), self.takes.get().unwrap_or(EXCHANGES));
+            match self.openings.claim(open, kept, takes) {
+                Claim::Open(opening) => return Ok(Claimed::Open(opening)),
+                Claim::Alone => return Ok(Claimed::Alone),
+                Claim::Wait => self.openings.wait().await,
+            }
         }
-        Ok(Opening { multiplexed: self, opened: false, _held: held })
     }
 
     /// A stream of the first connection that has room. Connections that ended, or were told to, are forgotten.
@@ -100,7 +99,7 @@ impl Multiplexed {
             |known: &&mut Open| known.exchanges() < known.sender.current_max_send_streams().min(EXCHANGES);
         let known = open.iter_mut().find(has_room)?;
         known.used = deadlines::now();
-        let exchange = Http2Exchange::new(known.sender.clone(), tls, Rc::clone(&known.places));
+        let exchange = Http2Exchange::new(known.sender.clone(), tls, self.place(&known.places));
         Some(InstanceStream::http2(exchange))
     }
 
@@ -133,15 +132,20 @@ impl Multiplexed {
             Poll::Pending => Poll::Pending,
         })
         .await?;
+        self.takes.set(Some(connection.max_concurrent_send_streams().min(EXCHANGES)));
         // How it ends is told to every stream of it.
         tokio::task::spawn_local(async { drop(connection.await) });
         let places = Rc::new(());
-        let exchange = Http2Exchange::new(sender.clone(), tls, Rc::clone(&places));
+        let exchange = Http2Exchange::new(sender.clone(), tls, self.place(&places));
         let mut open = self.open.borrow_mut();
         if open.len() < most {
             open.push(Open { sender, places, used: deadlines::now() });
         }
         Ok(InstanceStream::http2(exchange))
+    }
+
+    fn place(&self, of: &Rc<()>) -> Place {
+        Place::new(of, self.openings.changed())
     }
 
     /// Closes connections that carried nothing for too long.

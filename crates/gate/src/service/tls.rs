@@ -1,5 +1,6 @@
 //! TLS towards instances: verified unless the operator switched it off by name.
 
+use crate::given::Given;
 use model::plan::{InstanceTls, Service};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
@@ -35,7 +36,10 @@ impl fmt::Display for InstanceTlsError {
 impl std::error::Error for InstanceTlsError {}
 
 /// The TLS configuration for the instances of a service, where one of them needs it.
-pub(crate) fn client_config(service: &Service) -> Result<Option<Arc<ClientConfig>>, InstanceTlsError> {
+pub(crate) fn client_config(
+    service: &Service,
+    given: &Given,
+) -> Result<Option<Arc<ClientConfig>>, InstanceTlsError> {
     if !service.instances.iter().any(|target| target.tls) {
         return Ok(None);
     }
@@ -45,7 +49,7 @@ pub(crate) fn client_config(service: &Service) -> Result<Option<Arc<ClientConfig
         builder.with_safe_default_protocol_versions().expect("the provider serves the default versions");
     #[expect(clippy::disallowed_methods, reason = "the operator asked for it by name")]
     let mut config = if service.tls.verify {
-        builder.with_root_certificates(roots(service)?).with_no_client_auth()
+        builder.with_root_certificates(roots(service, given)?).with_no_client_auth()
     } else {
         let verifier = Arc::new(Unverified { provider });
         builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
@@ -55,12 +59,11 @@ pub(crate) fn client_config(service: &Service) -> Result<Option<Arc<ClientConfig
     Ok(Some(Arc::new(config)))
 }
 
-fn roots(service: &Service) -> Result<RootCertStore, InstanceTlsError> {
+fn roots(service: &Service, given: &Given) -> Result<RootCertStore, InstanceTlsError> {
     let InstanceTls { authorities, .. } = &service.tls;
     let mut roots = RootCertStore::empty();
     let Some(path) = authorities else {
-        let native = rustls_native_certs::load_native_certs();
-        roots.add_parsable_certificates(native.certs);
+        roots.add_parsable_certificates(given.roots.iter().map(|der| CertificateDer::from(&der[..])));
         if roots.is_empty() {
             roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
         }
@@ -68,8 +71,8 @@ fn roots(service: &Service) -> Result<RootCertStore, InstanceTlsError> {
     };
     let failed =
         |reason: String| InstanceTlsError { service: service.name.clone(), path: path.clone(), reason };
-    let certificates = CertificateDer::pem_file_iter(path).map_err(|error| failed(error.to_string()))?;
-    for certificate in certificates {
+    let Some(bytes) = given.authorities.get(path) else { return Err(failed("it was not read".to_owned())) };
+    for certificate in CertificateDer::pem_slice_iter(bytes) {
         let certificate = certificate.map_err(|error| failed(error.to_string()))?;
         roots.add(certificate).map_err(|error| failed(error.to_string()))?;
     }

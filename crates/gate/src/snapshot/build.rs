@@ -1,15 +1,16 @@
 //! Making a snapshot of a plan.
 
-use super::Snapshot;
-use super::StreamTable;
 use super::hosts::{HostEntry, PortTable};
 use super::site::{ErrorPages, RouteRuntime, SiteRuntime};
+use super::{PlannedPort, Snapshot, StreamTable};
+use crate::given::Given;
 use crate::respond::page::Page;
 use model::plan::{Handler, Hsts, Plan, Route, Scheme, Site};
 use model::routes::RouteTable;
 use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Why a plan cannot be served.
 #[derive(Debug)]
@@ -54,17 +55,17 @@ impl std::error::Error for SnapshotError {
 }
 
 impl Snapshot {
-    /// Makes a plan ready for requests. Reads the pages that the plan names.
+    /// Makes a plan ready for requests, with the pages that it names.
     ///
     /// # Errors
     ///
-    /// A page that cannot be read, or a port that would have to speak two protocols.
-    pub fn new(plan: Plan) -> Result<Self, SnapshotError> {
+    /// A page that was not read, or a port that would have to speak two protocols.
+    pub fn new(plan: Plan, given: &Given) -> Result<Self, SnapshotError> {
         let mut files = 0;
         let sites = plan
             .sites
             .iter()
-            .map(|site| site_runtime(site, &plan, &mut files))
+            .map(|site| site_runtime(site, &plan, given, &mut files))
             .collect::<Result<Vec<_>, _>>()?;
         let ports = port_tables(&plan)?;
         let head_limits = http1::HeadLimits {
@@ -78,15 +79,34 @@ impl Snapshot {
     }
 }
 
-fn site_runtime(site: &Site, plan: &Plan, files: &mut usize) -> Result<SiteRuntime, SnapshotError> {
-    let pages = site.error_pages.iter().map(|page| Ok((page.status, read_page(&page.page)?)));
+/// The ports on which a plan needs listeners, sorted.
+///
+/// # Errors
+///
+/// A port would have to speak two protocols.
+pub fn planned_ports(plan: &Plan) -> Result<Vec<PlannedPort>, SnapshotError> {
+    let tables = port_tables(plan)?;
+    let sites = tables.iter().map(|(port, table)| PlannedPort::of_sites(*port, table.secure));
+    let streams = StreamTable::new(plan, &tables);
+    let mut ports: Vec<_> = sites.chain(streams.planned_ports(&tables)).collect();
+    ports.sort_unstable();
+    Ok(ports)
+}
+
+fn site_runtime(
+    site: &Site,
+    plan: &Plan,
+    given: &Given,
+    files: &mut usize,
+) -> Result<SiteRuntime, SnapshotError> {
+    let pages = site.error_pages.iter().map(|error| Ok((error.status, page(&error.page, given)?)));
     Ok(SiteRuntime {
         address: site.address.clone(),
         table: RouteTable::new(&site.routes),
         routes: site.routes.iter().map(|route| route_runtime(route, plan, files)).collect(),
         hsts: site.hsts.as_ref().map(hsts_line),
         error_pages: ErrorPages { pages: pages.collect::<Result<_, _>>()? },
-        maintenance: site.maintenance.as_deref().map(read_page).transpose()?,
+        maintenance: site.maintenance.as_deref().map(|path| page(path, given)).transpose()?,
     })
 }
 
@@ -115,8 +135,11 @@ fn segments(prefix: &str) -> usize {
     prefix.split('/').filter(|segment| !segment.is_empty()).count()
 }
 
-fn read_page(path: &Path) -> Result<Page, SnapshotError> {
-    Page::read(path).map_err(|source| SnapshotError::Page { path: path.to_owned(), source })
+fn page(path: &Path, given: &Given) -> Result<Page, SnapshotError> {
+    let bytes = given.pages.get(path).map(|bytes| Page::new(Arc::clone(bytes)));
+    let absent =
+        || SnapshotError::Page { path: path.to_owned(), source: std::io::ErrorKind::NotFound.into() };
+    bytes.ok_or_else(absent)
 }
 
 fn hsts_line(hsts: &Hsts) -> Box<[u8]> {

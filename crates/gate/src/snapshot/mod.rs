@@ -5,7 +5,7 @@ mod hosts;
 mod site;
 mod streams;
 
-pub use build::SnapshotError;
+pub use build::{SnapshotError, planned_ports};
 pub(crate) use hosts::{HostEntry, PortTable};
 pub(crate) use site::{RouteRuntime, SiteRuntime};
 pub(crate) use streams::{Destination, StreamPort, StreamTable};
@@ -69,15 +69,6 @@ impl PlannedPort {
 }
 
 impl Snapshot {
-    /// The ports on which the plan needs listeners, sorted.
-    #[must_use]
-    pub fn planned_ports(&self) -> Vec<PlannedPort> {
-        let sites = self.ports.iter().map(|(port, table)| PlannedPort::of_sites(*port, table.secure));
-        let mut ports: Vec<_> = sites.chain(self.streams.planned_ports(&self.ports)).collect();
-        ports.sort_unstable();
-        ports
-    }
-
     /// The plan that this was made from.
     #[must_use]
     pub fn plan(&self) -> &Plan {

@@ -1,6 +1,6 @@
 //! A connection that was accepted: who it is from, and which stream it is for.
 
-use super::serve::Served;
+use super::serve::{Served, log_refused};
 use super::{Heard, StreamRuntime, hear};
 use crate::connection::{Admitted, proxied};
 use crate::listener::PortFacts;
@@ -136,6 +136,6 @@ impl Arrival {
     /// Ends a connection that belongs to no stream.
     fn refused(&self, ended: &Ended) {
         self.worker.shared.metrics.failed_handshake();
-        Served::log_refused(self, ended);
+        log_refused(&self.worker, self.client(), self.host.as_deref(), ended);
     }
 }

@@ -30,6 +30,8 @@ pub(crate) enum Ended {
     Evicted,
     /// The first bytes were no message of TLS.
     Hello(Malformed),
+    /// The first bytes were no message of TLS, as a session says that was to read them.
+    NoHello(io::Error),
     /// No name that is served here was asked for.
     Name,
     /// The TLS handshake failed.
@@ -45,7 +47,7 @@ impl Ended {
             Self::Idle => Some("idle-timeout"),
             Self::Removed => Some("removed"),
             Self::Evicted => Some("evicted"),
-            Self::Hello(_) => Some("client-hello"),
+            Self::Hello(_) | Self::NoHello(_) => Some("client-hello"),
             Self::Name => Some("server-name"),
             Self::Handshake(_) => Some("tls-handshake"),
             Self::Client(_) | Self::Instance(_) | Self::Connect(_) | Self::Unresolved | Self::NoInstance => {
@@ -56,7 +58,15 @@ impl Ended {
 
     /// Whether nothing was served.
     pub(super) fn is_refusal(&self) -> bool {
-        matches!(self, Self::Connections | Self::Address | Self::Hello(_) | Self::Name | Self::Handshake(_))
+        matches!(
+            self,
+            Self::Connections
+                | Self::Address
+                | Self::Hello(_)
+                | Self::NoHello(_)
+                | Self::Name
+                | Self::Handshake(_)
+        )
     }
 
     /// Whether the operator should hear of it.
@@ -80,7 +90,7 @@ impl fmt::Display for Ended {
             Self::Evicted => f.write_str("it was silent, and another one needed its place"),
             Self::Hello(malformed) => malformed.fmt(f),
             Self::Name => f.write_str("no name that is served here was asked for"),
-            Self::Handshake(error) => write!(f, "TLS handshake: {error}"),
+            Self::NoHello(error) | Self::Handshake(error) => write!(f, "TLS handshake: {error}"),
         }
     }
 }

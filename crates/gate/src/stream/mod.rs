@@ -11,7 +11,9 @@ mod serve;
 pub(crate) mod udp;
 
 pub(crate) use arrival::{Arrival, server};
+pub(crate) use end::Ended;
 pub(crate) use hello::{Heard, hear};
+pub(crate) use serve::log_refused;
 
 use crate::metrics::StreamCounters;
 use crate::service::ServiceRuntime;
@@ -44,7 +46,7 @@ impl StreamRuntime {
     ) -> Self {
         let known = former.map(|former| former.service.as_ref());
         Self {
-            service: Rc::new(ServiceRuntime::new(plan.service.clone(), None, known)),
+            service: Rc::new(ServiceRuntime::new(Arc::new(plan.service.clone()), None, known)),
             counters: shared.metrics.stream(&plan.name, thread),
             connections: shared.connections_of(&plan),
             plan,

@@ -95,23 +95,23 @@ impl Served {
             error: error.as_deref(),
         });
     }
+}
 
-    /// Logs a connection that belongs to no stream.
-    pub(super) fn log_refused(arrival: &Arrival, ended: &Ended) {
-        arrival.worker.log.borrow_mut().write_stream(&StreamRecord {
-            time: clock::now(),
-            stream: "",
-            transport: "tcp",
-            client: arrival.client().ip().to_canonical(),
-            host: arrival.host.as_deref().unwrap_or_default(),
-            instance: "",
-            bytes_in: 0,
-            bytes_out: 0,
-            duration: std::time::Duration::ZERO,
-            rule: ended.rule(),
-            error: Some(&ended.to_string()),
-        });
-    }
+/// Logs a connection that was refused before it was known what it is for.
+pub(crate) fn log_refused(worker: &Worker, client: SocketAddr, host: Option<&str>, ended: &Ended) {
+    worker.log.borrow_mut().write_stream(&StreamRecord {
+        time: clock::now(),
+        stream: "",
+        transport: "tcp",
+        client: client.ip().to_canonical(),
+        host: host.unwrap_or_default(),
+        instance: "",
+        bytes_in: 0,
+        bytes_out: 0,
+        duration: std::time::Duration::ZERO,
+        rule: ended.rule(),
+        error: Some(&ended.to_string()),
+    });
 }
 
 /// The client's end before it is known how it is spoken to.

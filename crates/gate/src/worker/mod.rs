@@ -13,8 +13,10 @@ pub(crate) use thread::{Order, Start, run};
 
 use crate::files::FileCache;
 use crate::log::LogBuffer;
+use crate::patience::Patience;
 use crate::shared::Shared;
 use active::Active;
+use deadlines::Tick;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -26,7 +28,10 @@ pub(crate) struct Worker {
     active: RefCell<Rc<Active>>,
     pub(crate) log: RefCell<LogBuffer>,
     pub(crate) file_cache: FileCache,
-    pub(crate) draining: Cell<bool>,
+    /// How the gate is ending, once it is.
+    draining: Cell<Option<Patience>>,
+    /// When connections end on which nothing is asked.
+    idle_end: Cell<Tick>,
     /// Connections of this thread.
     pub(crate) connections: Cell<usize>,
     /// How often something else was installed, so that what lives long sees that it has to look.
@@ -41,7 +46,8 @@ impl Worker {
             shared,
             active: RefCell::new(Rc::new(active)),
             log: RefCell::new(log),
-            draining: Cell::new(false),
+            draining: Cell::new(None),
+            idle_end: Cell::new(Tick::NEVER),
             connections: Cell::new(0),
             installs: Cell::new(0),
         }
@@ -50,6 +56,28 @@ impl Worker {
     /// The snapshot that new requests are answered with.
     pub(crate) fn active(&self) -> Rc<Active> {
         Rc::clone(&self.active.borrow())
+    }
+
+    /// From now on every connection ends when it may.
+    fn drain(&self, patience: Patience) {
+        self.draining.set(Some(patience));
+        let now = deadlines::now();
+        self.idle_end.set(if patience.idle.is_zero() { now } else { now.after(patience.idle) });
+    }
+
+    /// Whether the gate is ending, so that answers announce the end of their connection.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.get().is_some()
+    }
+
+    /// Whether another gate has the listeners.
+    pub(crate) fn is_succeeded(&self) -> bool {
+        self.draining.get().is_some_and(|patience| patience.succeeded)
+    }
+
+    /// When a connection ends on which nothing is asked, where the gate is ending.
+    pub(crate) fn idle_end(&self) -> Tick {
+        self.idle_end.get()
     }
 
     pub(crate) fn install(&self, active: Active) {

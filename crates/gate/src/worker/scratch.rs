@@ -1,7 +1,7 @@
 //! What a request needs while it is answered, reused from request to request on a thread.
 
 use crate::fastcgi::Script;
-use crate::forward::Pump;
+use crate::forward::{Gathered, Pump};
 use crate::grpc::Translator;
 use crate::request::Facts;
 use crate::service::Instance;
@@ -39,6 +39,8 @@ pub(crate) struct Working {
     pub(crate) call: bool,
     /// The script that answers, where the service has some.
     pub(crate) script: Option<Script>,
+    /// The request's body, where it was read before an instance was asked.
+    pub(crate) gathered: Option<Gathered>,
     /// The form of gRPC-Web that is translated.
     pub(crate) web: Option<Form>,
     /// What the request's body goes through on its way to the instance.
@@ -50,6 +52,8 @@ pub(crate) struct Working {
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     pub(crate) status: u16,
+    /// What a call of gRPC ended with.
+    pub(crate) grpc_status: Option<u32>,
     pub(crate) site: Option<usize>,
     pub(crate) service: Option<usize>,
     pub(crate) instance: Option<Rc<Instance>>,
@@ -89,7 +93,7 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         let Some(mut working) = self.0.take() else { return };
         working.tried.clear();
-        working.script = None;
+        (working.script, working.gathered) = (None, None);
         (working.web, working.translator) = (None, None);
         working.outcome = Outcome::default();
         for bytes in [&mut working.head, &mut working.upload.lead, &mut working.download.lead] {

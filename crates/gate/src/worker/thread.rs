@@ -5,6 +5,7 @@ use super::{Worker, accept, deadlines};
 use crate::connection;
 use crate::listener::Listener;
 use crate::log::{AccessLog, LogBuffer};
+use crate::patience::Patience;
 use crate::shared::Shared;
 use crate::snapshot::{PlannedPort, Speaks};
 use crate::stream;
@@ -31,8 +32,8 @@ pub(crate) enum Order {
     Install(Served, Vec<Listener>),
     /// A name has these addresses now.
     Resolved(Arc<str>, Arc<[IpAddr]>),
-    /// No new connections; end when the open ones have, at most after this time.
-    Drain(Duration),
+    /// No new connections; end when the open ones have, or when patience has.
+    Drain(Patience),
 }
 
 /// What a thread starts with.
@@ -85,9 +86,9 @@ async fn serve(start: Start, mut orders: UnboundedReceiver<Order>) -> usize {
                     listen(&mut accepting, listeners, start.number, &worker);
                 }
                 Some(Order::Resolved(name, addresses)) => worker.active().resolved(&name, &addresses),
-                Some(Order::Drain(timeout)) => {
-                    drain(&mut accepting, &worker);
-                    end = Some(Instant::now() + timeout);
+                Some(Order::Drain(patience)) => {
+                    drain(&mut accepting, &worker, patience);
+                    end = Some(Instant::now() + patience.total);
                 }
                 None => break,
             },
@@ -151,8 +152,8 @@ fn serve_listener(listener: &Listener, number: usize, worker: &Rc<Worker>) -> Op
     })
 }
 
-fn drain(accepting: &mut Accepting, worker: &Worker) {
-    // A socket of UDP receives for its open sessions too; it begins no others while the gate is ending.
+fn drain(accepting: &mut Accepting, worker: &Worker, patience: Patience) {
+    // A socket of UDP serves its open sessions too; it begins no others while the gate is ending.
     accepting.retain(|(_, planned), task| {
         let stays = planned.speaks == Speaks::Udp;
         if !stays {
@@ -160,6 +161,6 @@ fn drain(accepting: &mut Accepting, worker: &Worker) {
         }
         stays
     });
-    worker.draining.set(true);
+    worker.drain(patience);
     deadlines::wake_all();
 }

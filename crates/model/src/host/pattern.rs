@@ -1,10 +1,11 @@
 //! The host of a site: one name, or all names one label below it.
 
 use super::name::{HostError, HostName};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// A host name, or `*.` and a host name.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum HostPattern {
     /// This host.
     Exact(HostName),

@@ -18,15 +18,24 @@ pub(super) fn settings(
     let is_spoken = |spoken: bool| service.instances.iter().find(|target| target.fastcgi == spoken);
     let Some(instance) = is_spoken(true) else {
         if let (Some(written), Some(first)) = (&raw.fastcgi, service.instances.first()) {
-            let scheme =
-                if matches!(first.address, TargetAddress::Unix(_)) { "fastcgi+" } else { "fastcgi://" };
+            // The port of HTTP is not the one of FastCGI.
+            let hint = match &first.address {
+                TargetAddress::Unix(_) => format!("write the instance as \"fastcgi+{first}\""),
+                TargetAddress::Tcp { host, .. } => {
+                    let plain = TargetAddress::Tcp { host: host.clone(), port: 9000 };
+                    let target = Target { fastcgi: true, ..Target::plain(plain) };
+                    format!(
+                        "write the instance with its port of FastCGI, \"{target}\", or as \"fastcgi+unix:/path\""
+                    )
+                }
+            };
             lowering.report(
                 Problem::error(
                     written.at,
                     format!("no instance of `{}` is spoken to with FastCGI", service.name),
                 )
                 .label("would not be used")
-                .hint(format!("write the instance as \"{scheme}{first}\"")),
+                .hint(hint),
             );
         }
         return None;
@@ -50,10 +59,9 @@ pub(super) fn settings(
 
 /// What is of HTTP, or stands before it.
 fn refuse_foreign(service: &Service, raw: &raw::Service, lowering: &mut Lowering<'_>) {
-    let http2 = raw.http.as_ref().filter(|version| version.value == raw::HttpVersion::V2);
     let announced = raw.proxy_protocol.as_ref().filter(|version| version.value != raw::ProxyProtocol::Off);
     let keys = [
-        ("http", http2.map(|key| key.at), "FastCGI is spoken in place of HTTP"),
+        ("http", raw.http.as_ref().map(|key| key.at), "FastCGI is spoken in place of HTTP"),
         ("proxy_protocol", announced.map(|key| key.at), "REMOTE_ADDR names the client"),
     ];
     for (key, at, label) in keys {

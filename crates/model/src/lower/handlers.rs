@@ -1,12 +1,16 @@
 //! The handler of a route, and that each of its keys belongs to it.
 
+use super::files;
 use super::headers;
 use super::redirects;
+use super::scripts;
 use super::services::Services;
 use super::template::template;
 use super::{Lowering, settings};
 use crate::pattern::RoutePattern;
-use crate::plan::{Compression, FilesHandler, Handler, Otherwise, RespondHandler, ServiceHandler};
+use crate::plan::{
+    Compression, FilesHandler, Handler, Otherwise, RespondHandler, ServiceHandler, Target, TargetAddress,
+};
 use crate::problem::{Problem, shown};
 use crate::raw::decode::Text;
 use crate::raw::route::{Compress, Route, StripPrefix};
@@ -116,12 +120,31 @@ fn service(
 ) -> Option<ServiceHandler> {
     let service = services.resolve(target, lowering);
     let strip_prefix = raw.strip_prefix.as_ref().map(|strip| strip_prefix(strip, pattern, lowering));
+    let grpc_web = raw.grpc_web.as_ref().filter(|grpc_web| grpc_web.value);
+    if let (Some(written), Some(service)) = (grpc_web, service) {
+        refuse_http1(written.at, services.instances_of(service), lowering);
+    }
     Some(ServiceHandler {
         service: service?,
         strip_prefix: strip_prefix.flatten(),
         compression: compression(raw),
-        grpc_web: raw.grpc_web.as_ref().is_some_and(|grpc_web| grpc_web.value),
+        grpc_web: grpc_web.is_some(),
     })
+}
+
+/// Calls of gRPC need HTTP/2, whatever they are translated from.
+fn refuse_http1(grpc_web: Location, instances: &[Target], lowering: &mut Lowering<'_>) {
+    let Some(other) = instances.iter().find(|target| !target.http2) else { return };
+    let hint = match &other.address {
+        _ if other.fastcgi => None,
+        TargetAddress::Tcp { .. } if !other.tls => Some(format!("write the instance as \"h2c://{other}\"")),
+        _ => Some("write http = \"2\" in a [service.NAME] with this instance".to_owned()),
+    };
+    lowering.report(
+        Problem::error(grpc_web, "`grpc_web` needs instances of HTTP/2")
+            .label(format!("`{other}` is not spoken to with HTTP/2"))
+            .hint_maybe(hint),
+    );
 }
 
 fn compression(raw: &Route) -> Compression {
@@ -200,6 +223,7 @@ fn files(
 ) -> Option<FilesHandler> {
     let root = lowering.path(folder);
     refuse_file(pattern, folder, lowering);
+    files::refuse(pattern, raw, lowering);
     let mut file =
         |key: &Option<Located<Text>>| key.as_ref().and_then(|text| file_name(&text.value, lowering));
     let index = file(&raw.index);
@@ -209,13 +233,18 @@ fn files(
         lowering.report(headers::illegal_value(&value.value));
     }
     let otherwise = raw.otherwise.as_ref().map(|written| otherwise(raw, written, services, lowering));
+    let otherwise = otherwise.flatten();
     let flag = |key: &Option<Located<bool>>, default| key.as_ref().map_or(default, |flag| flag.value);
+    let root = root?;
+    let of_route = (root.as_path(), otherwise.as_ref());
+    let refused_scripts = scripts::refused(pattern, raw, of_route, services.script_folders(), lowering);
     Some(FilesHandler {
-        root: root?,
+        root,
         skip_segments: pattern.segment_count() - usize::from(!pattern.is_subtree()),
         index: index.unwrap_or_else(|| "index.html".to_owned()),
         fallback,
-        otherwise: otherwise.flatten(),
+        otherwise,
+        refused_scripts,
         listing: flag(&raw.listing, false),
         precompressed: flag(&raw.precompressed, true),
         hidden: flag(&raw.hidden, false),

@@ -40,7 +40,28 @@ pub(super) fn limits(raw: Option<&Located<raw::Limits>>, lowering: &mut Lowering
     }
     bytes(&mut limits.file_cache, raw.file_cache.as_ref());
     check_request_line(raw, &limits, lowering);
+    check_windows(raw, &limits, lowering);
     limits
+}
+
+/// A stream is a part of its connection, so a larger window would never be open.
+fn check_windows(raw: &raw::Limits, limits: &Limits, lowering: &mut Lowering<'_>) {
+    let (stream, connection) = (limits.http2_stream_window, limits.http2_connection_window);
+    let written = raw.http2_stream_window.as_ref().map(|value| value.at);
+    let Some(at) = written.or_else(|| raw.http2_connection_window.as_ref().map(|value| value.at)) else {
+        return;
+    };
+    if stream > connection {
+        lowering.report(
+            Problem::error(at, "`http2_stream_window` is larger than `http2_connection_window`")
+                .label(format!("{} is more than {}", size(stream), size(connection)))
+                .note("all streams of a connection share its window"),
+        );
+    }
+}
+
+fn size(bytes: usize) -> String {
+    size_text(u64::try_from(bytes).unwrap_or(u64::MAX))
 }
 
 /// A request line is a part of the head, so a larger bound would never be met.
@@ -50,7 +71,6 @@ fn check_request_line(raw: &raw::Limits, limits: &Limits, lowering: &mut Lowerin
     }
     let line = raw.request_line.as_ref().map(|value| value.at);
     let Some(at) = line.or_else(|| raw.header_bytes.as_ref().map(|value| value.at)) else { return };
-    let size = |bytes: usize| size_text(u64::try_from(bytes).unwrap_or(u64::MAX));
     lowering.report(
         Problem::error(at, "`request_line` is larger than `header_bytes`")
             .label(format!("{} is more than {}", size(limits.request_line), size(limits.header_bytes)))

@@ -3,6 +3,7 @@
 //! Each part reports all it finds and goes on with what is usable; whether a plan comes out is decided at the end.
 
 mod fastcgi;
+mod files;
 mod handlers;
 mod headers;
 mod limits;
@@ -10,6 +11,8 @@ mod merge;
 mod policy;
 mod redirects;
 mod routes;
+mod script_routes;
+mod scripts;
 mod service_host;
 mod service_settings;
 mod services;
@@ -19,6 +22,7 @@ mod sites;
 mod streams;
 mod target;
 mod template;
+mod unenforced;
 
 pub(crate) use merge::Merged;
 pub(crate) use policy::{ends_at, limit_of, traffic_of};
@@ -38,6 +42,7 @@ const GUESSES: usize = 100;
 
 /// Makes the plan, as far as it can be made.
 pub(crate) fn lower(merged: &Merged, sources: &Sources, problems: &mut Vec<Problem>) -> Plan {
+    let is_read = unenforced::is_read(problems);
     let mut lowering = Lowering { sources, problems };
     let mut plan = Plan {
         listen: settings::listen(merged.listen.as_ref(), &mut lowering),
@@ -54,6 +59,10 @@ pub(crate) fn lower(merged: &Merged, sources: &Sources, problems: &mut Vec<Probl
     plan.sites = sites::sites(merged, &plan.listen, &mut services, &hosts, &mut names, &mut lowering);
     plan.streams = streams::streams(merged, &plan, &hosts, &mut names, &mut lowering);
     plan.policy = policy::policy(merged, &hosts, &plan.sites, &mut names, &mut lowering);
+    unenforced::refuse_conditions(merged, &plan, &mut lowering);
+    if is_read {
+        unenforced::report(merged, &plan, &mut lowering);
+    }
     plan.services = services.finish(&plan.sites, &names, &mut lowering);
     plan
 }
@@ -107,9 +116,15 @@ impl Lowering<'_> {
             self.report(problem.hint_maybe(hint.map(str::to_owned)));
             return None;
         }
+        Some(self.joined(text))
+    }
+
+    /// The same without a look at what is written.
+    fn joined(&self, text: &Text) -> PathBuf {
+        let written = text.as_str();
         let folder =
             self.sources.get(text.at.source).map(|source| source.folder().to_owned()).unwrap_or_default();
-        Some(folder.join(written.strip_prefix("./").unwrap_or(written)))
+        folder.join(written.strip_prefix("./").unwrap_or(written))
     }
 
     /// The path of a Unix socket.

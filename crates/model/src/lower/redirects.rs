@@ -9,7 +9,7 @@ use crate::plan::{Handler, Piece, RedirectHandler, Scheme, Site, SiteAddress, Te
 use crate::problem::{Problem, shown};
 use crate::raw::decode::Text;
 use crate::raw::route::Route;
-use crate::routes::{Captures, Matched, RequestFacts, RouteTable};
+use crate::routes::{Captures, Matched, RouteTable, Unconditional};
 
 /// The statuses that redirect (RFC 9110, 15.4).
 const STATUSES: [u16; 5] = [301, 302, 303, 307, 308];
@@ -168,17 +168,4 @@ fn answers(literal: &str, route: usize, table: &RouteTable) -> bool {
         return false;
     }
     matches!(table.find(&canonical, &Unconditional, &mut Captures::new()), Matched::Route(index) if index == route)
-}
-
-/// A request for which every condition holds, so that a conditional route gets the benefit of the doubt.
-struct Unconditional;
-
-impl RequestFacts for Unconditional {
-    fn method(&self) -> &[u8] {
-        b"GET"
-    }
-
-    fn header_is(&self, _: &str, _: Option<&str>) -> bool {
-        true
-    }
 }

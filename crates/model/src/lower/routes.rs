@@ -4,7 +4,7 @@ use super::handlers;
 use super::headers;
 use super::limits::body;
 use super::services::Services;
-use super::{Lowering, redirects};
+use super::{Lowering, redirects, script_routes};
 use crate::pattern::RoutePattern;
 use crate::plan::{self, Site};
 use crate::problem::{Problem, shown};
@@ -16,7 +16,7 @@ use crate::source::{Located, Location};
 /// What a site says of its routes, with the place of each.
 pub(super) struct SiteRoutes {
     list: Vec<Written>,
-    /// Where the site is written, for when there is nothing in `list`.
+    /// Where the site is written.
     name: Location,
     /// Whether there may be none: all is under maintenance, or what was written could not be read.
     may_be_empty: bool,
@@ -95,10 +95,10 @@ pub(super) fn routes(
     for one in &written.list {
         let Some(pattern) = pattern(&one.pattern, lowering) else {
             // Whatever else is wrong with the route is said as well.
-            let _ = RoutePattern::parse("/").map(|root| route(&root, one, services, lowering));
+            let _ = RoutePattern::parse("/").map(|root| route(written.name, &root, one, services, lowering));
             continue;
         };
-        if let Some(route) = route(&pattern, one, services, lowering) {
+        if let Some(route) = route(written.name, &pattern, one, services, lowering) {
             site.routes.push(route);
             places.push(one);
         }
@@ -106,6 +106,8 @@ pub(super) fn routes(
     refuse_conflicts(site, &places, lowering);
     let at: Vec<&Route> = places.iter().map(|written| &written.route).collect();
     redirects::refuse_loops(site, &at, lowering);
+    let at: Vec<Location> = places.iter().map(|written| written.place()).collect();
+    script_routes::warn_of_path_info(site, &at, services, lowering);
 }
 
 fn refuse_two_roots(list: &[Written], lowering: &mut Lowering<'_>) {
@@ -125,10 +127,18 @@ fn pattern(text: &Text, lowering: &mut Lowering<'_>) -> Option<RoutePattern> {
     match RoutePattern::parse(text.as_str()) {
         Ok(pattern) => Some(pattern),
         Err(error) => {
+            // As nginx writes expressions and exact paths.
+            let hint = if text.as_str().starts_with(['~', '^', '=']) {
+                Some(
+                    "patterns are no regular expressions: `/a/` covers all beneath it, `/a` one path, `{name}` one segment",
+                )
+            } else {
+                error.hint()
+            };
             lowering.report(
                 Problem::error(text.at, format!("{} is not a route pattern", shown(text.as_str())))
                     .label(error.to_string())
-                    .hint_maybe(error.hint().map(str::to_owned)),
+                    .hint_maybe(hint.map(str::to_owned)),
             );
             None
         }
@@ -136,6 +146,7 @@ fn pattern(text: &Text, lowering: &mut Lowering<'_>) -> Option<RoutePattern> {
 }
 
 fn route(
+    site: Location,
     pattern: &RoutePattern,
     written: &Written,
     services: &mut Services<'_>,
@@ -147,6 +158,9 @@ fn route(
     let methods =
         raw.method.as_ref().map(|methods| self::methods(&methods.value, lowering)).unwrap_or_default();
     let header = raw.header.as_ref().map(|header| headers::conditions(&header.value, lowering));
+    if let Some(handler) = &handler {
+        script_routes::refuse_fields(handler, raw, services, lowering);
+    }
     let parameters = pattern.parameters();
     let request = raw.request_headers.as_ref();
     let response = raw.response_headers.as_ref();
@@ -163,7 +177,9 @@ fn route(
         body: raw.body.as_ref().map(|size| body(size.value)),
         request_headers: request.unwrap_or_default(),
         response_headers: response.unwrap_or_default(),
-        place: lowering.sources.place(if written.on_site { written.pattern.at } else { written.at }),
+        line: lowering
+            .sources
+            .lines_between(site, if written.on_site { written.pattern.at } else { written.at }),
     })
 }
 

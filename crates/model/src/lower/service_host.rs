@@ -3,7 +3,7 @@
 
 use super::Lowering;
 use super::policy::{Hosts, Kind, Names, carried};
-use crate::plan::{Name, Service, Site, Target, TargetAddress};
+use crate::plan::{Name, PlacedSite, Service, Target, TargetAddress};
 use crate::problem::Problem;
 use crate::raw::decode::Text;
 use crate::raw::service as raw;
@@ -75,12 +75,12 @@ pub(super) fn certificate_name(
 pub(super) fn refuse_elsewhere(
     (index, service): (usize, &Service),
     at: Location,
-    sites: &[Site],
+    sites: &[PlacedSite],
     lowering: &mut Lowering<'_>,
 ) {
     let Some(host) = &service.on else { return };
     let Some(local) = service.instances.iter().find(|target| is_of_this_machine(target)) else { return };
-    let other = |site: &&Site| {
+    let other = |site: &&PlacedSite| {
         let elsewhere = site.on.as_ref().is_some_and(|on| on != host);
         elsewhere
             && site.routes.iter().any(|route| route.handler.service().is_some_and(|used| used.0 == index))

@@ -22,10 +22,8 @@ pub(super) fn settings(mut service: Service, raw: &raw::Service, lowering: &mut 
     if let Some(tls) = &raw.tls {
         service.tls = instance_tls(tls, &service, lowering);
     }
-    if raw.http.as_ref().is_some_and(|version| version.value == raw::HttpVersion::V2) {
-        for target in &mut service.instances {
-            target.http2 = true;
-        }
+    if let Some(version) = &raw.http {
+        http(version, &mut service, lowering);
     }
     if let Some(version) = &raw.proxy_protocol {
         service.proxy_protocol = match version.value {
@@ -44,7 +42,45 @@ pub(super) fn settings(mut service: Service, raw: &raw::Service, lowering: &mut 
     count(&mut service.keep_alive, raw.keep_alive.as_ref());
     time(&mut service.keep_alive_timeout, raw.keep_alive_timeout.as_ref());
     time(&mut service.ejection, raw.ejection.as_ref());
+    warn_of_kept(&service, raw, lowering);
     service
+}
+
+fn http(version: &Located<raw::HttpVersion>, service: &mut Service, lowering: &mut Lowering<'_>) {
+    match version.value {
+        raw::HttpVersion::V2 => service.instances.iter_mut().for_each(|target| target.http2 = true),
+        raw::HttpVersion::V1_1 => {
+            let Some(other) = service.instances.iter().find(|target| target.http2) else { return };
+            lowering.report(
+                Problem::error(version.at, format!("the instance `{other}` speaks HTTP/2"))
+                    .label("would not be obeyed")
+                    .hint("leave `http` out, or `h2c://` where the instance is written"),
+            );
+        }
+    }
+}
+
+/// Settings of connections that are kept, where none is.
+fn warn_of_kept(service: &Service, raw: &raw::Service, lowering: &mut Lowering<'_>) {
+    let announced = raw.proxy_protocol.as_ref().filter(|_| service.proxy_protocol.is_some());
+    let count = raw.keep_alive.as_ref().filter(|count| announced.is_some() && count.value.0 > 0);
+    let time = raw.keep_alive_timeout.as_ref().filter(|_| announced.is_some() || service.keep_alive == 0);
+    let keys = [("keep_alive", count.map(|key| key.at)), ("keep_alive_timeout", time.map(|key| key.at))];
+    for (key, at) in keys {
+        let Some(at) = at else { continue };
+        let problem = Problem::warning(at, format!("no connection to `{}` is kept", service.name));
+        lowering.report(match (announced, &raw.keep_alive) {
+            (Some(announced), _) => problem
+                .label(format!("`{key}` has no effect"))
+                .related(announced.at, "each connection serves one request"),
+            (None, Some(none)) => {
+                problem.label(format!("`{key}` has no effect")).related(none.at, "none is kept")
+            }
+            (None, None) => problem
+                .label(format!("`{key}` has no effect"))
+                .hint("with FastCGI none is kept unless `keep_alive` says how many"),
+        });
+    }
 }
 
 fn instance_host(

@@ -1,15 +1,17 @@
 //! Services: the named ones, and one for every address that a route names directly.
 
 use super::policy::{Hosts, Names, Resolved};
+use super::scripts::ScriptFolder;
 use super::service_settings;
 use super::target::{self, Named};
 use super::{Lowering, Merged, fastcgi, service_host};
-use crate::plan::{Listen, Service, ServiceIndex, Site, Target};
+use crate::plan::{Listen, PlacedSite, Service, ServiceIndex, Target};
 use crate::problem::{Problem, Severity, closest};
 use crate::raw::decode::Text;
 use crate::raw::service as raw;
 use crate::source::{Located, Location};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// The services of a plan as they come together.
 pub(super) struct Services<'a> {
@@ -24,6 +26,7 @@ pub(super) struct Services<'a> {
     by_target: HashMap<(Target, Option<String>), usize>,
     /// Names that are declared by what could not be read.
     lost: &'a [String],
+    script_folders: Vec<ScriptFolder>,
 }
 
 impl<'a> Services<'a> {
@@ -42,10 +45,13 @@ impl<'a> Services<'a> {
             by_name: HashMap::new(),
             by_target: HashMap::new(),
             lost: &merged.lost_services,
+            script_folders: Vec::new(),
         };
         for (name, service) in &merged.services {
             services.declare(name, service, names, lowering);
         }
+        let declared = |name: &str| services.by_name.get(name).and_then(|index| services.list.get(*index));
+        services.script_folders = ScriptFolder::all(merged, declared, lowering);
         services
     }
 
@@ -158,6 +164,21 @@ impl<'a> Services<'a> {
         Some(&fastcgi.extension)
     }
 
+    /// What a service is called.
+    pub(super) fn name(&self, service: ServiceIndex) -> &str {
+        self.list.get(service.0).map(|service| service.name.as_str()).unwrap_or_default()
+    }
+
+    /// Where a service runs.
+    pub(super) fn instances_of(&self, service: ServiceIndex) -> &[Target] {
+        self.list.get(service.0).map(|service| &service.instances[..]).unwrap_or_default()
+    }
+
+    /// The folders with scripts of all services.
+    pub(super) fn script_folders(&self) -> &[ScriptFolder] {
+        &self.script_folders
+    }
+
     fn named(&mut self, text: &Text, lowering: &mut Lowering<'_>) -> Option<ServiceIndex> {
         let name = text.as_str();
         if let Some(&index) = self.by_name.get(name) {
@@ -199,10 +220,10 @@ impl<'a> Services<'a> {
     /// All services; warns of those that nothing leads to, unless a route that cannot be read might.
     pub(super) fn finish(
         self,
-        sites: &[Site],
+        sites: &[PlacedSite],
         names: &Names<'_>,
         lowering: &mut Lowering<'_>,
-    ) -> Vec<Service> {
+    ) -> Vec<Arc<Service>> {
         for ((name, _), service) in self.names.iter().zip(self.list.iter().enumerate()) {
             service_host::refuse_elsewhere(service, name.at, sites, lowering);
         }
@@ -217,7 +238,7 @@ impl<'a> Services<'a> {
                     .label("never used"),
             );
         }
-        self.list
+        self.list.into_iter().map(Arc::new).collect()
     }
 }
 

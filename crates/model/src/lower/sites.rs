@@ -6,12 +6,13 @@ use super::services::Services;
 use super::site_name;
 use super::{Lowering, Merged, settings};
 use crate::host::HostPattern;
-use crate::plan::{ErrorPage, Hsts, Listen, Name, Peer, Scheme, Site, SiteAddress, StatusClass};
+use crate::plan::{ErrorPage, Hsts, Listen, Name, Peer, PlacedSite, Scheme, Site, SiteAddress, StatusClass};
 use crate::problem::{Problem, shown};
 use crate::raw::decode::{Names, Text};
 use crate::raw::site as raw;
 use crate::source::{Located, Location};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The least `max-age` that the preload lists of browsers accept.
@@ -24,7 +25,7 @@ pub(super) fn sites(
     hosts: &Hosts,
     names: &mut Declared<'_>,
     lowering: &mut Lowering<'_>,
-) -> Vec<Site> {
+) -> Vec<PlacedSite> {
     // Two hosts may serve one name, each on its own ports.
     let mut claims: BTreeMap<Option<Name>, Claims> = BTreeMap::new();
     let mut sites = Vec::new();
@@ -51,7 +52,8 @@ pub(super) fn sites(
             }
         }
         if address.is_some() {
-            sites.push(site);
+            let place = lowering.sources.place(name.at);
+            sites.push(PlacedSite { site: Arc::new(site), place });
         }
     }
     for claims in claims.into_values() {

@@ -2,10 +2,11 @@
 
 use super::service::ServiceIndex;
 use super::template::Template;
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// What answers a route.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Handler {
     /// A service.
     Service(ServiceHandler),
@@ -18,7 +19,7 @@ pub enum Handler {
 }
 
 /// Forwards to a service.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceHandler {
     /// The service.
     pub service: ServiceIndex,
@@ -32,7 +33,7 @@ pub struct ServiceHandler {
 }
 
 /// When responses of a service are compressed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Compression {
     /// Never, the default.
     #[default]
@@ -44,7 +45,7 @@ pub enum Compression {
 }
 
 /// Serves files.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FilesHandler {
     /// The folder. Nothing outside of it is served, whatever links say.
     pub root: PathBuf,
@@ -56,6 +57,9 @@ pub struct FilesHandler {
     pub fallback: Option<String>,
     /// What answers where no file is found, in place of 404.
     pub otherwise: Option<Otherwise>,
+    /// How the names of scripts end whose text is not sent, beside those of `otherwise`: a service runs them from a
+    /// folder that overlaps this one.
+    pub refused_scripts: Vec<String>,
     /// Whether a folder without index is listed.
     pub listing: bool,
     /// Whether `.br`, `.zst` and `.gz` siblings are served to those who accept them.
@@ -67,7 +71,7 @@ pub struct FilesHandler {
 }
 
 /// The service behind files.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Otherwise {
     /// The service, for every path that is no file.
     pub handler: ServiceHandler,
@@ -76,7 +80,7 @@ pub struct Otherwise {
 }
 
 /// Redirects.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RedirectHandler {
     /// The `Location`.
     pub to: Template,
@@ -85,7 +89,7 @@ pub struct RedirectHandler {
 }
 
 /// A fixed response.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RespondHandler {
     /// 200 to 599.
     pub status: u16,

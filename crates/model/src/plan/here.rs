@@ -3,7 +3,8 @@
 use super::handler::Handler;
 use super::policy::Name;
 use super::service::ServiceIndex;
-use super::{Plan, Site, Stream};
+use super::{PlacedSite, Plan, Site, Stream};
+use std::sync::Arc;
 
 impl Handler {
     /// The service that it leads to, where there is one.
@@ -33,23 +34,36 @@ impl Plan {
     /// whoever compiles packets takes the plan as it was, and the host's name beside it.
     #[must_use]
     pub fn of_host(&self, host: Option<&Name>) -> Self {
-        let is_here = |site: &&Site| site.on.is_none() || site.on.as_ref() == host;
-        let mut sites: Vec<Site> = self.sites.iter().filter(is_here).cloned().collect();
-        let mut places = vec![None; self.services.len()];
-        let mut services = Vec::new();
-        let used: Vec<usize> = sites.iter().flat_map(leads_to).map(|service| service.0).collect();
-        for (index, service) in self.services.iter().enumerate().filter(|(index, _)| used.contains(index)) {
-            places[index] = Some(ServiceIndex(services.len()));
-            services.push(service.clone());
+        let is_here = |site: &&PlacedSite| site.on.is_none() || site.on.as_ref() == host;
+        let mut sites: Vec<PlacedSite> = self.sites.iter().filter(is_here).cloned().collect();
+        let mut used = vec![false; self.services.len()];
+        for service in sites.iter().flat_map(|site| leads_to(site)) {
+            used[service.0] = true;
         }
-        for route in sites.iter_mut().flat_map(|site| &mut site.routes) {
-            if let Some(service) = route.handler.service_mut() {
-                *service = places[service.0].unwrap_or(*service);
-            }
+        let mut places = Vec::with_capacity(used.len());
+        let mut services = Vec::new();
+        for (service, used) in self.services.iter().zip(used) {
+            places.push(ServiceIndex(services.len()));
+            services.extend(used.then(|| Arc::clone(service)));
+        }
+        for placed in &mut sites {
+            lead_to(placed, &places);
         }
         let is_ours = |stream: &&Stream| stream.on.is_none() || stream.on.as_ref() == host;
         let streams = self.streams.iter().filter(is_ours).cloned().collect();
         Self { sites, services, streams, ..self.clone() }
+    }
+}
+
+/// Gives the services of a site the places that they have now. A site whose services stay where they are stays shared.
+fn lead_to(placed: &mut PlacedSite, places: &[ServiceIndex]) {
+    if leads_to(placed).all(|service| places[service.0] == service) {
+        return;
+    }
+    for route in &mut placed.routes {
+        if let Some(service) = route.handler.service_mut() {
+            *service = places[service.0];
+        }
     }
 }
 

@@ -1,9 +1,10 @@
 //! Bounds on what clients and instances may do. The table of `docs/limits.md` is this file.
 
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Bounds on what clients and instances may do.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// Bytes of a message head, request line or status line included (431 when a request is larger).
     pub header_bytes: usize,

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// The policy of every host that the file names.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Policy {
     /// `[firewall]`; without it no packet is touched.
     pub firewall: Option<Firewall>,
@@ -51,7 +51,7 @@ impl fmt::Display for InterfaceName {
 pub const TRIAL_SECONDS: RangeInclusive<u64> = 1..=3600;
 
 /// `[firewall]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Firewall {
     /// How long a new policy is on trial.
     pub confirm: Duration,
@@ -76,7 +76,7 @@ pub struct Firewall {
 }
 
 /// `[group.NAME]`: a security group.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Group {
     /// Its name.
     pub name: Name,
@@ -91,7 +91,7 @@ pub struct Group {
 }
 
 /// An entry of `[network]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Network {
     /// Its name.
     pub name: Name,
@@ -102,7 +102,7 @@ pub struct Network {
 }
 
 /// `[host.NAME]`: a machine.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Host {
     /// Its name.
     pub name: Name,
@@ -117,7 +117,7 @@ pub struct Host {
 }
 
 /// `[nat]`: this host is a gateway.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Nat {
     /// Interfaces of the private side; what comes from there may leave through this host.
     pub inside: Vec<InterfaceName>,
@@ -130,7 +130,7 @@ pub struct Nat {
 }
 
 /// A port of this host that leads to another host.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Forward {
     /// The rule that lets clients reach the port of this host: its traffic is TCP or UDP ports.
     pub rule: Rule,
@@ -141,7 +141,7 @@ pub struct Forward {
 }
 
 /// One allow rule.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rule {
     /// Its identity: the one written as `id`, or made from owner, traffic, peers and interface, so that it stays the
     /// same when the rule moves or its note changes.

@@ -1,15 +1,16 @@
 //! Services and the addresses of their instances.
 
 use super::policy::Name;
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// The place of a service in [`super::Plan::services`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ServiceIndex(pub usize);
 
 /// A named application behind the gate.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Service {
     /// Its name in the file, or the address as written where a route names one directly.
     pub name: String,
@@ -69,7 +70,7 @@ impl Service {
 }
 
 /// A version of the PROXY protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ProxyProtocol {
     /// Version 1, a line of text.
     V1,
@@ -78,7 +79,7 @@ pub enum ProxyProtocol {
 }
 
 /// How an instance is chosen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Balance {
     /// One after the other.
     #[default]
@@ -90,7 +91,7 @@ pub enum Balance {
 }
 
 /// TLS towards instances.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct InstanceTls {
     /// Whether the certificate is verified; on unless the file says otherwise.
     pub verify: bool,
@@ -107,7 +108,7 @@ impl Default for InstanceTls {
 }
 
 /// The scripts of an application that is spoken to with FastCGI.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct FastCgi {
     /// The folder of the scripts, where the application sees it.
     pub root: PathBuf,
@@ -122,7 +123,7 @@ pub struct FastCgi {
 }
 
 /// What the instance sees as `Host`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum InstanceHost {
     /// What the client asked for.
     #[default]
@@ -134,7 +135,7 @@ pub enum InstanceHost {
 }
 
 /// Where an instance is reached and how it is spoken to.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Target {
     /// The address.
     pub address: TargetAddress,
@@ -155,7 +156,7 @@ impl Target {
 }
 
 /// The address of an instance.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum TargetAddress {
     /// A host, by canonical name (never an address in brackets) or address, and a port.
     Tcp {

@@ -1,11 +1,12 @@
 //! The settings that are not about one site or service.
 
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::path::PathBuf;
 
 /// Where the gate listens.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listen {
     /// The local addresses; both families' wildcard by default.
     pub addresses: Vec<IpAddr>,
@@ -39,7 +40,7 @@ impl Default for Listen {
 }
 
 /// TLS towards clients.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tls {
     /// The lowest version that is accepted.
     pub min_version: TlsVersion,
@@ -56,7 +57,7 @@ impl Default for Tls {
 }
 
 /// A version of TLS.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TlsVersion {
     /// TLS 1.2 (RFC 5246).
     #[default]
@@ -66,7 +67,7 @@ pub enum TlsVersion {
 }
 
 /// A certificate chain and its key, both PEM.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct CertificateFiles {
     /// The chain, leaf first.
     pub certificate: PathBuf,
@@ -75,7 +76,7 @@ pub struct CertificateFiles {
 }
 
 /// Logs.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Log {
     /// Where requests are logged.
     pub access: AccessLog,
@@ -84,7 +85,7 @@ pub struct Log {
 }
 
 /// Where requests are logged.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AccessLog {
     /// Nowhere.
     Off,
@@ -96,7 +97,7 @@ pub enum AccessLog {
 }
 
 /// The shape of a line of the access log.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LogFormat {
     /// One JSON object a line.
     #[default]
@@ -106,14 +107,14 @@ pub enum LogFormat {
 }
 
 /// The operator's socket.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Admin {
     /// Path of the Unix socket; `None` means the default place beneath the state folder.
     pub socket: Option<PathBuf>,
 }
 
 /// Where state is kept.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
     /// The folder; `None` means `/var/lib/portcullis` for root and the user's state folder for anybody else.
     pub folder: Option<PathBuf>,

@@ -7,11 +7,13 @@ use super::template::Template;
 use crate::host::HostPattern;
 use crate::pattern::RoutePattern;
 use serde::{Deserialize, Serialize};
+use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A public host name and what answers under it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Site {
     /// The name as written in the file, for logs and metrics.
     pub label: String,
@@ -35,8 +37,49 @@ pub struct Site {
     pub from: Vec<Peer>,
 }
 
+/// A site of a plan and where it stands in the file. Plans that have one site in common can share it, wherever it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlacedSite {
+    /// The site.
+    pub site: Arc<Site>,
+    /// Where its name stands.
+    pub place: Place,
+}
+
+impl PlacedSite {
+    /// Where a route of it stands.
+    #[must_use]
+    pub fn place_of(&self, route: &Route) -> Place {
+        match self.place.line {
+            0 => Place::default(),
+            line => Place { file: self.place.file.clone(), line: line.saturating_add_signed(route.line) },
+        }
+    }
+}
+
+impl From<Site> for PlacedSite {
+    fn from(site: Site) -> Self {
+        Self { site: Arc::new(site), place: Place::default() }
+    }
+}
+
+impl Deref for PlacedSite {
+    type Target = Site;
+
+    fn deref(&self) -> &Site {
+        &self.site
+    }
+}
+
+/// Changing a site that is shared changes a copy of it.
+impl DerefMut for PlacedSite {
+    fn deref_mut(&mut self) -> &mut Site {
+        Arc::make_mut(&mut self.site)
+    }
+}
+
 /// Where a site is reached: scheme, host, port.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SiteAddress {
     /// HTTPS or plain HTTP.
     pub scheme: Scheme,
@@ -47,7 +90,7 @@ pub struct SiteAddress {
 }
 
 /// The scheme of a site.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Scheme {
     /// HTTPS, with a redirect from HTTP.
     Https,
@@ -56,7 +99,7 @@ pub enum Scheme {
 }
 
 /// HTTP Strict Transport Security.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hsts {
     /// `max-age`.
     pub max_age: Duration,
@@ -67,7 +110,7 @@ pub struct Hsts {
 }
 
 /// A page for a status or a class of them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorPage {
     /// Which responses it replaces.
     pub status: StatusClass,
@@ -76,7 +119,7 @@ pub struct ErrorPage {
 }
 
 /// A status (`404`) or a class of them (`5xx`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum StatusClass {
     /// One status, 400 to 599.
     Exact(u16),
@@ -85,7 +128,7 @@ pub enum StatusClass {
 }
 
 /// A path pattern of a site and its handler.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Route {
     /// The pattern.
     pub pattern: RoutePattern,
@@ -103,8 +146,8 @@ pub struct Route {
     pub request_headers: Vec<HeaderEdit>,
     /// Changes to the response, in order.
     pub response_headers: Vec<HeaderEdit>,
-    /// Where it stands in the file.
-    pub place: Place,
+    /// How many lines below the name of its site it stands in the file; below zero is above.
+    pub line: i32,
 }
 
 /// Where something stands in the configuration.
@@ -117,7 +160,7 @@ pub struct Place {
 }
 
 /// A condition on a request field.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct HeaderCondition {
     /// The field's name in lower case.
     pub name: String,
@@ -126,7 +169,7 @@ pub struct HeaderCondition {
 }
 
 /// A change to the fields of a request or response.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum HeaderEdit {
     /// Removes every field of this name, then adds one with this value.
     Set {

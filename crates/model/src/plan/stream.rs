@@ -4,11 +4,12 @@ use super::policy::{Name, Peer, Transport};
 use super::service::Service;
 use super::site::Place;
 use crate::host::HostPattern;
+use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::time::Duration;
 
 /// A TCP or UDP service of the gate.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stream {
     /// Its name in the file.
     pub name: String,
@@ -27,6 +28,9 @@ pub struct Stream {
     pub tls: StreamTls,
     /// The names by which clients ask for it; empty where `tls` is off, and only there.
     pub hosts: Vec<HostPattern>,
+    /// The protocols inside of TLS of which a client may ask for one (ALPN, RFC 7301), each of 1 to 255 visible
+    /// characters of ASCII; none unless the gate speaks TLS with clients.
+    pub alpn: Vec<String>,
     /// The host that serves it; `None` where the file names at most one host.
     pub on: Option<Name>,
     /// Who may reach its port, where the firewall is on; everybody unless written.
@@ -36,7 +40,7 @@ pub struct Stream {
 }
 
 /// Where clients reach a stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct StreamListen {
     /// TCP or UDP, nothing else.
     pub transport: Transport,
@@ -47,7 +51,7 @@ pub struct StreamListen {
 }
 
 /// What the gate has to do with the TLS of a stream's clients.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum StreamTls {
     /// Nothing: bytes pass as they are.
     #[default]

@@ -1,14 +1,16 @@
 //! Text with variables of the request, parsed once. What a client sends is only ever a value, never parsed again.
 
+use serde::{Deserialize, Serialize};
+
 /// Text with variables of the request.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Template {
     /// The pieces in order; no two literals stand side by side.
     pub pieces: Vec<Piece>,
 }
 
 /// A piece of a [`Template`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Piece {
     /// Text as it is.
     Literal(String),
@@ -17,7 +19,7 @@ pub enum Piece {
 }
 
 /// A fact of the request that a template may use, written `{name}`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Variable {
     /// `{host}`: the canonical host without port.
     Host,

@@ -77,6 +77,21 @@ fn quote_hint(written: &str, value: &Value, expected: &str) -> Option<String> {
         Value::Integer(_) if expected.contains("KiB") => {
             Some(format!("write it with a unit: \"{written}B\""))
         }
+        Value::Text(_) if expected == "a table (a stream)" => Some(format!(
+            "write {{ listen = \"PORT\", instances = [{written}] }}, PORT being where clients connect"
+        )),
+        Value::Text(_) if expected == "a table (a service)" => {
+            Some(format!("write {{ instances = [{written}] }}"))
+        }
+        Value::Integer(_) if expected.contains(&format!("\"v{written}\"")) => {
+            Some(format!("write \"v{written}\""))
+        }
+        Value::Integer(_) if expected.contains("\"v1\" or \"v2\"") => {
+            Some(format!("there is no version {written}: write \"v1\" or \"v2\""))
+        }
+        Value::Boolean(true) if expected.contains("\"v1\" or \"v2\"") => {
+            Some("write the version: \"v1\" or \"v2\"".to_owned())
+        }
         Value::Integer(_) | Value::Float if expected == "a string" || expected.contains(&quoted) => {
             Some(format!("write it in quotes: {quoted}"))
         }

@@ -38,7 +38,7 @@ section! {
     drain_timeout: Time<0, DAY> = "\"30s\"",
     /// HTTP/2: requests at once on one connection; more are refused with `REFUSED_STREAM`.
     http2_streams: Count<1, 10_000> = "100",
-    /// HTTP/2: bytes of one request body that a client may send ahead.
+    /// HTTP/2: bytes of one request body that a client may send ahead, at most `http2_connection_window`.
     http2_stream_window: Bytes<65_535, { 16 << 20 }> = "\"256KiB\"",
     /// HTTP/2: bytes of all request bodies of a connection that a client may send ahead.
     http2_connection_window: Bytes<65_535, { 256 << 20 }> = "\"1MiB\"",

@@ -4,6 +4,7 @@ pub(crate) mod address;
 pub(crate) mod choice;
 pub(crate) mod decode;
 mod expand;
+mod foreign;
 pub(crate) mod limits;
 pub(crate) mod measure;
 mod nested;

@@ -3,6 +3,7 @@
 //! A section is a table with fixed keys. What its values mean together is decided by `lower`.
 
 use super::decode::Decoder;
+use super::foreign;
 use super::tree::{Entry, Node, Value};
 use crate::problem::{Problem, closest};
 use serde_json::{Map, Value as Json, json};
@@ -63,6 +64,10 @@ pub(crate) fn unknown_key<S: Section>(entry: &Entry, decoder: &mut Decoder<'_>) 
     let fields = S::fields();
     let names = || fields.iter().map(|field| field.name);
     let problem = Problem::error(entry.key_at, format!("unknown key `{}` in {}", entry.key, S::TITLE));
+    if let Some(hint) = foreign::hint(S::TITLE, &entry.key) {
+        decoder.report(problem.label("no such key").hint(hint));
+        return;
+    }
     decoder.report(match closest(&entry.key, names()) {
         Some(near) => problem.label(format!("did you mean `{near}`?")),
         None => {

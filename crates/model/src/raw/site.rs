@@ -114,6 +114,22 @@ pub(crate) enum SiteEntry {
     Long(Box<Site>),
 }
 
+impl SiteEntry {
+    /// The routes that are written as tables, that of the site itself among them.
+    pub(crate) fn routes(&self) -> Vec<&Route> {
+        let Self::Long(site) = self else { return Vec::new() };
+        let mut routes = vec![&site.root];
+        for (_, entry) in site.keys.routes.iter().flat_map(|routes| &routes.value.list) {
+            match &entry.value {
+                RouteEntry::Short(_) => {}
+                RouteEntry::One(route) => routes.push(route),
+                RouteEntry::Several(several) => routes.extend(several.iter().map(|route| &route.value)),
+            }
+        }
+        routes
+    }
+}
+
 impl Decode for SiteEntry {
     fn expected() -> String {
         "a string (a target) or a table (a site)".to_owned()

@@ -32,6 +32,8 @@ section! {
     tls: StreamTls = "\"off\"",
     /// The names by which clients ask for it; required where `tls` is not off.
     hosts: OneOrMany<Text> = "[]",
+    /// With `tls = "terminate"`: the protocols inside of TLS of which a client may ask for one (ALPN), such as `["postgresql"]`.
+    alpn: List<Text> = "[]",
     /// The host that serves it; required where the file names two.
     on: Text,
     /// Who may reach its port, where the firewall is on.

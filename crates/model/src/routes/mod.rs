@@ -36,4 +36,5 @@ mod table;
 
 pub use captures::Captures;
 pub use precedence::conflicts;
+pub(crate) use table::Unconditional;
 pub use table::{Matched, RequestFacts, RouteTable};

@@ -21,6 +21,19 @@ pub trait RequestFacts {
     fn header_is(&self, name: &str, value: Option<&str>) -> bool;
 }
 
+/// A request for which every condition holds, so that a conditional route gets the benefit of the doubt.
+pub(crate) struct Unconditional;
+
+impl RequestFacts for Unconditional {
+    fn method(&self) -> &[u8] {
+        b"GET"
+    }
+
+    fn header_is(&self, _: &str, _: Option<&str>) -> bool {
+        true
+    }
+}
+
 /// What a site has for a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Matched {

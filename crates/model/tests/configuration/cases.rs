@@ -58,7 +58,7 @@ fn check(folder: &str, extension: &str, show: impl Fn(&str, &Compiled) -> String
     assert!(different.is_empty(), "{different}");
 }
 
-fn cases(folder: &str) -> Vec<PathBuf> {
+pub(crate) fn cases(folder: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases").join(folder);
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let is_case = |path: &PathBuf| path.extension().is_some_and(|kind| kind == "toml" || kind == "args");
@@ -67,7 +67,7 @@ fn cases(folder: &str) -> Vec<PathBuf> {
     cases
 }
 
-fn run(path: &Path) -> Compiled {
+pub(crate) fn run(path: &Path) -> Compiled {
     let text = std::fs::read_to_string(path).unwrap();
     if path.extension().is_some_and(|kind| kind == "args") {
         return quick_start(&text.lines().collect::<Vec<_>>());

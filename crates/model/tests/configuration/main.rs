@@ -12,4 +12,5 @@ mod hosts;
 mod panics;
 mod plan;
 mod policy;
+mod sent;
 mod surroundings;

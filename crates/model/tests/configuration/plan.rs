@@ -1,8 +1,8 @@
 //! A plan as short text for comparison: what is as it is by default is left out.
 
 use model::plan::{
-    FilesHandler, Handler, HeaderEdit, Limits, Otherwise, Peer, Piece, Plan, RedirectHandler, RespondHandler,
-    Route, Service, ServiceHandler, Site, Stream, StreamTls, Template,
+    FilesHandler, Handler, HeaderEdit, Limits, Otherwise, Peer, Piece, Place, PlacedSite, Plan,
+    RedirectHandler, RespondHandler, Route, Service, ServiceHandler, Stream, StreamTls, Template,
 };
 use std::fmt::Debug;
 
@@ -61,7 +61,7 @@ fn service(lines: &mut Vec<String>, index: usize, service: &Service) {
     part(lines, "  ", "groups", &service.groups, &default.groups);
 }
 
-fn site(lines: &mut Vec<String>, site: &Site) {
+fn site(lines: &mut Vec<String>, site: &PlacedSite) {
     let host = site.address.host.as_ref().map_or("any host".to_owned(), ToString::to_string);
     let port = site.address.port.map_or(String::new(), |port| format!(" port {port}"));
     lines.push(format!("site {:?}: {:?} {host}{port}", site.label, site.address.scheme));
@@ -75,14 +75,14 @@ fn site(lines: &mut Vec<String>, site: &Site) {
     part(lines, "  ", "on", &site.on, &None);
     part(lines, "  ", "from", &site.from, &vec![Peer::Anywhere]);
     for route in &site.routes {
-        self::route(lines, route);
+        self::route(lines, route, &site.place_of(route));
     }
 }
 
-fn route(lines: &mut Vec<String>, route: &Route) {
-    let place = match route.place.line {
+fn route(lines: &mut Vec<String>, route: &Route, place: &Place) {
+    let place = match place.line {
         0 => "command line".to_owned(),
-        line => format!("{}:{line}", route.place.file),
+        line => format!("{}:{line}", place.file),
     };
     lines.push(format!("  route {} ({place})", route.pattern));
     lines.push(format!("    {}", handler(&route.handler)));
@@ -117,6 +117,7 @@ fn files(files: &FilesHandler) -> String {
         index,
         fallback,
         otherwise,
+        refused_scripts,
         listing,
         precompressed,
         hidden,
@@ -128,9 +129,11 @@ fn files(files: &FilesHandler) -> String {
             handler.service.0, handler.compression
         )
     });
+    let refused =
+        if refused_scripts.is_empty() { String::new() } else { format!(" refused {refused_scripts:?}") };
     format!(
         "files {root:?} skip {skip_segments} index {index:?} fallback {fallback:?} listing {listing} \
-         precompressed {precompressed} hidden {hidden} cache_control {cache_control:?}{otherwise}"
+         precompressed {precompressed} hidden {hidden} cache_control {cache_control:?}{otherwise}{refused}"
     )
 }
 

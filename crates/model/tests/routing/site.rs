@@ -1,7 +1,7 @@
 //! Routes and requests made from text.
 
 use model::pattern::RoutePattern;
-use model::plan::{Handler, HeaderCondition, Place, RespondHandler, Route, Template};
+use model::plan::{Handler, HeaderCondition, RespondHandler, Route, Template};
 use model::routes::RequestFacts;
 
 /// A route with methods (each a list with commas) and fields (`name` or `name=value`).
@@ -22,7 +22,7 @@ pub(crate) fn route<M: AsRef<str>, H: AsRef<str>>(
         body: None,
         request_headers: Vec::new(),
         response_headers: Vec::new(),
-        place: Place::default(),
+        line: 0,
     }
 }
 

@@ -4,7 +4,7 @@ mod allow;
 mod apply;
 mod ban;
 mod cert;
-mod check;
+pub(crate) mod check;
 mod completions;
 mod confirm;
 mod doctor;
@@ -31,6 +31,7 @@ use crate::admin::Client;
 use crate::cli::{Arguments, Command, Common};
 use crate::configuration::{Origin, require_plan};
 use crate::failure::{Exit, Failure};
+use crate::gate_process;
 use crate::hello;
 use model::plan::Plan;
 use std::path::Path;
@@ -61,6 +62,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Cert(cert) => cert::run(&common, &cert),
         Command::Hello(hello) => hello::serve(&hello),
         Command::InstallService(service) => install_service::run(&service),
+        Command::GateProcess => gate_process::run(),
         Command::Schema => schema::run(),
         Command::Completions { shell } => completions::run(shell),
         Command::Man { folder } => man::run(folder.as_deref()),

@@ -1,5 +1,6 @@
 //! `portcullis up`: runs the gate in the foreground.
 
+use super::check;
 use crate::cli::{Common, Up};
 use crate::configuration::{Origin, require_plan};
 use crate::failure::{Exit, Failure};
@@ -12,7 +13,8 @@ pub(super) fn run(common: &Common, arguments: &Up) -> Result<Exit, Failure> {
         report::speak_json();
     }
     let origin = Origin::of_up(common, arguments)?;
-    let plan = require_plan(&origin, origin.compile()?)?;
+    let compiled = check::with_missing_folders(origin.compile()?, arguments.host.name.as_deref());
+    let plan = require_plan(&origin, compiled)?;
     let places = Places::of(&plan, common.state.clone());
     let start = run::Start {
         threads: arguments.threads,

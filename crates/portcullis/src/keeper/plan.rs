@@ -14,7 +14,7 @@ use crate::configuration::Origin;
 use crate::failure::Failure;
 use firewall::draft::Draft;
 use firewall::observed::Observed;
-use model::plan::{Place, Plan, Site, Transport};
+use model::plan::{Plan, Site, Transport};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -211,7 +211,7 @@ fn routes(served: Option<&Served>, plan: &Plan) -> Vec<RouteChange> {
 /// Everything about a site but where it stands in the file.
 fn described(site: &Site) -> String {
     let mut site = site.clone();
-    site.routes.iter_mut().for_each(|route| route.place = Place::default());
+    site.routes.iter_mut().for_each(|route| route.line = 0);
     format!("{site:?}")
 }
 

@@ -2,12 +2,14 @@
 
 use crate::failure::Failure;
 use crate::report;
+use crate::supervision::Bound;
 use crate::taken;
 use gate::{Listener, PlannedPort, Speaks};
 use model::plan::Listen;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::BorrowedFd;
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 4096;
@@ -17,7 +19,7 @@ const DATAGRAMS: usize = 4 << 20;
 /// The open listeners.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Listeners {
-    open: Vec<Listener>,
+    open: Vec<Bound>,
 }
 
 impl Listeners {
@@ -28,7 +30,7 @@ impl Listeners {
         planned: &[PlannedPort],
         listen: &Listen,
         threads: usize,
-    ) -> Result<Vec<Listener>, Failure> {
+    ) -> Result<Vec<Bound>, Failure> {
         let mut wanted = Vec::new();
         for port in planned {
             let addresses = port.address.as_ref().map_or(&listen.addresses[..], std::slice::from_ref);
@@ -49,7 +51,7 @@ impl Listeners {
 
     /// Where the gate listens, for people and programs.
     pub(crate) fn describe(&self) -> Vec<String> {
-        self.open.iter().map(describe).collect()
+        self.open.iter().map(|bound| describe(&bound.listener)).collect()
     }
 
     fn one(
@@ -58,10 +60,12 @@ impl Listeners {
         address: IpAddr,
         listen: &Listen,
         threads: usize,
-    ) -> Result<Option<Listener>, Failure> {
-        let at = |open: &&Listener| open.planned().port == planned.port && open.local().ip() == address;
+    ) -> Result<Option<Bound>, Failure> {
+        let at = |open: &&Bound| {
+            open.listener.planned().port == planned.port && open.listener.local().ip() == address
+        };
         // A port that serves something else now keeps its sockets, for nobody could open them beside the old ones.
-        let known = self.open.iter().filter(at).find_map(|open| open.serving(planned));
+        let known = self.open.iter().filter(at).find_map(|open| serving(open, planned));
         if let Some(known) = known {
             return Ok(Some(known));
         }
@@ -91,7 +95,7 @@ fn unprivileged(
     local: SocketAddr,
     listen: &Listen,
     threads: usize,
-) -> Result<Listener, Failure> {
+) -> Result<Bound, Failure> {
     let other = match (planned.speaks, planned.port) {
         (Speaks::Http, 80) if !listen.ports_written => 8080,
         (Speaks::Https, 443) if !listen.ports_written => 8443,
@@ -107,7 +111,20 @@ fn unprivileged(
     Ok(listener)
 }
 
-fn listener(planned: PlannedPort, local: SocketAddr, threads: usize) -> io::Result<Listener> {
+/// The same sockets for another port of the plan; nothing where they are of another kind.
+fn serving(open: &Bound, planned: PlannedPort) -> Option<Bound> {
+    let listener = open.listener.serving(planned)?;
+    Some(Bound { listener, numbers: open.numbers.clone() })
+}
+
+fn listener(planned: PlannedPort, local: SocketAddr, threads: usize) -> io::Result<Bound> {
+    let listener = sockets(planned, local, threads)?;
+    let cookie = |socket: &BorrowedFd<'_>| rustix::net::sockopt::socket_cookie(socket);
+    let numbers = listener.descriptors().iter().map(cookie).collect::<Result<_, _>>()?;
+    Ok(Bound { listener, numbers })
+}
+
+fn sockets(planned: PlannedPort, local: SocketAddr, threads: usize) -> io::Result<Listener> {
     let count = Listener::sockets_for(planned.speaks, threads);
     if planned.speaks == Speaks::Udp {
         if count > 1 {

@@ -1,27 +1,32 @@
 //! What the running gate offers to its operator.
 
 use super::bind::Listeners;
-use super::content::Content;
+use super::certificates::Certificates;
 use super::packets::Packets;
+use super::places;
 use super::signals::Signal;
 use crate::admin::{Control, Message, ReloadRefused};
 use crate::configuration::Origin;
 use crate::failure::{Failure, with_causes};
 use crate::keeper::{Asked, Refused, Routes, Served};
 use crate::report;
-use gate::{AccessLog, Gate};
-use model::plan::Plan;
+use crate::supervision::{Offer, Supervisor, resolver_texts};
+use gate::{AccessLog, Given};
+use link::Texts;
+use model::plan::{Edition, Plan};
 use std::path::Path;
 use std::sync::mpsc::Sender;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
+
+/// The number of what the gate serves when it starts.
+pub(super) const FIRST_EDITION: u64 = 1;
 
 /// The running gate.
 pub(super) struct Running {
-    gate: Gate,
-    content: Content,
+    gates: Arc<Supervisor>,
+    certificates: Certificates,
     packets: Packets,
-    log: AccessLog,
     threads: usize,
     started: Instant,
     signals: Mutex<Sender<Signal>>,
@@ -33,7 +38,11 @@ struct Current {
     origin: Origin,
     plan: Plan,
     listeners: Listeners,
+    /// How names are resolved.
+    texts: Texts,
     reloads: u64,
+    /// The number of the edition that is served.
+    editions: u64,
 }
 
 impl Running {
@@ -45,19 +54,19 @@ impl Running {
         origin: Origin,
         plan: Plan,
         packets: Packets,
-        content: Content,
+        certificates: Certificates,
         listeners: Listeners,
-        gate: Gate,
-        log: AccessLog,
+        gates: Arc<Supervisor>,
         threads: usize,
         signals: Sender<Signal>,
     ) -> Self {
-        let current = Mutex::new(Current { origin, plan, listeners, reloads: 0 });
+        let texts = resolver_texts();
+        let current =
+            Mutex::new(Current { origin, plan, listeners, texts, reloads: 0, editions: FIRST_EDITION });
         Self {
-            gate,
-            content,
+            gates,
+            certificates,
             packets,
-            log,
             threads,
             started: Instant::now(),
             signals: Mutex::new(signals),
@@ -65,8 +74,11 @@ impl Running {
         }
     }
 
-    pub(super) fn into_gate(self) -> Gate {
-        self.gate
+    /// Ends the gate, and answers how many connections were cut.
+    pub(super) fn end(&self) -> u64 {
+        let drain = self.drain_timeout();
+        self.current().listeners = Listeners::default();
+        self.gates.end(drain)
     }
 
     /// How long requests in flight may take to end.
@@ -75,14 +87,26 @@ impl Running {
     }
 
     pub(super) fn refresh_certificates(&self) {
-        self.content.refresh();
+        self.certificates.refresh();
+        self.gates.certify(&self.certificates.serving());
+    }
+
+    /// Looks whether names are resolved otherwise now.
+    pub(super) fn refresh_resolver(&self) {
+        let texts = resolver_texts();
+        let mut current = self.current();
+        if texts != current.texts {
+            current.texts = texts.clone();
+            self.gates.resolve_with(texts);
+        }
     }
 
     pub(super) fn reopen_log(&self) {
-        match self.log.reopen(&self.current().plan.log.access) {
+        match self.open_log(&self.current().plan.log.access) {
             Ok(()) => report::info("the access log is opened anew"),
             Err(error) => report::error(format_args!(
-                "the access log cannot be opened anew, the old one stays: {error}"
+                "the access log cannot be opened anew, the old one stays: {}",
+                error.reason
             )),
         }
     }
@@ -105,18 +129,31 @@ impl Running {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn open_log(&self, place: &model::plan::AccessLog) -> Result<(), Failure> {
+        let file = AccessLog::open(place).map_err(|error| Failure::refused(error.to_string()))?;
+        self.gates.log(file)
+    }
+
     fn install(&self, current: &mut Current, plan: Plan) -> Result<usize, Failure> {
         // Everything that can fail comes first, so that a refusal changes nothing.
-        let served = self.content.of(plan.clone())?;
+        let given = Given::read(&plan).map_err(|error| Failure::no(with_causes(&error)))?;
+        let ports = gate::planned_ports(&plan).map_err(|error| Failure::no(with_causes(&error)))?;
         let mut listeners = current.listeners.clone();
-        let bound = listeners.open(&served.snapshot.planned_ports(), &plan.listen, self.threads)?;
-        self.gate.install(served, &bound).map_err(|error| Failure::no(with_causes(&error)))?;
+        let bound = listeners.open(&ports, &plan.listen, self.threads)?;
+        let serving = self.certificates.serving();
+        let edition = Edition { number: current.editions + 1, plan: places::absolute(plan.clone()) };
+        self.gates.install(Offer { edition, given, listeners: bound, serving })?;
+        current.editions += 1;
         current.listeners = listeners;
-        let broken = self.content.apply(&plan);
+        let broken = self.certificates.apply(&plan);
+        self.gates.certify(&self.certificates.serving());
         if plan.log.access != current.plan.log.access
-            && let Err(error) = self.log.reopen(&plan.log.access)
+            && let Err(error) = self.open_log(&plan.log.access)
         {
-            report::error(format_args!("the new access log cannot be opened, the old one stays: {error}"));
+            report::error(format_args!(
+                "the new access log cannot be opened, the old one stays: {}",
+                error.reason
+            ));
         }
         current.plan = plan;
         current.reloads += 1;
@@ -126,6 +163,7 @@ impl Running {
 
 impl Control for Running {
     fn status(&self) -> serde_json::Value {
+        let (counts, facts) = (self.gates.counts(), self.gates.facts());
         let current = self.current();
         serde_json::json!({
             "process": std::process::id(),
@@ -137,10 +175,15 @@ impl Control for Running {
             "streams": current.plan.streams.iter().map(|stream| stream.name.as_str()).collect::<Vec<_>>(),
             "services": current.plan.services.len(),
             "listeners": current.listeners.describe(),
-            "connections": self.gate.connections(),
-            "requests": self.gate.requests(),
+            "connections": counts.map(|counts| counts.connections),
+            "requests": counts.map(|counts| counts.requests),
             "reloads": current.reloads,
-            "access_log_lost": self.log.lost(),
+            "access_log_lost": counts.map(|counts| counts.log_lost),
+            "gate_process": facts.process,
+            "gate_uptime_seconds": facts.age.as_secs(),
+            "gate_deaths": facts.deaths,
+            "gates_ending": facts.ending,
+            "confinement": confinement(facts.confined.as_ref()),
         })
     }
 
@@ -186,7 +229,7 @@ impl Control for Running {
     }
 
     fn metrics(&self) -> String {
-        self.gate.metrics()
+        self.gates.metrics().unwrap_or_default()
     }
 
     fn firewall(&self, asked: &Asked) -> Result<serde_json::Value, Refused> {
@@ -208,6 +251,14 @@ impl Routes for Running {
         current.origin = served.origin;
         Ok(())
     }
+}
+
+/// How the gate is confined, a line for each layer.
+fn confinement(confined: Option<&confine::Report>) -> serde_json::Value {
+    let layers = confined.into_iter().flat_map(|report| &report.layers);
+    let lines =
+        layers.map(|layer| (layer.name.to_string(), serde_json::Value::String(layer.state.to_string())));
+    lines.collect::<serde_json::Map<_, _>>().into()
 }
 
 /// Whether a plan names pages, whose text may have changed where the plan did not.

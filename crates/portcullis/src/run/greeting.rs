@@ -2,7 +2,7 @@
 
 use super::bind::describe as describe_listener;
 use crate::report;
-use gate::Listener;
+use crate::supervision::Bound;
 use model::plan::{Handler, Plan, Route, Scheme, Site};
 use std::collections::BTreeSet;
 
@@ -10,8 +10,8 @@ use std::collections::BTreeSet;
 const NAMED: usize = 20;
 
 /// Says where the gate listens and what it serves.
-pub(super) fn greet(plan: &Plan, listeners: &[Listener], threads: usize) {
-    let places: BTreeSet<String> = listeners.iter().map(describe_listener).collect();
+pub(super) fn greet(plan: &Plan, listeners: &[Bound], threads: usize) {
+    let places: BTreeSet<String> = listeners.iter().map(|bound| describe_listener(&bound.listener)).collect();
     let places: Vec<_> = places.into_iter().collect();
     let noun = if threads == 1 { "thread" } else { "threads" };
     report::info(format_args!("listening on {} with {threads} {noun}", places.join(", ")));
@@ -40,7 +40,7 @@ pub(super) fn greet(plan: &Plan, listeners: &[Listener], threads: usize) {
     }
 }
 
-fn describe(site: &Site, plan: &Plan, listeners: &[Listener]) -> String {
+fn describe(site: &Site, plan: &Plan, listeners: &[Bound]) -> String {
     let (scheme, usual) = match site.address.scheme {
         Scheme::Https => ("https", 443),
         Scheme::Http => ("http", 80),
@@ -49,7 +49,8 @@ fn describe(site: &Site, plan: &Plan, listeners: &[Listener]) -> String {
         Scheme::Https => plan.listen.https,
         Scheme::Http => plan.listen.http.unwrap_or(usual),
     });
-    let real = listeners.iter().find(|listener| listener.planned().port == planned);
+    let real =
+        listeners.iter().map(|bound| &bound.listener).find(|listener| listener.planned().port == planned);
     let port = real.map_or(planned, |listener| listener.local().port());
     let host = site.address.host.as_ref().map_or_else(|| "any host".to_owned(), ToString::to_string);
     let port = if port == usual { String::new() } else { format!(":{port}") };

@@ -1,11 +1,13 @@
 //! Running the gate: the only place that wires plan, certificates, listeners and threads together.
 
 mod bind;
-mod content;
+mod build;
+mod certificates;
 mod control;
 mod greeting;
 mod notices;
 mod packets;
+mod places;
 mod signals;
 
 pub(crate) use signals::Signal;
@@ -16,13 +18,14 @@ use crate::failure::{Exit, Failure, with_causes};
 use crate::known;
 use crate::place::Places;
 use crate::report;
+use crate::supervision::{Offer, Settings, Supervisor};
 use bind::Listeners;
+use certificates::Certificates;
 use certs::{StateFolder, Store};
-use content::Content;
 use control::Running;
-use gate::{AccessLog, Gate};
-use host::supervisor::{Message, Supervisor};
-use model::plan::Plan;
+use gate::{AccessLog, Given};
+use host::service_manager::{Message, ServiceManager};
+use model::plan::{Edition, Plan};
 use packets::Packets;
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
@@ -32,6 +35,9 @@ use std::time::{Duration, Instant, SystemTime};
 const LONGEST_ANSWER: Duration = Duration::from_secs(10);
 /// Between two tries to end.
 const BETWEEN_TRIES: Duration = Duration::from_millis(5);
+
+/// The user that a gate becomes.
+const USER: &str = "portcullis";
 
 /// How the gate was started.
 #[derive(Clone, Debug, Default)]
@@ -71,30 +77,45 @@ pub(crate) fn run(origin: Origin, plan: Plan, places: &Places, start: Start) -> 
     let now = SystemTime::now();
     let (store, noted) = Store::open(StateFolder::new(&places.state), &plan, now)
         .map_err(|error| Failure::refused(error.to_string()).with_hint(error.hint()))?;
-    content::report_events(&noted);
+    certificates::report_events(&noted);
+    let certificates = Certificates::new(store);
+    let given = Given::read(&plan).map_err(|error| Failure::no(with_causes(&error)))?;
+    let ports = gate::planned_ports(&plan).map_err(|error| Failure::no(with_causes(&error)))?;
     let mut listeners = Listeners::default();
-    let content = Content::new(store)?;
-    let served = content.of(plan.clone())?;
-    let bound = listeners.open(&served.snapshot.planned_ports(), &plan.listen, threads)?;
-    let log = AccessLog::start(&plan.log.access).map_err(|error| log_failure(&plan, &error))?;
-    let (gate, told) = Gate::start(served, &bound, Some(log.clone()), threads)
-        .map_err(|error| Failure::refused(with_causes(&error)))?;
-    notices::pass_on(told).map_err(|error| Failure::refused(format!("no thread for notices: {error}")))?;
+    let bound = listeners.open(&ports, &plan.listen, threads)?;
+    let log = AccessLog::open(&plan.log.access).map_err(|error| log_failure(&plan, &error))?;
+    let settings = Settings {
+        program: build::program(),
+        build: build::id(),
+        threads,
+        folder: prepared_folder(places)?,
+        account: confine::account(USER),
+    };
+    let serving = certificates.serving();
+    let offer = Offer {
+        edition: Edition { number: control::FIRST_EDITION, plan: places::absolute(plan.clone()) },
+        given,
+        listeners: bound.clone(),
+        serving,
+    };
+    let (gates, heard) = Supervisor::start(settings, offer, log)?;
+    notices::pass_on(heard.notices)
+        .map_err(|error| Failure::refused(format!("no thread for notices: {error}")))?;
     greeting::greet(&plan, &bound, threads);
     // A listener that is open anywhere takes connections, which nobody would serve once the gate is ending.
     drop(bound);
     let running =
-        Running::new(origin, plan, packets.clone(), content, listeners, gate, log, threads, signals);
+        Running::new(origin, plan, packets.clone(), certificates, listeners, gates, threads, signals);
     let running = Arc::new(running);
     packets
         .watch(&running)
         .map_err(|error| Failure::refused(format!("no thread for the firewall: {error}")))?;
     let admin = Server::start(&places.admin_socket, Arc::clone(&running) as Arc<_>)?;
-    let supervisor = Supervisor::from_environment();
-    supervisor.tell(Message::Ready);
-    wait(&running, &events, &supervisor);
+    let manager = ServiceManager::from_environment();
+    manager.tell(Message::Ready);
+    wait(&running, &events, &manager);
     drop(admin);
-    supervisor.tell(Message::Stopping(running.drain_timeout() + LONGEST_ANSWER));
+    manager.tell(Message::Stopping(running.drain_timeout() + LONGEST_ANSWER));
     report::info("stopping: no new connections; requests in flight end (a second signal cuts them)");
     signals::let_the_next_one_kill();
     finish(running);
@@ -102,14 +123,17 @@ pub(crate) fn run(origin: Origin, plan: Plan, places: &Places, start: Start) -> 
 }
 
 /// Obeys signals and looks after certificates until the gate is to stop.
-fn wait(running: &Running, events: &std::sync::mpsc::Receiver<Signal>, supervisor: &Supervisor) {
+fn wait(running: &Running, events: &std::sync::mpsc::Receiver<Signal>, manager: &ServiceManager) {
     loop {
-        supervisor.tell(Message::Alive);
+        manager.tell(Message::Alive);
         match events.recv_timeout(CERTIFICATES) {
             Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => return,
             Ok(Signal::Reload) => running.reload_and_report(),
             Ok(Signal::ReopenLogs) => running.reopen_log(),
-            Err(RecvTimeoutError::Timeout) => running.refresh_certificates(),
+            Err(RecvTimeoutError::Timeout) => {
+                running.refresh_certificates();
+                running.refresh_resolver();
+            }
         }
     }
 }
@@ -126,11 +150,18 @@ fn finish(mut running: Arc<Running>) {
         std::thread::sleep(BETWEEN_TRIES);
     };
     let drain = running.drain_timeout();
-    let cut = running.into_gate().drain(drain);
+    let cut = running.end();
     if cut > 0 {
         report::warning(format_args!("connections cut after {} s: {cut}", drain.as_secs()));
     }
     report::info("stopped");
+}
+
+/// The folder in which gates await a later keeper: that of the lock, which is its owner's alone.
+fn prepared_folder(places: &Places) -> Result<std::path::PathBuf, Failure> {
+    let folder = places.state.join("admin");
+    std::path::absolute(&folder)
+        .map_err(|error| Failure::refused(format!("cannot name {}: {error}", folder.display())))
 }
 
 fn log_failure(plan: &Plan, error: &std::io::Error) -> Failure {

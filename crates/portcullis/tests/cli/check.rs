@@ -68,6 +68,7 @@ fn programs_get_json_for_good_and_bad() {
 fn what_the_file_names_must_be_there() {
     let folder = Folder::new();
     folder.write("public/readme", "");
+    folder.write("bare/readme", "");
     folder.write("a.pem", "no certificate");
     folder.write(
         "portcullis.toml",
@@ -90,16 +91,41 @@ service = "bare"
 
 [service.gone]
 instances = ["fastcgi+unix:/run/php/fpm.sock"]
-fastcgi = { root = "missing" }
+fastcgi = { root = "lost" }
 
 [service.bare]
 instances = ["fastcgi+unix:/run/php/fpm.sock"]
-fastcgi = { root = "public" }
+fastcgi = { root = "bare" }
 "#,
     );
     let finished = run(&folder, &["check"]);
     assert_eq!((finished.code(), finished.stderr.as_str()), (1, ""), "{}", finished.stdout);
     insta::assert_snapshot!(finished.stdout);
+}
+
+#[test]
+fn a_link_that_leads_to_scripts_is_told() {
+    let folder = Folder::new();
+    folder.write("app/index.php", "<?php");
+    folder.write("app/uploads/a.png", "");
+    folder.write("public/a.css", "");
+    std::os::unix::fs::symlink("app/uploads", folder.join("media")).expect("the folder is new");
+    let file = r#"
+[site."http://a.test".routes]
+"/"         = { files = "app", otherwise = "php" }
+"/uploads/" = { files = "app/uploads" }
+"/media/"   = { files = "media" }
+"/public/"  = { files = "public" }
+
+[service.php]
+instances = ["fastcgi+unix:/run/php/fpm.sock"]
+fastcgi   = { root = "app" }
+"#;
+    folder.write("portcullis.toml", file);
+    let finished = run(&folder, &["check"]);
+    assert_eq!((finished.code(), finished.stderr.as_str()), (0, ""), "{}", finished.stdout);
+    let shown = finished.stdout.replace(&folder.path().display().to_string(), "/folder");
+    insta::assert_snapshot!(shown);
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use crate::running::{Gate, responses};
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
 use testkit::backend::fastcgi::{END, FastCgi, Reply, STDERR, STDOUT, end, record};
 use testkit::strict::Response;
 use testkit::{Folder, eventually};
@@ -18,11 +19,14 @@ fn scripts() -> Folder {
 
 /// A gate before an application, with its scripts in `folder`.
 fn before(app: &FastCgi, folder: &Folder, service: &str) -> Gate {
+    before_address(app.address(), folder, service)
+}
+
+fn before_address(app: SocketAddr, folder: &Folder, service: &str) -> Gate {
     let root = folder.join("root").display().to_string();
     Gate::up(&format!(
         "[site.\":{{http}}\"]\nservice = \"app\"\nbody = \"1MiB\"\n\
-         [service.app]\ninstances = [\"fastcgi://{}\"]\nfastcgi = {{ root = \"{root}\" }}\n{service}",
-        app.address()
+         [service.app]\ninstances = [\"fastcgi://{app}\"]\nfastcgi = {{ root = \"{root}\" }}\n{service}"
     ))
 }
 
@@ -65,7 +69,7 @@ fn an_application_that_fails_is_said_to() {
         (end(1), 502, "the application says that it serves another request here"),
         (end(0), 502, "the application ended without an answer (status 0)"),
         (end(9), 502, "the request ended with the unknown status 9"),
-        (vec![], 502, "the instance closed the connection without an answer"),
+        (vec![], 502, "the application closed the connection before its answer"),
         (record(STDOUT, "A: b\r\n"), 502, "closed the connection in the head of its answer"),
         (
             b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(),
@@ -89,6 +93,34 @@ fn an_application_that_fails_is_said_to() {
         assert_eq!(get(&gate).status, status, "{reason}");
         let error = gate.log(1)[0]["error"].as_str().unwrap_or_default().to_owned();
         assert!(error.contains(reason), "{error:?} is not {reason:?}");
+    }
+}
+
+#[test]
+fn an_application_whose_process_dies_is_said_to() {
+    let folder = scripts();
+    let begun = record(STDOUT, "Content-Length: 10\r\n\r\nhello");
+    for (bytes, said) in [
+        (vec![], "request: the application closed the connection before its answer"),
+        (
+            record(STDOUT, "A: b\r\n"),
+            "request: the application closed the connection in the head of its answer",
+        ),
+        (begun, "response body: the application closed the connection amid its answer"),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let app = listener.local_addr().unwrap();
+        let dies = std::thread::spawn(move || {
+            let (mut socket, _) = listener.accept().unwrap();
+            // What was sent and not read makes the kernel reset the connection.
+            socket.read_exact(&mut [0]).unwrap();
+            socket.write_all(&bytes).unwrap();
+        });
+        let gate = before_address(app, &folder, "");
+        let _ = gate.raw().send("GET /a.php HTTP/1.1\r\nHost: a\r\n\r\n").try_response("GET");
+        dies.join().unwrap();
+        let error = gate.log(1)[0]["error"].as_str().unwrap_or_default().to_owned();
+        assert!(error.starts_with(said), "{error:?} is not {said:?}");
     }
 }
 
@@ -125,8 +157,13 @@ fn an_instance_without_room_is_passed_over() {
     ));
     for _ in 0..4 {
         assert_eq!(get(&gate).text(), "hello");
+        // What was gathered is sent again.
+        let mut raw = gate.raw();
+        raw.send("POST /a.php HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nwhole");
+        assert_eq!(raw.response("POST").text(), "hello");
     }
-    assert!(!full.told().is_empty() && free.told().len() == 4);
+    assert!(!full.told().is_empty() && free.told().len() == 8);
+    assert!(free.told().iter().all(|told| told.body.is_empty() || told.body == b"whole"));
 }
 
 #[test]
@@ -240,6 +277,43 @@ fn a_body_in_chunks_is_gathered_while_it_is_small() {
 }
 
 #[test]
+fn a_slow_client_with_a_small_body_holds_no_application() {
+    let folder = scripts();
+    let app = FastCgi::start(vec![Reply::answering(HELLO)]);
+    let gate = before(&app, &folder, "");
+    let body = vec![b'x'; 64 << 10];
+    let chunked = [format!("{:x}\r\n", body.len()).as_bytes(), &body, b"\r\n0\r\n\r\n"].concat();
+    for (number, (head, sent)) in
+        [("Content-Length: 65536", &body), ("Transfer-Encoding: chunked", &chunked)].into_iter().enumerate()
+    {
+        let before = 3 * number;
+        let mut slow = gate.raw();
+        slow.send(format!("POST /a.php HTTP/1.1\r\nHost: a\r\n{head}\r\n\r\n")).send(&sent[..60_000]);
+        assert_eq!(get(&gate).text(), "hello");
+        assert_eq!(app.connections(), before + 1, "{head}: that of the other request");
+        assert_eq!(slow.send(&sent[60_000..]).response("POST").text(), "hello");
+        assert_eq!(app.told()[before + 1].body, body, "{head}");
+        assert_eq!(slow.get("a", "/a.php").status, 200, "{head}: the connection goes on");
+        assert_eq!(app.connections(), before + 3);
+    }
+}
+
+#[test]
+fn a_client_that_breaks_off_a_small_body_runs_no_script() {
+    let folder = scripts();
+    let app = FastCgi::start(vec![Reply::answering(HELLO)]);
+    let gate = before(&app, &folder, "");
+    for head in ["Content-Length: 10", "Transfer-Encoding: chunked"] {
+        let mut client = gate.raw();
+        client.send(format!("POST /a.php HTTP/1.1\r\nHost: a\r\n{head}\r\n\r\n5\r\nhe")).end_sending();
+        assert_eq!(client.rest(), b"", "{head}");
+    }
+    let log = gate.log(2);
+    assert!(log.iter().all(|line| line["status"] == 499), "{log:?}");
+    assert_eq!(app.connections(), 0);
+}
+
+#[test]
 fn an_answer_before_the_body_is_passed_on() {
     let folder = scripts();
     let output = "Status: 413 Content Too Large\r\n\r\nno";
@@ -303,6 +377,28 @@ fn what_an_application_says_to_its_operator_is_one_bounded_line() {
     assert!(line.contains("for a.test/a.php (request "), "{line}");
     assert!(line.contains("first\\nportcullis: forged\\u{1b}[31m"), "{line}");
     assert!(line.contains("bytes more)") && line.len() < 5000, "{line}");
+}
+
+#[test]
+fn what_an_application_says_behind_its_answer_is_heard() {
+    let folder = scripts();
+    let answer = record(STDOUT, "Content-Length: 5\r\n\r\nhello");
+    let late = |said: &str| [answer.clone(), record(STDERR, said), end(0)].concat();
+    for (piece, keep, connections) in [(usize::MAX, 0, 2), (1, 0, 2), (usize::MAX, 4, 1), (1, 4, 1)] {
+        let reply = |said: &str| Reply { piece, stays: keep > 0, ..Reply::new(late(said)) };
+        let app = FastCgi::start(vec![reply("the first"), reply("the second")]);
+        let gate = before(&app, &folder, &format!("keep_alive = {keep}\n"));
+        let mut raw = gate.raw();
+        for said in ["the first", "the second"] {
+            let response = raw.get("a.test", "/a.php");
+            assert_eq!((response.status, response.text().as_str()), (200, "hello"));
+            let line = eventually("the line", || {
+                gate.stderr().lines().find(|line| line.ends_with(said)).map(str::to_owned)
+            });
+            assert!(line.contains("service app says for a.test/a.php (request "), "{line}");
+        }
+        assert_eq!(app.connections(), connections, "{piece} {keep}");
+    }
 }
 
 #[test]

@@ -56,6 +56,18 @@ impl Site {
 }
 
 #[test]
+fn a_folder_that_is_missing_is_told_at_the_start() {
+    let gate = Gate::up(
+        "[site.\":{http}\".routes]\n\"/\" = { files = \"gone\" }\n\"/php/\" = \"php\"\n\
+         [service.php]\ninstances = [\"fastcgi+unix:/run/fpm.sock\"]\nfastcgi = { root = \"lost\" }\n",
+    );
+    let told = gate.stderr();
+    for folder in ["cannot serve files of gone: ", "cannot look for scripts of the service php in lost: "] {
+        assert_eq!(told.matches(&format!("warning: {folder}")).count(), 1, "{told}");
+    }
+}
+
+#[test]
 fn files_of_every_size_arrive_whole_and_the_connection_goes_on() {
     let site = Site::new("");
     let sizes = [0, 1, 100, 16_383, 16_384, 65_536, 262_144, 262_145, LARGE];

@@ -142,6 +142,29 @@ fn a_client_without_a_name_or_with_another_protocol_is_not_mistaken() {
 }
 
 #[test]
+fn a_refused_handshake_has_a_line_with_its_rule() {
+    let gate = Gate::up(SITE);
+    assert!(gate.tls().try_connect(gate.https, "b.test").is_err());
+    assert!(gate.tls().offering(&["h3"]).try_connect(gate.https, "a.test").is_err());
+    let told = Raw::connect(gate.https).send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n").rest();
+    assert_eq!(told.first(), Some(&0x15), "an alert");
+    // Who says nothing, or goes away, is no line.
+    drop(Raw::connect(gate.https));
+    Raw::connect(gate.https).send(&first_flight(&gate)[..20]).end_sending().rest();
+    assert_eq!(gate.tls().connect(gate.https, "a.test").get("a.test", "/").status, 200);
+    let lines = gate.log(4);
+    // Those of two threads come in any order.
+    let told: Vec<_> = lines.iter().map(|line| (&line["rule"], &line["host"])).collect();
+    let null = serde_json::Value::Null;
+    let expected =
+        [("server-name", "b.test".into()), ("tls-handshake", "a.test".into()), ("client-hello", null)];
+    assert_eq!(lines.len(), 4, "{lines:?}");
+    for (rule, host) in &expected {
+        assert!(told.contains(&(&(*rule).into(), host)), "{rule}: {lines:?}");
+    }
+}
+
+#[test]
 fn a_client_that_ends_tls_with_its_request_is_not_waited_for() {
     let gate = Gate::up(SITE);
     for version in [&rustls::version::TLS12, &rustls::version::TLS13] {

@@ -186,8 +186,9 @@ fn every_phase_of_a_connection_has_a_clock() {
             &[408],
         ),
         (
-            "half a call to what takes none",
-            ask(&(request("POST", "/", "Content-Type: application/grpc\r\nContent-Length: 10\r\n") + "abc")),
+            "half a call that is not translated to what takes none",
+            ask(&(request("POST", "/", "Content-Type: application/grpc-web\r\nContent-Length: 10\r\n")
+                + "abc")),
             None,
             500,
             &[200],

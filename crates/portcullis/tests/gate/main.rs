@@ -20,6 +20,7 @@ mod http2;
 mod identity;
 mod instances;
 mod limits;
+mod load;
 mod log;
 mod paths;
 mod php;

@@ -78,6 +78,7 @@ impl Php {
             "[limits]\nbody = \"32MiB\"\n[site.\":{{http}}\".routes]\n\
              \"/\" = {{ files = \"{root}\", otherwise = \"blog\", compress = true }}\n\
              \"/sub/\" = {{ files = \"{root}\", otherwise = \"blog\" }}\n\
+             \"/static/\" = {{ files = \"{root}\" }}\n\
              [service.blog]\ninstances = [\"fastcgi+unix:{}\"]\nfastcgi = {{ root = \"{root}\" }}\n{service}",
             socket.display()
         ))
@@ -142,11 +143,13 @@ fn the_text_of_a_script_is_never_sent() {
         "answer.php",
     ];
     for name in names {
-        for path in [format!("/{name}"), format!("/sub/{name}"), format!("/{name}/"), format!("/./{name}")] {
+        let places = ["", "/sub", "/.", "/static"].map(|place| format!("{place}/{name}"));
+        for path in places.into_iter().chain([format!("/{name}/")]) {
             let text = curl(&gate, &path, &["--path-as-is"]);
             assert!(!text.contains("<?php"), "{path}: {text}");
         }
     }
+    assert_eq!(curl(&gate, "/static/style.css", &[]), "body {}");
 }
 
 #[test]

@@ -156,11 +156,9 @@ impl Gate {
             .collect()
     }
 
-    /// The resident memory in bytes, without the pages of files: its own code is read as it is run.
+    /// The resident memory of all its processes in bytes.
     pub(crate) fn memory(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.program().id())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("RssAnon:")).unwrap();
-        line.split_ascii_whitespace().nth(1).unwrap().parse::<u64>().unwrap() << 10
+        testkit::process::memory(&testkit::process::family(self.program().id()))
     }
 
     /// How many descriptors are open.

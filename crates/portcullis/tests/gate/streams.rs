@@ -4,6 +4,7 @@ use crate::running::{Gate, Hello, Setup, free_address};
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixListener;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 use testkit::{PATIENCE, Raw, Recording, eventually};
@@ -364,7 +365,18 @@ fn names_on_one_port_lead_to_a_site_and_to_a_stream() {
     assert_eq!((app.requests().len(), behind.requests().len()), (1, 2));
     assert!(gate.tls().try_connect(gate.https, "other.test").is_err());
     assert!(gate.tls().without_server_name().try_connect(gate.https, "a.test").is_err());
-    let lines = gate.log(3);
+    says(gate.https, b"GET / HTTP/1.1\r\nHost: db.test\r\n\r\n");
+    let lines = gate.log(6);
+    let refused = |rule: &str, host: Option<&str>| {
+        lines.iter().any(|line| {
+            line["rule"] == rule
+                && line.get("host").and_then(|host| host.as_str()) == host
+                && line.get("stream").is_none()
+        })
+    };
+    assert!(refused("server-name", Some("other.test")), "{lines:?}");
+    assert!(refused("server-name", None), "{lines:?}");
+    assert!(refused("client-hello", None), "{lines:?}");
     assert!(lines.iter().any(|line| line["stream"] == "db" && line["host"] == "x.db.test"), "{lines:?}");
     assert!(lines.iter().any(|line| line["site"] == "a.test"), "{lines:?}");
 }
@@ -394,22 +406,28 @@ fn a_name_in_pieces_is_a_name() {
     assert_eq!(gate.tls().connect(to_site, "a.test").get("a.test", "/").status, 200);
 }
 
+/// Sends some bytes, and reads what is answered until the end.
+fn says(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
+    let mut client = connect(address);
+    client.write_all(bytes).unwrap();
+    let mut answer = Vec::new();
+    // An end that looks broken is one, too.
+    let _ = client.read_to_end(&mut answer);
+    answer
+}
+
 #[test]
 fn a_stream_alone_on_its_port_refuses_other_names() {
     let echo = Hello::echo();
     let (gate, address) = stream(&[echo.address], "tls = \"passthrough\"\nhosts = [\"db.test\"]\n");
     for bytes in [&b"GET / HTTP/1.1\r\nHost: db.test\r\n\r\n"[..], b"SSH-2.0-x\r\n"] {
-        assert!(!matches!(
-            {
-                let mut client = connect(address);
-                client.write_all(bytes).unwrap();
-                client.read(&mut [0; 1])
-            },
-            Ok(1..)
-        ));
+        assert_eq!(says(address, bytes), b"");
     }
     let lines = gate.log(2);
-    assert!(lines.iter().all(|line| line["rule"] == "client-hello"), "{lines:?}");
+    assert!(
+        lines.iter().all(|line| line["rule"] == "client-hello" && line.get("stream").is_none()),
+        "{lines:?}"
+    );
 }
 
 #[test]
@@ -419,14 +437,18 @@ fn the_gate_speaks_tls_in_front_of_a_plain_instance() {
     let gate = Gate::up(&format!(
         "[site]\n\"a.test\" = \"{}\"\n{}{}",
         app.address(),
-        section("own", own, &[echo.address], "tls = \"terminate\"\nhosts = \"redis.test\"\n"),
+        section(
+            "own",
+            own,
+            &[echo.address],
+            "tls = \"terminate\"\nhosts = \"redis.test\"\nalpn = [\"postgresql\"]\n"
+        ),
         format_args!(
             "[stream.shared]\nlisten = \"{{https}}\"\ninstances = [\"{}\"]\ntls = \"terminate\"\nhosts = \"mqtt.test\"\n",
             echo.address
         )
     ));
     for (address, name) in [(own, "redis.test"), (gate.https, "mqtt.test")] {
-        // ALPN is not answered, so a client that insists on a protocol of its own is not misled.
         let mut raw = gate.tls().offering(&[]).connect(address, name);
         let bytes = pattern(1_000_000);
         let mut received = Vec::new();
@@ -437,6 +459,16 @@ fn the_gate_speaks_tls_in_front_of_a_plain_instance() {
         assert!(received == bytes);
         assert_eq!(raw.end_sending().rest(), b"");
     }
+    // One that insists on a protocol is answered where the stream has it, and not misled where it has none.
+    let offered = |address: SocketAddr, name: &str, protocols: &[&str]| {
+        let config = Arc::new(gate.tls().offering(protocols).into_config());
+        let mut client = rustls::ClientConnection::new(config, name.to_owned().try_into().unwrap()).unwrap();
+        client.complete_io(&mut connect(address)).ok()?;
+        Some(client.alpn_protocol().map(<[u8]>::to_vec))
+    };
+    assert_eq!(offered(own, "redis.test", &["postgresql"]), Some(Some(b"postgresql".to_vec())));
+    assert_eq!(offered(own, "redis.test", &["http/1.1"]), None);
+    assert_eq!(offered(gate.https, "mqtt.test", &["postgresql"]), Some(None));
     assert!(gate.tls().try_connect(own, "a.test").is_err());
     assert_eq!(gate.tls().connect(gate.https, "a.test").get("a.test", "/").status, 200);
     let lines = gate.log(4);

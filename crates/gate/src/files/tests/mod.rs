@@ -36,6 +36,7 @@ fn handler(root: &Path) -> FilesHandler {
         index: "index.html".into(),
         fallback: None,
         otherwise: None,
+        refused_scripts: Vec::new(),
         listing: false,
         precompressed: false,
         hidden: false,

@@ -81,3 +81,26 @@ fn an_index_that_is_a_script_is_not_sent_either() {
         assert_eq!(site.get(path).rule, "otherwise", "{path}");
     }
 }
+
+#[test]
+fn scripts_of_a_service_elsewhere_are_not_sent() {
+    let site = Site::new(|files| {
+        files.refused_scripts = vec![".php".to_owned(), ".cgi".to_owned()];
+        files.listing = true;
+    });
+    site.write("x.php", "secret")
+        .write("x.php.bak", "secret")
+        .write("x.cgi", "secret")
+        .write("x.css", "style");
+    for (path, status, rule) in [
+        ("/x.php", 404, "file-script"),
+        ("/x.php.bak", 404, "file-script"),
+        ("/x.cgi", 404, "file-script"),
+        ("/none.php", 404, "file-script"),
+        ("/x.css", 200, ""),
+        ("/", 200, ""),
+    ] {
+        let shown = site.get(path);
+        assert_eq!((shown.status, shown.rule), (status, rule), "{path}");
+    }
+}

@@ -68,7 +68,8 @@ impl Datagrams {
             self.find_stream();
         }
         let mut received = 0;
-        while received < AT_ONCE && self.poll_one(context).is_ready() {
+        // Two gates that receive from one socket would each get a part of what a client says.
+        while !self.worker.is_succeeded() && received < AT_ONCE && self.poll_one(context).is_ready() {
             received += 1;
         }
         if received == AT_ONCE {
@@ -78,7 +79,8 @@ impl Datagrams {
             self.table.give_up_for(&stream.connections);
         }
         let idle = self.stream.as_ref().map_or(ENDING, |stream| stream.plan.idle_timeout);
-        let idle = if self.worker.draining.get() { idle.min(ENDING) } else { idle };
+        let is_alone = self.worker.is_draining() && !self.worker.is_succeeded();
+        let idle = if is_alone { idle.min(ENDING) } else { idle };
         let due = self.table.end_idle(idle);
         // A thread whose clients say nothing still looks whether another one needs room.
         self.deadline.set_at(if due == Tick::NEVER { due } else { due.min(deadlines::now().after(QUIET)) });
@@ -133,7 +135,7 @@ impl Datagrams {
         let client = way.client;
         let stream = self.stream.as_ref()?;
         let connections = &self.worker.shared.connections;
-        if self.worker.draining.get() {
+        if self.worker.is_draining() {
             return None;
         }
         let admit = || {

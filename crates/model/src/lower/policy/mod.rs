@@ -23,7 +23,7 @@ pub(super) use names::{Kind, Names};
 pub(super) use peer::{Direction, peers};
 
 use super::{Lowering, Merged};
-use crate::plan::{Group, Name, Peer, Policy, RuleLimit, Site, Traffic};
+use crate::plan::{Group, Name, Peer, PlacedSite, Policy, RuleLimit, Traffic};
 use crate::problem::Problem;
 use crate::raw::decode::{OneOrMany, Text};
 use crate::source::Located;
@@ -53,7 +53,7 @@ pub(crate) fn ends_at(text: &str) -> Option<u64> {
 pub(super) fn policy(
     merged: &Merged,
     hosts: &Hosts,
-    sites: &[Site],
+    sites: &[PlacedSite],
     names: &mut Names<'_>,
     lowering: &mut Lowering<'_>,
 ) -> Policy {
@@ -74,7 +74,7 @@ pub(super) fn policy(
 }
 
 /// Without `[firewall]` no packet is touched, whatever groups and sites say.
-fn warn_of_no_firewall(merged: &Merged, groups: &[Group], sites: &[Site], lowering: &mut Lowering<'_>) {
+fn warn_of_no_firewall(merged: &Merged, groups: &[Group], sites: &[PlacedSite], lowering: &mut Lowering<'_>) {
     let has_rules = |group: &&Group| !group.inbound.is_empty() || group.outbound.is_some();
     let group = groups.iter().find(has_rules).map(|group| group.name.0.as_str());
     let group = group.and_then(|name| merged.groups.iter().find(|(text, _)| text.as_str() == name));

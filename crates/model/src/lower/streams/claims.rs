@@ -12,7 +12,24 @@ use crate::source::Location;
 pub(super) struct Claims<'a> {
     plan: &'a Plan,
     sites: Vec<SitePort<'a>>,
-    streams: Vec<(Stream, Location)>,
+    streams: Vec<Taken>,
+}
+
+/// A stream that was judged, and where it says what it takes.
+pub(super) struct Taken {
+    pub(super) stream: Stream,
+    /// Its port.
+    pub(super) listen: Location,
+    /// Each of its names, in their order.
+    pub(super) hosts: Vec<Location>,
+}
+
+impl Taken {
+    /// Where a name of it is written.
+    fn host(&self, host: &HostPattern) -> Location {
+        let index = self.stream.hosts.iter().position(|own| own == host);
+        index.and_then(|index| self.hosts.get(index)).copied().unwrap_or(self.listen)
+    }
 }
 
 /// A port that a site takes.
@@ -40,16 +57,17 @@ impl<'a> Claims<'a> {
     }
 
     /// Takes the place of a stream, and reports who has it already.
-    pub(super) fn add(&mut self, stream: &Stream, at: Location, lowering: &mut Lowering<'_>) {
-        let with_site = self.sites.iter().find_map(|other| self.with_site(stream, at, other));
-        let with_stream = || self.streams.iter().find_map(|other| self.with_stream(stream, at, other));
+    pub(super) fn add(&mut self, taken: Taken, lowering: &mut Lowering<'_>) {
+        let with_site = self.sites.iter().find_map(|other| self.with_site(&taken, other));
+        let with_stream = || self.streams.iter().find_map(|other| self.with_stream(&taken, other));
         if let Some(problem) = with_site.or_else(with_stream) {
             lowering.report(problem);
         }
-        self.streams.push((stream.clone(), at));
+        self.streams.push(taken);
     }
 
-    fn with_site(&self, stream: &Stream, at: Location, other: &SitePort<'_>) -> Option<Problem> {
+    fn with_site(&self, claim: &Taken, other: &SitePort<'_>) -> Option<Problem> {
+        let (stream, at) = (&claim.stream, claim.listen);
         let listen = stream.listen;
         let same_host = is_on_one_host(stream.on.as_ref(), other.site.on.as_ref());
         if listen.transport != Transport::Tcp || listen.port != other.port || !same_host {
@@ -77,22 +95,18 @@ impl<'a> Claims<'a> {
         let own = other.site.address.host.iter().chain(&other.site.aliases);
         let shared = shared(own, &stream.hosts)?;
         Some(
-            Problem::error(at, format!("`{shared}` is a site on port {port} already"))
+            Problem::error(claim.host(shared), format!("`{shared}` is a site on port {port} already"))
                 .label("asked for by the same name")
                 .related(other.at, "serves it")
                 .hint("a name on a port leads to one of them"),
         )
     }
 
-    fn with_stream(
-        &self,
-        stream: &Stream,
-        at: Location,
-        (other, first): &(Stream, Location),
-    ) -> Option<Problem> {
-        let (own, theirs) = (stream.listen, other.listen);
+    fn with_stream(&self, taken: &Taken, other: &Taken) -> Option<Problem> {
+        let (stream, before) = (&taken.stream, &other.stream);
+        let (own, theirs) = (stream.listen, before.listen);
         let same_port = (own.transport, own.port) == (theirs.transport, theirs.port);
-        if !same_port || !is_on_one_host(stream.on.as_ref(), other.on.as_ref()) {
+        if !same_port || !is_on_one_host(stream.on.as_ref(), before.on.as_ref()) {
             return None;
         }
         let all = &self.plan.listen.addresses;
@@ -104,14 +118,30 @@ impl<'a> Claims<'a> {
         if !overlap {
             return None;
         }
-        let problem =
-            |title: String| Some(Problem::error(at, title).label("again here").related(*first, "first here"));
-        if stream.hosts.is_empty() || other.hosts.is_empty() || own.address != theirs.address {
-            return problem(format!("the streams `{}` and `{}` listen on one port", other.name, stream.name));
+        let problem = |at, title: String, first| {
+            Some(Problem::error(at, title).label("again here").related(first, "first here"))
+        };
+        if stream.hosts.is_empty() || before.hosts.is_empty() || own.address != theirs.address {
+            let title = format!("the streams `{}` and `{}` listen on one port", before.name, stream.name);
+            let problem = problem(taken.listen, title, other.listen)?;
+            return Some(problem.hint_maybe(how_to_share(stream, before)));
         }
-        let shared = shared(other.hosts.iter(), &stream.hosts)?;
-        problem(format!("`{shared}` leads to two streams"))
+        let shared = shared(before.hosts.iter(), &stream.hosts)?;
+        problem(taken.host(shared), format!("`{shared}` leads to two streams"), other.host(shared))
     }
+}
+
+/// How two streams may have one port.
+fn how_to_share(one: &Stream, other: &Stream) -> Option<String> {
+    if one.listen.transport != Transport::Tcp {
+        return None;
+    }
+    let hint = if one.hosts.is_empty() || other.hosts.is_empty() {
+        "what begins with TLS can share a port: write tls = \"passthrough\" or \"terminate\" and `hosts` at both"
+    } else {
+        "streams share a port by their names where `listen` says the same"
+    };
+    Some(hint.to_owned())
 }
 
 fn shared<'p>(

@@ -6,7 +6,7 @@ use crate::plan::{Stream, StreamTls, Transport};
 use crate::problem::{Problem, shown};
 use crate::raw::decode::Text;
 use crate::raw::stream as raw;
-use crate::source::Location;
+use crate::source::{Located, Location};
 
 /// Sets `tls` and `hosts`, which belong together.
 pub(super) fn names(stream: &mut Stream, name: &Text, raw: &raw::Stream, lowering: &mut Lowering<'_>) {
@@ -49,6 +49,16 @@ pub(super) fn names(stream: &mut Stream, name: &Text, raw: &raw::Stream, lowerin
         ),
         _ => {}
     }
+}
+
+/// Where each of its names is written.
+pub(super) fn places(stream: &Stream, raw: &raw::Stream) -> Vec<Location> {
+    let written: Vec<_> = raw.hosts.iter().flat_map(|hosts| &hosts.value.0).collect();
+    let of = |host: &HostPattern| {
+        let is_it = |text: &&&Located<Text>| HostPattern::parse(text.value.as_str()).as_ref() == Ok(host);
+        written.iter().find(is_it).map_or_else(Location::default, |text| text.at)
+    };
+    stream.hosts.iter().map(of).collect()
 }
 
 fn host(text: &Text, lowering: &mut Lowering<'_>) -> Option<HostPattern> {

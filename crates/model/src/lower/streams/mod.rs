@@ -1,5 +1,6 @@
 //! `[stream.NAME]`: TCP and UDP services of the gate.
 
+mod alpn;
 mod claims;
 mod hosts;
 mod instances;
@@ -10,13 +11,13 @@ use super::policy::{Direction, Hosts, Kind, Names, peers};
 use super::services::is_service_name;
 use super::{Lowering, Merged};
 use crate::plan::{
-    Balance, Listen, Plan, ProxyProtocol, Service, Stream, StreamListen, StreamTls, Transport,
+    Balance, Limits, Listen, Plan, ProxyProtocol, Service, Stream, StreamListen, StreamTls, Transport,
 };
 use crate::problem::Problem;
 use crate::raw::decode::Text;
 use crate::raw::{service as raw_service, stream as raw};
 use crate::source::Located;
-use claims::Claims;
+use claims::{Claims, Taken};
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -53,9 +54,10 @@ pub(super) fn streams(
             continue;
         }
         first.insert(name.as_str(), name);
-        if let Some(stream) = stream(name, raw, &plan.listen, hosts, names, lowering) {
-            let at = raw.value.listen.as_ref().map_or(name.at, |listen| listen.at);
-            claims.add(&stream, at, lowering);
+        if let Some(stream) = stream(name, raw, (&plan.listen, &plan.limits), hosts, names, lowering) {
+            let listen = raw.value.listen.as_ref().map_or(name.at, |listen| listen.at);
+            let hosts = hosts::places(&stream, &raw.value);
+            claims.add(Taken { stream: stream.clone(), listen, hosts }, lowering);
             streams.push(stream);
         }
     }
@@ -83,7 +85,7 @@ fn warn_of_no_firewall(merged: &Merged, lowering: &mut Lowering<'_>) {
 fn stream(
     name: &Text,
     raw: &Located<raw::Stream>,
-    listen: &Listen,
+    (listen, limits): (&Listen, &Limits),
     hosts: &Hosts,
     names: &mut Names<'_>,
     lowering: &mut Lowering<'_>,
@@ -102,6 +104,7 @@ fn stream(
         connections_per_address: raw.connections_per_address.as_ref().map(|count| as_size(count.value.0)),
         tls: StreamTls::Off,
         hosts: Vec::new(),
+        alpn: alpn::protocols(raw, lowering),
         on: raw.on.as_ref().and_then(|on| names.expect(Kind::Host, &on.value, lowering)),
         from: peers(raw.from.as_ref(), Direction::Inbound, names, lowering),
         place: lowering.sources.place(name.at),
@@ -110,6 +113,7 @@ fn stream(
         stream.connections.get_or_insert(UDP_SESSIONS);
         refuse_for_datagrams(raw, lowering);
     }
+    warn_of_bounds(&stream, raw, limits, lowering);
     time(&mut stream.idle_timeout, raw.idle_timeout.as_ref());
     hosts::names(&mut stream, name, raw, lowering);
     require_host(name, raw, hosts, lowering);
@@ -137,14 +141,39 @@ fn service(name: &Text, raw: &raw::Stream, instances: Vec<crate::plan::Target>) 
     service
 }
 
+/// Bounds that are never met, because those of `[limits]` hold for the connections of streams too.
+fn warn_of_bounds(stream: &Stream, raw: &raw::Stream, limits: &Limits, lowering: &mut Lowering<'_>) {
+    let of_address =
+        Some(limits.connections_per_address).filter(|_| stream.listen.transport == Transport::Tcp);
+    let bounds = [
+        ("connections", raw.connections.as_ref(), limits.connections),
+        ("connections_per_address", raw.connections_per_address.as_ref(), of_address),
+    ];
+    for (key, written, before) in bounds {
+        let (Some(written), Some(before)) = (written, before) else { continue };
+        if as_size(written.value.0) > before {
+            lowering.report(
+                Problem::warning(written.at, format!("`{key}` of a stream beyond the one of `[limits]`"))
+                    .label(format!("{before} hold before it"))
+                    .hint(format!(
+                        "write as much as {key} in [limits], which is for sites and streams together"
+                    )),
+            );
+        }
+    }
+}
+
 /// What only a connection can have.
 fn refuse_for_datagrams(raw: &raw::Stream, lowering: &mut Lowering<'_>) {
     let announced =
         raw.proxy_protocol.as_ref().filter(|version| version.value != raw_service::ProxyProtocol::Off);
     let encrypted = raw.tls.as_ref().filter(|tls| tls.value != raw::StreamTls::Off);
-    for (key, at) in
-        [("proxy_protocol", announced.map(|value| value.at)), ("tls", encrypted.map(|value| value.at))]
-    {
+    let keys = [
+        ("proxy_protocol", announced.map(|value| value.at)),
+        ("tls", encrypted.map(|value| value.at)),
+        ("connect_timeout", raw.connect_timeout.as_ref().map(|value| value.at)),
+    ];
+    for (key, at) in keys {
         let Some(at) = at else { continue };
         lowering.report(
             Problem::error(at, format!("`{key}` of a stream over UDP"))

@@ -2,8 +2,9 @@
 //!
 //! It is judged as the user who asks; the gate may run as another.
 
+use super::scripts;
 use certs::{Event, StateFolder, Store, StoreError};
-use model::plan::{AccessLog, FilesHandler, Handler, Place, Plan, Route, Service, Site};
+use model::plan::{AccessLog, FilesHandler, Handler, Place, Plan, Service, Site};
 use model::problem::{Problem, Severity};
 use rustix::fs::{Access, access};
 use std::error::Error;
@@ -14,20 +15,29 @@ use std::time::SystemTime;
 /// Everything that is not as the plan needs it.
 pub(in crate::commands) fn look(plan: &Plan) -> Vec<Problem> {
     let mut found = look_at_certificates(plan);
-    for site in &plan.sites {
-        look_at_pages(site, &mut found);
-        for route in &site.routes {
-            if let Handler::Files(files) = &route.handler {
-                look_at_files(files, route, &mut found);
-            }
-        }
-    }
-    plan.services.iter().for_each(|service| look_at_scripts(service, &mut found));
+    plan.sites.iter().for_each(|site| look_at_pages(site, &mut found));
+    found.extend(folders(plan));
     let authorities = plan.services.iter().filter_map(|service| service.tls.authorities.as_deref());
     found.extend(authorities.filter_map(|path| unreadable(path, "the authorities of a service")));
     if let AccessLog::File(path) = &plan.log.access {
         found.extend(unwritable_log(path));
     }
+    found
+}
+
+/// Folders of files and of scripts that are not as the plan needs them. A gate starts without them, and answers with
+/// errors where they are asked for.
+pub(super) fn folders(plan: &Plan) -> Vec<Problem> {
+    let mut found = Vec::new();
+    for site in &plan.sites {
+        for route in &site.routes {
+            if let Handler::Files(files) = &route.handler {
+                look_at_files(files, &site.place_of(route), &mut found);
+            }
+        }
+    }
+    plan.services.iter().for_each(|service| look_at_scripts(service, &mut found));
+    scripts::look(plan, &mut found);
     found
 }
 
@@ -64,7 +74,7 @@ fn of_event(event: &Event) -> Option<Problem> {
     Some(problem.hint_maybe(event.hint()))
 }
 
-fn look_at_files(files: &FilesHandler, route: &Route, found: &mut Vec<Problem>) {
+fn look_at_files(files: &FilesHandler, place: &Place, found: &mut Vec<Problem>) {
     let root = files.root.as_path();
     let flaw = match fs::metadata(root) {
         Err(error) => Some(error.to_string()),
@@ -73,11 +83,11 @@ fn look_at_files(files: &FilesHandler, route: &Route, found: &mut Vec<Problem>) 
     };
     if let Some(flaw) = flaw {
         let problem = Problem::placeless(format!("cannot serve files of {}: {flaw}", root.display()));
-        found.push(placed(problem, &route.place));
+        found.push(placed(problem, place));
     } else if let Some(fallback) = &files.fallback {
         let path = root.join(fallback);
         let problem = unreadable(&path, "the fallback");
-        found.extend(problem.map(|problem| placed(problem, &route.place)));
+        found.extend(problem.map(|problem| placed(problem, place)));
     }
 }
 
@@ -134,7 +144,7 @@ fn unwritable_log(path: &Path) -> Option<Problem> {
     Some(problem.hint_maybe(is_missing.then(hint)))
 }
 
-fn placed(problem: Problem, place: &Place) -> Problem {
+pub(super) fn placed(problem: Problem, place: &Place) -> Problem {
     if place.line == 0 {
         problem
     } else {

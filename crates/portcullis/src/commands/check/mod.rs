@@ -2,16 +2,18 @@
 
 mod machine;
 mod packets;
+mod scripts;
 
 pub(super) use machine::look as look_at_machine;
 
 use crate::cli::{Check, Common};
 use crate::configuration::Origin;
 use crate::failure::{Exit, Failure};
+use crate::keeper;
 use crate::terminal;
 use model::Compiled;
 use model::plan::Plan;
-use model::problem::{Problem, Problems};
+use model::problem::{Problem, Problems, Severity};
 use serde_json::{Value, json};
 
 pub(super) fn run(common: &Common, arguments: &Check) -> Result<Exit, Failure> {
@@ -34,6 +36,17 @@ pub(super) fn run(common: &Common, arguments: &Check) -> Result<Exit, Failure> {
         }
     }
     Ok(if problems.errors() > 0 { Exit::No } else { Exit::Done })
+}
+
+/// Adds what a gate that starts with this plan does not find, as warnings: it starts all the same. Only folders are
+/// looked at, for whatever else is missing is told by what reads it.
+pub(crate) fn with_missing_folders(compiled: Compiled, host: Option<&str>) -> Compiled {
+    let Compiled { plan, problems } = compiled;
+    // Where it is not known which host this is, whoever starts the gate says so.
+    let here = plan.as_ref().and_then(|plan| keeper::of_this_host(plan, host).ok());
+    let found = here.as_ref().map(machine::folders).unwrap_or_default();
+    let warnings = found.into_iter().map(|problem| Problem { severity: Severity::Warning, ..problem });
+    Compiled { plan, problems: join(&problems, warnings.collect()) }
 }
 
 /// Whether the text says already, with its place, that a peer of a rule is nobody.

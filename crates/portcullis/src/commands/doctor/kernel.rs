@@ -2,9 +2,9 @@
 
 use super::World;
 use super::finding::Finding;
-use host::nft::{Features, Nft};
+use confine::Features;
+use host::nft::{self, Nft};
 use std::fs;
-use std::path::Path;
 
 const PART: &str = "kernel";
 /// The oldest kernel that is meant to work.
@@ -13,7 +13,7 @@ const OLDEST: (u32, u32) = (5, 10);
 pub(super) fn look(world: &World) -> Vec<Finding> {
     let release = fs::read_to_string(world.root.join("proc/sys/kernel/osrelease")).unwrap_or_default();
     let mut findings = vec![judge_release(release.trim())];
-    findings.push(judge_confinement(&Confinement::of(&world.root)));
+    findings.push(judge_confinement(&confine::features()));
     if world.is_root {
         findings.push(judge_packets(missing_for_packets(), world.plan.policy.firewall.is_some()));
     }
@@ -31,58 +31,43 @@ fn judge_release(release: &str) -> Finding {
     }
 }
 
-/// What can hold the gate in its place; `None` where it cannot be told. The files of the kernel tell, and nothing is tried.
-struct Confinement {
-    landlock: Option<bool>,
-    seccomp: Option<bool>,
-    mounts: Option<bool>,
-}
+/// From this version of its interface on, landlock holds all that is asked of it.
+const WHOLE_LANDLOCK: i32 = 6;
 
-impl Confinement {
-    fn of(root: &Path) -> Self {
-        let read = |path: &str| fs::read_to_string(root.join(path)).ok();
-        let modules = read("sys/kernel/security/lsm");
-        let mounts = read("proc/sys/user/max_mnt_namespaces");
-        Self {
-            // The file is there where securityfs is mounted.
-            landlock: modules.map(|list| list.split(',').any(|module| module.trim() == "landlock")),
-            seccomp: Some(read("proc/sys/kernel/seccomp/actions_avail").is_some()),
-            mounts: mounts.map(|most| most.trim() != "0"),
-        }
-    }
-}
-
-fn judge_confinement(found: &Confinement) -> Finding {
+fn judge_confinement(found: &Features) -> Finding {
     let parts = [
         (
-            found.landlock,
+            found.landlock.is_some(),
             "landlock",
             "start the kernel with `lsm=` that lists landlock (Linux 5.13 and later)",
         ),
         (found.seccomp, "seccomp", "take a kernel with CONFIG_SECCOMP_FILTER"),
-        (found.mounts, "mount namespaces", "`sysctl user.max_mnt_namespaces` must not be 0"),
+        (found.mount_namespaces, "mount namespaces", "take a kernel with CONFIG_NAMESPACES"),
     ];
-    let named = |state: Option<bool>| {
-        let names: Vec<_> = parts.iter().filter(|part| part.0 == state).map(|part| part.1).collect();
-        names.join(", ")
-    };
-    let [there, missing, unknown] = [Some(true), Some(false), None].map(named);
-    let unknown =
-        if unknown.is_empty() { unknown } else { format!("; it cannot be told whether there is {unknown}") };
-    if missing.is_empty() {
-        return Finding::good(PART, format!("what holds the gate is there: {there}{unknown}"));
+    let missing: Vec<_> = parts.iter().filter(|(is_there, ..)| !is_there).collect();
+    if !missing.is_empty() {
+        let names: Vec<_> = missing.iter().map(|(_, name, _)| *name).collect();
+        let remedies: Vec<_> = missing.iter().map(|(.., remedy)| *remedy).collect();
+        return Finding::note(PART, format!("the gate is held without {}", names.join(", ")))
+            .with(remedies.join("; "));
     }
-    let remedies: Vec<_> = parts.iter().filter(|part| part.0 == Some(false)).map(|part| part.2).collect();
-    Finding::note(PART, format!("the gate is held without {missing}{unknown}")).with(remedies.join("; "))
+    match found.landlock {
+        Some(version) if version < WHOLE_LANDLOCK => Finding::note(
+            PART,
+            format!("seccomp, mount namespaces and a part of landlock hold the gate (version {version} of {WHOLE_LANDLOCK})"),
+        )
+        .with("Linux 6.12 and later has the whole"),
+        _ => Finding::good(PART, "landlock, seccomp and mount namespaces hold the gate"),
+    }
 }
 
 /// What nf_tables lacks, what is essential first; or why it cannot be asked.
 type MissingForPackets = Result<Vec<(String, bool)>, String>;
 
 fn missing_for_packets() -> MissingForPackets {
-    let features = Nft::open()
-        .map_err(|error| crate::failure::with_causes(&error))
-        .and_then(|mut nft| Features::probe(&mut nft).map_err(|error| crate::failure::with_causes(&error)))?;
+    let features = Nft::open().map_err(|error| crate::failure::with_causes(&error)).and_then(|mut nft| {
+        nft::Features::probe(&mut nft).map_err(|error| crate::failure::with_causes(&error))
+    })?;
     let missing = features.missing.iter();
     Ok(missing.map(|one| (format!("{} (for {})", one.name, one.needed_for), one.essential)).collect())
 }
@@ -128,19 +113,19 @@ mod tests {
 
     #[test]
     fn what_does_not_hold_the_gate_is_named_with_its_remedy() {
-        let root = testkit::Folder::new();
-        let judged = || judge_confinement(&Confinement::of(root.path())).found;
-        root.write("proc/sys/kernel/seccomp/actions_avail", "kill_process kill_thread\n");
-        root.write("proc/sys/user/max_mnt_namespaces", "0\n");
-        assert_eq!(
-            judged(),
-            "the gate is held without mount namespaces; it cannot be told whether there is landlock"
-        );
-        root.write("sys/kernel/security/lsm", "lockdown,capability,landlock_not\n");
-        assert_eq!(judged(), "the gate is held without landlock, mount namespaces");
-        root.write("proc/sys/user/max_mnt_namespaces", "9\n");
-        root.write("sys/kernel/security/lsm", "capability,landlock\n");
-        assert_eq!(judged(), "what holds the gate is there: landlock, seccomp, mount namespaces");
+        let found = |landlock, seccomp, mount_namespaces| {
+            let kernel = String::new();
+            judge_confinement(&Features {
+                kernel,
+                landlock,
+                seccomp,
+                mount_namespaces,
+                user_namespaces: true,
+            })
+        };
+        assert_eq!(found(None, true, false).found, "the gate is held without landlock, mount namespaces");
+        assert!(found(Some(5), true, true).found.contains("version 5 of 6"));
+        assert_eq!(found(Some(6), true, true).state, State::Good);
     }
 
     #[test]

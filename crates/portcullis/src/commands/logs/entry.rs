@@ -71,7 +71,7 @@ impl Wanted {
 /// Whether a line tells of a request or a connection of a stream, in either format.
 fn is_request(line: &str, fields: Option<&Value>) -> bool {
     match fields {
-        Some(fields) => fields.get("status").is_some() || fields.get("stream").is_some(),
+        Some(fields) => fields.get("client").is_some(),
         None => line.split(' ').next().is_some_and(|first| first.parse::<IpAddr>().is_ok()),
     }
 }

@@ -83,6 +83,15 @@ impl Frames {
         frames
     }
 
+    /// A connection of a client, whose preface is read and that was told nothing.
+    pub(super) fn accepted(stream: TcpStream) -> Self {
+        stream.set_nodelay(true).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut frames = Self(stream);
+        assert!(frames.read(&mut [0; 24]), "the preface");
+        frames
+    }
+
     /// Connects and says nothing.
     pub(super) fn silent(address: SocketAddr) -> Self {
         let stream = TcpStream::connect_timeout(&address, PATIENCE).unwrap();

@@ -182,7 +182,7 @@ fn an_instance_that_never_answers_has_its_response_timeout() {
 
 #[test]
 fn refusals_are_answers_that_grpc_understands() {
-    let gate = gate("routes.\"/there\" = { service = \"127.0.0.1:1\" }\n");
+    let gate = gate("routes.\"/there\" = { service = \"h2c://127.0.0.1:1\" }\n");
     let client = H2::of(&gate);
     for (path, code) in [("/nowhere/Call", "12"), ("/there", "14")] {
         let answer = client.exchange(call(path).body(()).unwrap(), Some(b"\0\0\0\0\0")).unwrap();
@@ -192,6 +192,64 @@ fn refusals_are_answers_that_grpc_understands() {
         assert!(answer.value("grpc-message").is_some_and(|text| !text.is_empty()));
         assert!(answer.body.is_empty());
     }
+}
+
+#[test]
+fn a_call_for_an_instance_without_http2_is_refused_and_not_forwarded() {
+    let plain = testkit::Recording::start();
+    let speaking = Hello::start("app");
+    let gate = gate(&format!(
+        "routes.\"/\" = {{ service = \"{plain}\" }}\n\
+         routes.\"/hello.Echo/\" = {{ service = \"both\" }}\n\
+         [service.both]\ninstances = [\"{plain}\", \"h2c://{}\"]\n",
+        speaking.address,
+        plain = plain.address(),
+    ));
+    let client = H2::of(&gate);
+    for (path, media) in [("/a.B/C", "application/grpc"), ("/a.B/C", "application/grpc+proto")] {
+        let request = Request::post(format!("http://a.localhost{path}")).header("content-type", media);
+        let answer = client.exchange(request.body(()).unwrap(), Some(&framed(b"hi"))).unwrap();
+        assert_eq!((answer.status.as_u16(), status(&answer)), (200, "12"), "{path} {media}");
+        let line = gate.log(1).pop().unwrap();
+        assert_eq!((&line["status"], &line["grpc_status"]), (&501.into(), &12.into()), "{line}");
+        assert_eq!(line["rule"], "grpc-needs-http2", "{line}");
+    }
+    assert!(plain.requests().is_empty(), "nothing was forwarded");
+    // Of a service with both kinds of instances, those that can answer do.
+    for _ in 0..4 {
+        assert_eq!(status(&exchange(&client, "/hello.Echo/Say", &framed(b"hi"))), "0");
+    }
+    // gRPC-Web that is not translated needs no HTTP/2.
+    let web = Request::post("http://a.localhost/a.B/C").header("content-type", "application/grpc-web");
+    client.exchange(web.body(()).unwrap(), Some(&framed(b"hi"))).unwrap();
+    assert_eq!(plain.requests().len(), 1);
+}
+
+#[test]
+fn the_log_has_what_a_call_ended_with() {
+    let hello = Hello::start("app");
+    let gate = gate(&format!(
+        "routes.\"/\" = {{ service = \"h2c://{}\" }}\nroutes.\"/there/\" = {{ service = \"h2c://127.0.0.1:1\" }}\n",
+        hello.address
+    ));
+    let client = H2::of(&gate);
+    for (number, (path, code)) in [
+        ("/hello.Echo/Say", 0),
+        ("/hello.Echo/Fail", 9),
+        // In the head, for there is nothing else.
+        ("/hello.Echo/Unknown", 12),
+        ("/there/Call", 14),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let answer = client.exchange(call(path).body(()).unwrap(), Some(&framed(b""))).unwrap();
+        assert_eq!(status(&answer), code.to_string(), "{path}");
+        let line = gate.log(number + 1).pop().unwrap();
+        assert_eq!((&line["path"], &line["grpc_status"]), (&path.into(), &code.into()), "{line}");
+    }
+    client.get("/");
+    assert_eq!(gate.log(5).pop().unwrap().get("grpc_status"), None, "a request is no call");
 }
 
 #[test]

@@ -117,7 +117,7 @@ fn nothing_is_translated_that_is_none_or_where_it_is_not_asked_for() {
     assert_eq!(answer.value("content-type").as_deref(), Some("application/grpc"));
     let answer = call(&asked, "Say", "text/plain", &framed(b"hi"));
     assert!(answer.text().starts_with("Hello from Portcullis"), "{}", answer.text());
-    let refused = gate("routes.\"/\" = { service = \"127.0.0.1:1\", grpc_web = true }\n");
+    let refused = gate("routes.\"/\" = { service = \"h2c://127.0.0.1:1\", grpc_web = true }\n");
     let answer = call(&refused, "Say", "application/grpc-web", &framed(b"hi"));
     let media = answer.value("content-type");
     assert_eq!((answer.status, media.as_deref()), (200, Some("application/grpc-web+proto")));

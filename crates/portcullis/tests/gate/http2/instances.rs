@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use testkit::Recording;
+use tokio::sync::Barrier;
 
 /// A gate that speaks HTTP/2 to another gate that serves it.
 fn before(behind: &Gate) -> Gate {
@@ -106,8 +107,9 @@ impl Instance {
         Self { address, connections, _runtime: runtime }
     }
 
-    /// Takes so many streams at once on a connection, and notes how many there were.
-    fn counting(streams: u32, most: Arc<AtomicUsize>) -> Self {
+    /// Takes so many streams at once on a connection, and notes how many there were. None is answered before `all` have
+    /// come.
+    fn counting(streams: u32, most: Arc<AtomicUsize>, all: usize) -> Self {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
@@ -115,9 +117,10 @@ impl Instance {
         let connections = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&connections);
         runtime.spawn(async move {
+            let come = Arc::new(Barrier::new(all));
             while let Ok((socket, _)) = listener.accept().await {
                 count.fetch_add(1, Ordering::SeqCst);
-                tokio::spawn(serve_slowly(socket, streams, Arc::clone(&most)));
+                tokio::spawn(serve_together(socket, streams, Arc::clone(&most), Arc::clone(&come)));
             }
         });
         Self { address, connections, _runtime: runtime }
@@ -147,8 +150,13 @@ async fn serve(socket: tokio::net::TcpStream, connection: usize, fate: impl Fn(u
     }
 }
 
-/// Answers after a while.
-async fn serve_slowly(socket: tokio::net::TcpStream, streams: u32, most: Arc<AtomicUsize>) {
+/// Answers once all have come.
+async fn serve_together(
+    socket: tokio::net::TcpStream,
+    streams: u32,
+    most: Arc<AtomicUsize>,
+    come: Arc<Barrier>,
+) {
     let mut builder = h2::server::Builder::new();
     let Ok(mut h2) = builder.max_concurrent_streams(streams).handshake::<_, Bytes>(socket).await else {
         return;
@@ -156,9 +164,9 @@ async fn serve_slowly(socket: tokio::net::TcpStream, streams: u32, most: Arc<Ato
     let open = Arc::new(AtomicUsize::new(0));
     while let Some(Ok((_, mut respond))) = h2.accept().await {
         most.fetch_max(open.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-        let open = Arc::clone(&open);
+        let (open, come) = (Arc::clone(&open), Arc::clone(&come));
         tokio::spawn(async move {
-            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+            come.wait().await;
             open.fetch_sub(1, Ordering::SeqCst);
             let _ = respond.send_response(Response::new(()), true);
         });
@@ -239,7 +247,7 @@ fn requests_at_once_survive_graceful_ends_and_refusals() {
 #[test]
 fn an_instance_gets_no_more_at_once_than_it_takes() {
     let most = Arc::new(AtomicUsize::new(0));
-    let instance = Instance::counting(3, Arc::clone(&most));
+    let instance = Instance::counting(3, Arc::clone(&most), 30);
     let gate = gate(&format!("service = \"h2c://{}\"\n", instance.address));
     let client = H2::of(&gate);
     let mut answers = tokio::task::JoinSet::new();

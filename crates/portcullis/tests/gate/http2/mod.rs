@@ -2,6 +2,7 @@
 
 mod bounds;
 mod client;
+mod connections;
 mod floods;
 mod frames;
 mod grpc;

@@ -1,6 +1,6 @@
-//! Telling the supervisor how this program is: the protocol of sd_notify(3), which systemd speaks and others understand.
+//! Telling the service manager how this program is: the protocol of sd_notify(3), which systemd speaks and others understand.
 //!
-//! Nothing depends on it: where no supervisor listens, nothing is said, and one that does not take a message is not waited
+//! Nothing depends on it: where none listens, nothing is said, and one that does not take a message is not waited
 //! for.
 
 use std::ffi::OsString;
@@ -9,13 +9,13 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 
-/// The supervisor that started this program, where it wants to be told.
+/// The service manager that started this program, where it wants to be told.
 #[derive(Debug, Default)]
-pub struct Supervisor {
+pub struct ServiceManager {
     to: Option<(UnixDatagram, SocketAddr)>,
 }
 
-/// What a supervisor can be told.
+/// What a service manager can be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Message<'a> {
     /// It serves.
@@ -28,7 +28,7 @@ pub enum Message<'a> {
     Stopping(Duration),
 }
 
-impl Supervisor {
+impl ServiceManager {
     /// The one that `NOTIFY_SOCKET` of the environment names.
     #[must_use]
     pub fn from_environment() -> Self {
@@ -86,15 +86,15 @@ mod tests {
         let folder = testkit::Folder::new();
         let path = folder.join("notify");
         let heard = UnixDatagram::bind(&path).expect("a socket");
-        let supervisor = Supervisor::named(Some(path.into_os_string()));
-        assert!(supervisor.is_there());
+        let manager = ServiceManager::named(Some(path.into_os_string()));
+        assert!(manager.is_there());
         for (message, expected) in [
             (Message::Ready, "READY=1"),
             (Message::Alive, "WATCHDOG=1"),
             (Message::Status("2 sites\nREADY=1"), "STATUS=2 sites READY=1"),
             (Message::Stopping(Duration::from_secs(40)), "STOPPING=1\nEXTEND_TIMEOUT_USEC=40000000"),
         ] {
-            supervisor.tell(message);
+            manager.tell(message);
             let mut buffer = [0; 200];
             let length = heard.recv(&mut buffer).expect("a message");
             assert_eq!(String::from_utf8_lossy(&buffer[..length]), expected);
@@ -102,11 +102,11 @@ mod tests {
     }
 
     #[test]
-    fn without_a_supervisor_nothing_is_said() {
+    fn without_a_service_manager_nothing_is_said() {
         for name in [None, Some(""), Some("relative"), Some("vsock:2:1")] {
-            let supervisor = Supervisor::named(name.map(OsString::from));
-            assert!(!supervisor.is_there(), "{name:?}");
-            supervisor.tell(Message::Ready);
+            let manager = ServiceManager::named(name.map(OsString::from));
+            assert!(!manager.is_there(), "{name:?}");
+            manager.tell(Message::Ready);
         }
     }
 

@@ -1,0 +1,16 @@
+//! The keeper's side of the gate: started, told what to serve, replaced when it dies, taken over from a keeper that
+//! died.
+
+mod asks;
+mod conversation;
+mod loaded;
+mod offer;
+mod process;
+mod sight;
+mod start;
+mod supervisor;
+
+pub(crate) use offer::{Bound, Offer};
+pub(crate) use supervisor::{Settings, Supervisor};
+
+pub(crate) use loaded::resolver_texts;

@@ -1,0 +1,71 @@
+//! The process of a gate: a child, or one that a former keeper left behind.
+
+use crate::failure::Failure;
+use rustix::process::{Pid, PidfdFlags, Signal};
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+
+/// What the process is called where processes are listed.
+const NAME: &str = "portcullis: gate";
+
+/// The process of a gate.
+#[derive(Debug)]
+pub(super) struct Process {
+    pid: Pid,
+    /// A number can be given to another process, this cannot.
+    handle: OwnedFd,
+    /// None where it is no child of this keeper.
+    child: Mutex<Option<Child>>,
+}
+
+impl Process {
+    /// Starts a gate of a program whose standard input is this socket.
+    pub(super) fn spawn(program: &OsString, socket: OwnedFd) -> Result<Self, Failure> {
+        let refused = |error: io::Error| Failure::refused(format!("the gate cannot be started: {error}"));
+        let child = Command::new(program)
+            .arg0(NAME)
+            .arg("gate-process")
+            .stdin(Stdio::from(socket))
+            .spawn()
+            .map_err(refused)?;
+        let pid = Pid::from_raw(child.id().cast_signed())
+            .ok_or_else(|| refused(io::Error::other("a process without a number")))?;
+        let handle =
+            rustix::process::pidfd_open(pid, PidfdFlags::empty()).map_err(|error| refused(error.into()))?;
+        Ok(Self { pid, handle, child: Mutex::new(Some(child)) })
+    }
+
+    /// The process that the kernel names as the sender of a message that was just received.
+    pub(super) fn of_sender(pid: Pid) -> io::Result<Self> {
+        let handle = rustix::process::pidfd_open(pid, PidfdFlags::empty())?;
+        Ok(Self { pid, handle, child: Mutex::new(None) })
+    }
+
+    pub(super) fn pid(&self) -> u32 {
+        self.pid.as_raw_nonzero().get().cast_unsigned()
+    }
+
+    /// Ends it at once.
+    pub(super) fn kill(&self) {
+        // It fails when the process has ended already.
+        let _ = rustix::process::pidfd_send_signal(&self.handle, Signal::KILL);
+    }
+
+    /// Waits until it has ended, and says how, where it was a child.
+    pub(super) fn end(&self) -> Option<String> {
+        let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        let status = child.take()?.wait().ok()?;
+        Some(match (status.signal(), status.code()) {
+            (Some(31), _) => "it made a system call that it may not make (SIGSYS)".to_owned(),
+            (Some(9), _) => "it was killed (signal 9; perhaps for want of memory)".to_owned(),
+            (Some(signal), _) => format!("signal {signal}"),
+            (None, Some(0)) => "it ended by itself".to_owned(),
+            (None, Some(code)) => format!("exit code {code}"),
+            (None, None) => "nobody knows how".to_owned(),
+        })
+    }
+}

@@ -1,0 +1,114 @@
+//! Bringing up a gate: the process, the sockets, what it serves.
+
+use super::conversation::{Conversation, Ears, Silence};
+use super::offer::Offer;
+use super::process::Process;
+use super::sight;
+use super::supervisor::Settings;
+use crate::failure::Failure;
+use link::{Answer, Channel, Order, PROTOCOL, Start};
+use rustix::fs::Mode;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+/// To start, and to take what it is to serve: ten thousand sites on a busy machine.
+pub(super) const STARTING: Duration = Duration::from_secs(60);
+/// Sockets in one message.
+const AT_ONCE: usize = 100;
+/// What sockets for later keepers are called.
+pub(super) const PREFIX: &str = "gate-";
+
+/// Starts a gate, which serves nothing yet.
+pub(super) fn start(settings: &Settings, ears: Ears, offer: &Offer) -> Result<Arc<Conversation>, Failure> {
+    let refused = |error: io::Error| Failure::refused(format!("the gate cannot be started: {error}"));
+    let (channel, theirs) = Channel::pair().map_err(refused)?;
+    let rendezvous = rendezvous(&settings.folder).map_err(refused)?;
+    let process = Process::spawn(&settings.program, theirs)?;
+    let gate = Conversation::begin(process, channel, ears).map_err(refused)?;
+    let cage = settings.cage(offer);
+    let order = Order::Start(Start {
+        cage: cage.clone(),
+        protocol: PROTOCOL,
+        build: settings.build.clone(),
+        keeper: rustix::process::geteuid().as_raw(),
+        threads: u16::try_from(settings.threads).unwrap_or(u16::MAX),
+        texts: super::resolver_texts(),
+    });
+    match gate.ask(order, &[rendezvous.as_fd()], STARTING) {
+        Ok((Answer::Started(report), _)) => {
+            sight::begin(&gate, &cage, &report);
+            let _ = gate.confined.set(report);
+            Ok(gate)
+        }
+        other => {
+            gate.kill();
+            Err(Failure::refused(format!("the gate did not start: {}", reason(other))))
+        }
+    }
+}
+
+/// Has a gate serve something else than it did before, if it did. What it serves stays where it refuses.
+pub(super) fn install(gate: &Conversation, offer: &Offer, before: Option<&Offer>) -> Result<(), Failure> {
+    hand_over_sockets(gate, offer).map_err(|silence| Failure::refused(silence.to_string()))?;
+    sight::show(gate, offer);
+    let order = Order::Install(Box::new(offer.install(before)));
+    match gate.ask(order, &[], STARTING) {
+        Ok((Answer::Done, _)) => {
+            let kept = offer.listeners.iter().flat_map(|bound| &bound.numbers).copied().collect();
+            *gate.taken() = kept;
+            sight::hide(gate, offer);
+            Ok(())
+        }
+        Ok((Answer::Refused(refusal), _)) => Err(Failure::no(refusal.reason)),
+        other => Err(Failure::refused(reason(other))),
+    }
+}
+
+/// Has a gate write its access log to this, or to nothing.
+pub(super) fn log(gate: &Conversation, file: Option<&File>) -> Result<(), Failure> {
+    let descriptors: Vec<BorrowedFd<'_>> = file.iter().map(|file| file.as_fd()).collect();
+    match gate.ask(Order::Log, &descriptors, STARTING) {
+        Ok((Answer::Done, _)) => Ok(()),
+        Ok((Answer::Refused(refusal), _)) => Err(Failure::no(refusal.reason)),
+        other => Err(Failure::refused(reason(other))),
+    }
+}
+
+fn hand_over_sockets(gate: &Conversation, offer: &Offer) -> Result<(), Silence> {
+    let mut taken = gate.taken();
+    let all = offer.listeners.iter().flat_map(|bound| {
+        bound.numbers.iter().copied().zip(bound.listener.descriptors()).collect::<Vec<_>>()
+    });
+    let missing: Vec<(u64, BorrowedFd<'_>)> = all.filter(|(number, _)| !taken.contains(number)).collect();
+    for some in missing.chunks(AT_ONCE) {
+        let (numbers, descriptors): (Vec<u64>, Vec<BorrowedFd<'_>>) = some.iter().copied().unzip();
+        taken.extend(&numbers);
+        gate.ask(Order::Take(numbers), &descriptors, STARTING)?;
+    }
+    Ok(())
+}
+
+fn reason(answer: Result<(Answer, Vec<OwnedFd>), Silence>) -> String {
+    match answer {
+        Ok((Answer::Refused(refusal), _)) => refusal.reason,
+        Ok(_) => "it answers something else than it was asked".to_owned(),
+        Err(silence) => silence.to_string(),
+    }
+}
+
+/// A socket on which the gate awaits a later keeper. Its name says nothing; who finds it asks.
+fn rendezvous(folder: &Path) -> io::Result<OwnedFd> {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let path = folder.join(format!("{PREFIX}{:x}", now.as_nanos()));
+    let socket =
+        rustix::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
+    rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR)?;
+    rustix::net::bind(&socket, &SocketAddrUnix::new(&path)?)?;
+    rustix::net::listen(&socket, 4)?;
+    Ok(socket)
+}

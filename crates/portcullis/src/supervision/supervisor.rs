@@ -1,0 +1,350 @@
+//! Keeping a gate running: it serves what it is offered, and is replaced when it dies.
+
+use super::asks::Asked;
+use super::conversation::{Conversation, Ears, Event};
+use super::offer::{self, Offer};
+use super::sight;
+use super::start::{self, STARTING};
+use crate::failure::Failure;
+use crate::report;
+use certs::Serving;
+use link::{Answer, Counts, Order, Patience};
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::fs::File;
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+/// For what a gate answers from memory.
+const ANSWERING: Duration = Duration::from_secs(5);
+/// Between two looks whether it lives, and whether its folders are those that it sees.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
+/// How long a gate may be silent before it counts as stuck.
+const STUCK: Duration = Duration::from_secs(10);
+/// Beyond the time that its connections have, until an ending gate is cut off.
+const LEAVING: Duration = Duration::from_secs(5);
+/// Deaths within this time are one crash loop.
+const LOOP: Duration = Duration::from_secs(60);
+/// Deaths that are answered at once.
+const AT_ONCE: usize = 5;
+/// The longest pause between a death and the next start.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// Bytes of all metrics at most.
+const LARGEST_METRICS: usize = 64 << 20;
+/// What a gate may have told and asked before somebody listens.
+const WAITING: usize = 64;
+
+/// How gates are started.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    /// The program.
+    pub(crate) program: OsString,
+    /// Which build it is.
+    pub(crate) build: String,
+    /// Threads that serve.
+    pub(crate) threads: usize,
+    /// Where gates await a later keeper.
+    pub(crate) folder: PathBuf,
+    /// Whom a gate becomes, where this keeper is root.
+    pub(crate) account: Option<confine::Account>,
+}
+
+impl Settings {
+    /// How a gate is confined that serves this.
+    pub(super) fn cage(&self, offer: &Offer) -> confine::Cage {
+        confine::Cage { account: self.account, shown: sight::of(offer), ..confine::Cage::default() }
+    }
+}
+
+/// What is to be known of the gate.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Facts {
+    /// The process that serves; `None` while there is none.
+    pub(crate) process: Option<u32>,
+    /// How long it has.
+    pub(crate) age: Duration,
+    /// How it is confined.
+    pub(crate) confined: Option<confine::Report>,
+    /// Processes that end.
+    pub(crate) ending: Vec<u32>,
+    /// Gates that died since the keeper began.
+    pub(crate) deaths: u64,
+}
+
+/// Keeps a gate running.
+#[derive(Debug)]
+pub(crate) struct Supervisor {
+    settings: Settings,
+    ears: Ears,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    gate: Option<Arc<Conversation>>,
+    ending: Vec<Arc<Conversation>>,
+    offer: Offer,
+    log: Option<File>,
+    /// When gates died lately.
+    deaths: VecDeque<Instant>,
+    dead: u64,
+    /// Whether the service ends, so that nothing is replaced.
+    is_over: bool,
+}
+
+/// What comes out of a supervisor.
+pub(crate) struct Heard {
+    /// What the gate tells the operator.
+    pub(crate) notices: Receiver<String>,
+    /// What it asks for.
+    pub(crate) asks: Receiver<Asked>,
+}
+
+impl Supervisor {
+    /// Starts a gate that serves an offer, and keeps it running from now on.
+    pub(crate) fn start(
+        settings: Settings,
+        offer: Offer,
+        log: Option<File>,
+    ) -> Result<(Arc<Self>, Heard), Failure> {
+        let (events, happened) = sync_channel(WAITING);
+        let (notices, told) = sync_channel(WAITING);
+        let (asks, asked) = sync_channel(WAITING);
+        let ears = Ears { events, notices, asks };
+        let gate = bring_up(&settings, &ears, &offer, log.as_ref())?;
+        let state = State {
+            gate: Some(gate),
+            ending: Vec::new(),
+            offer,
+            log,
+            deaths: VecDeque::new(),
+            dead: 0,
+            is_over: false,
+        };
+        let supervisor = Arc::new(Self { settings, ears, state: Mutex::new(state) });
+        let theirs = Arc::downgrade(&supervisor);
+        let thread = std::thread::Builder::new().name("supervisor".to_owned());
+        let started = thread.spawn(move || supervise(&theirs, &happened));
+        started.map_err(|error| Failure::refused(format!("no thread for the gate: {error}")))?;
+        Ok((supervisor, Heard { notices: told, asks: asked }))
+    }
+
+    /// Serves something else from now on. Where the gate refuses, what it served stays.
+    pub(crate) fn install(&self, offer: Offer) -> Result<(), Failure> {
+        let mut state = self.state();
+        let gate = state.gate.clone().ok_or_else(no_gate)?;
+        start::install(&gate, &offer, Some(&state.offer))?;
+        state.offer = offer;
+        Ok(())
+    }
+
+    /// Serves other certificates from now on.
+    pub(crate) fn certify(&self, serving: &Arc<Serving>) {
+        let mut state = self.state();
+        if Arc::ptr_eq(&state.offer.serving, serving) {
+            return;
+        }
+        let change = offer::change(state.offer.serving.change_to(serving));
+        state.offer.serving = Arc::clone(serving);
+        // One that is started later is given them then.
+        let Some(gate) = &state.gate else { return };
+        if let Err(silence) = gate.certificates(change, STARTING) {
+            report::error(format_args!("the gate did not take its new certificates: {silence}"));
+            gate.kill();
+        }
+    }
+
+    /// Writes the access log to something else from now on.
+    pub(crate) fn log(&self, file: Option<File>) -> Result<(), Failure> {
+        let mut state = self.state();
+        if let Some(gate) = &state.gate {
+            start::log(gate, file.as_ref())?;
+        }
+        state.log = file;
+        Ok(())
+    }
+
+    /// Tells the gate how names are resolved now.
+    pub(crate) fn resolve_with(&self, texts: link::Texts) {
+        let gate = self.state().gate.clone();
+        // One that is gone is given them when the next is started.
+        let _ = gate.map(|gate| gate.ask(Order::Texts(texts), &[], ANSWERING));
+    }
+
+    /// What the gate counts; `None` while there is none that answers.
+    pub(crate) fn counts(&self) -> Option<Counts> {
+        let gate = self.state().gate.clone()?;
+        match gate.ask(Order::Counts, &[], ANSWERING) {
+            Ok((Answer::Counts(counts), _)) => Some(counts),
+            _ => None,
+        }
+    }
+
+    /// All metrics.
+    pub(crate) fn metrics(&self) -> Option<String> {
+        let gate = self.state().gate.clone()?;
+        let memory = link::memory().ok()?;
+        match gate.ask(Order::Metrics, &[memory.as_fd()], ANSWERING) {
+            Ok((Answer::Done, _)) => {
+                let bytes = link::read_memory(&memory, LARGEST_METRICS).ok()?;
+                Some(String::from_utf8_lossy(&bytes).into_owned())
+            }
+            _ => None,
+        }
+    }
+
+    /// What is to be known of the gate.
+    pub(crate) fn facts(&self) -> Facts {
+        let state = self.state();
+        let gate = state.gate.as_ref();
+        Facts {
+            process: gate.map(|gate| gate.process.pid()),
+            age: gate.map_or(Duration::ZERO, |gate| gate.began.elapsed()),
+            confined: gate.and_then(|gate| gate.confined.get().cloned()),
+            ending: state.ending.iter().map(|gate| gate.process.pid()).collect(),
+            deaths: state.dead,
+        }
+    }
+
+    /// Ends the service: no new connections, the open ones have so long. Answers how many were cut.
+    pub(crate) fn end(&self, total: Duration) -> u64 {
+        let (gate, ending) = {
+            let mut state = self.state();
+            state.is_over = true;
+            // Nobody may connect to what is still open here once the gate takes no more.
+            state.offer.listeners.clear();
+            (state.gate.take(), std::mem::take(&mut state.ending))
+        };
+        for former in ending {
+            former.kill();
+        }
+        let Some(gate) = gate else { return 0 };
+        gate.ending.store(true, Ordering::Relaxed);
+        let drain = Order::Drain(Patience { total, handed_over: false });
+        let cut = match gate.ask(drain, &[], total + LEAVING) {
+            Ok((Answer::Drained { cut }, _)) => cut,
+            _ => 0,
+        };
+        gate.kill();
+        cut
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A gate is gone.
+    fn bury(&self, gone: &Arc<Conversation>) {
+        let how = gone.process.end();
+        let mut state = self.state();
+        state.ending.retain(|gate| !Arc::ptr_eq(gate, gone));
+        let was_serving = state.gate.as_ref().is_some_and(|gate| Arc::ptr_eq(gate, gone));
+        if !was_serving || state.is_over {
+            return;
+        }
+        state.gate = None;
+        state.dead += 1;
+        state.deaths.push_back(Instant::now());
+        let how = how.unwrap_or_else(|| "it was not this keeper's child".to_owned());
+        report::error(format_args!("the gate (process {}) died: {how}", gone.process.pid()));
+    }
+
+    /// Starts a gate where there should be one. Answers how long to wait before it is tried again.
+    fn replace(&self) -> Option<Duration> {
+        let mut state = self.state();
+        if state.is_over || state.gate.is_some() {
+            return None;
+        }
+        while state.deaths.front().is_some_and(|death| death.elapsed() > LOOP) {
+            state.deaths.pop_front();
+        }
+        if let Some(pause) = pause(state.deaths.len())
+            && let Some(rest) = state.deaths.back().and_then(|last| pause.checked_sub(last.elapsed()))
+            && !rest.is_zero()
+        {
+            if state.deaths.len() == AT_ONCE + 1 {
+                report::error(format_args!(
+                    "the gate died {} times within {} s; the next start waits for {} s",
+                    state.deaths.len(),
+                    LOOP.as_secs(),
+                    rest.as_secs_f32().ceil()
+                ));
+            }
+            return Some(rest);
+        }
+        match bring_up(&self.settings, &self.ears, &state.offer, state.log.as_ref()) {
+            Ok(gate) => {
+                report::info(format_args!("another gate serves (process {})", gate.process.pid()));
+                state.gate = Some(gate);
+                None
+            }
+            Err(failure) => {
+                report::error(format_args!("{}; it is tried again", failure.reason));
+                state.deaths.push_back(Instant::now());
+                Some(Duration::ZERO)
+            }
+        }
+    }
+
+    /// Has the gate see what lies at its folders now. Asks whether it lives, and ends it where it does not say so.
+    fn look(&self) {
+        let Some(gate) = self.state().gate.clone() else { return };
+        sight::refresh(&gate);
+        if gate.ask(Order::Ping, &[], STUCK).is_err() {
+            report::error(format_args!(
+                "the gate (process {}) has not answered for {} s and is ended",
+                gate.process.pid(),
+                STUCK.as_secs()
+            ));
+            gate.kill();
+        }
+    }
+}
+
+/// How long to wait after so many deaths within a minute.
+fn pause(deaths: usize) -> Option<Duration> {
+    let doubled = u32::try_from(deaths.checked_sub(AT_ONCE)?).unwrap_or(u32::MAX).min(16);
+    (doubled > 0).then(|| Duration::from_millis(250 << doubled).min(LONGEST_PAUSE))
+}
+
+fn bring_up(
+    settings: &Settings,
+    ears: &Ears,
+    offer: &Offer,
+    log: Option<&File>,
+) -> Result<Arc<Conversation>, Failure> {
+    let gate = start::start(settings, ears.clone(), offer)?;
+    let served = start::log(&gate, log).and_then(|()| start::install(&gate, offer, None));
+    match served {
+        Ok(()) => Ok(gate),
+        Err(failure) => {
+            gate.kill();
+            Err(failure)
+        }
+    }
+}
+
+fn no_gate() -> Failure {
+    Failure::refused("no gate serves at the moment")
+        .with_hint("the log says why; it is started again by itself")
+}
+
+/// Looks after the gate for as long as there is a supervisor.
+fn supervise(supervisor: &Weak<Supervisor>, happened: &Receiver<Event>) {
+    let mut wait = BETWEEN_LOOKS;
+    loop {
+        let event = happened.recv_timeout(wait);
+        let Some(supervisor) = supervisor.upgrade() else { return };
+        match event {
+            Ok(Event::Gone(gate)) => supervisor.bury(&gate),
+            Err(RecvTimeoutError::Disconnected) => return,
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        supervisor.look();
+        wait = supervisor.replace().map_or(BETWEEN_LOOKS, |pause| pause.min(BETWEEN_LOOKS));
+    }
+}
