@@ -5,6 +5,7 @@
 mod bench;
 mod ci;
 mod fuzz;
+mod package;
 mod step;
 mod supply;
 mod tidy;
@@ -33,6 +34,8 @@ enum Task {
     Supply,
     /// Feed generated input to parsers; without a target, each of them
     Fuzz(fuzz::Options),
+    /// The Debian package and the RPM, and a test of them in a fresh Debian
+    Package(package::Options),
     /// CPU per request and memory per connection beside nginx, HAProxy and Caddy
     Bench(bench::Options),
     /// Time per packet and time to load, beside ufw and linear nftables
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
         Task::Tidy => tidy::run(),
         Task::Supply => supply::run(),
         Task::Fuzz(options) => fuzz::run(&options),
+        Task::Package(options) => package::run(&options),
         Task::Bench(options) => bench::run(&options),
         Task::BenchFirewall(options) => bench::firewall::run(&options),
         Task::BenchReload(options) => bench::reloads::run(&options),

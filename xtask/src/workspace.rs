@@ -27,7 +27,8 @@ impl Source {
 }
 
 /// Folders that hold no sources of ours, relative to the root.
-const SKIPPED: [&str; 5] = ["target", ".git", "fuzz/target", "fuzz/corpus", "fuzz/artifacts"];
+const SKIPPED: [&str; 6] =
+    ["target", ".git", "fuzz/target", "fuzz/corpus", "fuzz/artifacts", "packaging/generated"];
 
 /// Every text file beneath the root, in order of path. Files that are not UTF-8 are left out.
 pub(crate) fn sources(root: &Path) -> io::Result<Vec<Source>> {

@@ -135,6 +135,7 @@ pub(crate) fn service(service_name: &str, host: &str, port: u16) -> Service {
 pub(crate) fn stream(name: &str, listen: StreamListen, from: &[Peer]) -> Stream {
     let target = Target::plain(TargetAddress::Tcp { host: "10.0.0.9".to_owned(), port: 5432 });
     Stream {
+        alpn: Vec::new(),
         name: name.to_owned(),
         listen,
         service: Service::with_defaults(name.to_owned(), vec![target]),

@@ -3,7 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "whatever is not there fails the test")]
 
-use gate::{Content, Gate, Identities, Listener, Patience, PlannedPort, Snapshot};
+use gate::{Content, Gate, Given, Identities, Listener, Patience, PlannedPort, ResolverFiles, Snapshot};
 use rustls::ServerConfig;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
@@ -65,13 +65,15 @@ impl Handed {
 
     fn gate(&self) -> Gate {
         let compiled = model::compile_text("portcullis.toml", &self.file);
-        let snapshot = Snapshot::new(compiled.plan.unwrap()).unwrap();
+        let snapshot = Snapshot::new(compiled.plan.unwrap(), &Given::default()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let tls =
             ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
         let tls = tls.with_no_client_auth().with_cert_resolver(Arc::new(Nobody));
-        let content = Content { snapshot, tls, identities: Arc::new(Nobody) };
-        Gate::start(content, std::slice::from_ref(&self.listener), None, 2).unwrap().0
+        let content = Content { snapshot, tls, identities: Arc::new(Nobody), given: Given::default() };
+        Gate::start(content, std::slice::from_ref(&self.listener), None, ResolverFiles::default(), 2)
+            .unwrap()
+            .0
     }
 
     fn address(&self) -> SocketAddr {

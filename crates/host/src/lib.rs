@@ -9,6 +9,7 @@ mod netlink;
 pub mod nft;
 pub mod operator;
 pub mod rights;
+pub mod service_manager;
 pub mod settings;
 pub mod sockets;
 

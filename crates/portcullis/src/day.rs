@@ -10,6 +10,14 @@ pub(crate) fn format(moment: SystemTime) -> String {
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02} UTC")
 }
 
+/// A moment, to the second, as RFC 3339 says.
+pub(crate) fn precisely(moment: SystemTime) -> String {
+    let seconds = moment.duration_since(UNIX_EPOCH).map(|since| since.as_secs()).unwrap_or(0);
+    let (year, month, day) = civil(seconds / 86_400);
+    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
 /// Days since 1970-01-01 as a date. Counts in years that begin in March, so that the leap day is the last one.
 fn civil(days: u64) -> (u64, u64, u64) {
     const DAYS_FROM_MARCH_OF_YEAR_0: u64 = 719_468;
@@ -42,5 +50,6 @@ mod tests {
         ] {
             assert_eq!(format(UNIX_EPOCH + Duration::from_secs(seconds)), text);
         }
+        assert_eq!(precisely(UNIX_EPOCH + Duration::from_secs(1_795_173_845)), "2026-11-20T11:24:05Z");
     }
 }

@@ -9,6 +9,7 @@ mod day;
 mod failure;
 mod gate_process;
 mod hello;
+mod installation;
 mod keeper;
 mod known;
 mod ownership;
@@ -20,6 +21,7 @@ mod socket_file;
 mod span;
 mod supervision;
 mod table;
+mod taken;
 mod terminal;
 
 use clap::Parser;

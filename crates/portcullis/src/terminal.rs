@@ -4,6 +4,7 @@
 //! colour without asking.
 
 use crate::failure::{Exit, Failure};
+use crate::report;
 use anstyle::{AnsiColor, Style};
 use model::printable;
 use std::fmt::Display;
@@ -29,6 +30,11 @@ pub(crate) fn print(text: impl Display) -> Result<(), Failure> {
 /// Writes text with colours of ours, in which nothing else speaks to the terminal, to standard output.
 pub(crate) fn print_styled(text: impl Display) -> Result<(), Failure> {
     forgive_broken_pipe(write!(anstream::stdout().lock(), "{text}"), "standard output")
+}
+
+/// Writes a line for people to standard output, and tells whether anybody reads on.
+pub(crate) fn print_line(line: &str) -> bool {
+    writeln!(anstream::stdout().lock(), "{}", printable::one_line(line)).is_ok()
 }
 
 /// Writes bytes, as they are and without looking for colours, to standard output.
@@ -80,11 +86,12 @@ pub(crate) fn warn(text: impl Display) {
 /// Writes `error: …` and, where there is one, `hint: …` to standard error.
 pub(crate) fn print_failure(failure: &Failure) {
     let reason = printable::lines(&failure.reason);
+    let prefix = report::error_prefix();
     match failure.hint.as_deref().map(printable::lines) {
-        Some(hint) => {
-            say_styled(format_args!("{ERROR}error{ERROR:#}: {reason}\n{HINT}hint{HINT:#}: {hint}\n"));
-        }
-        None => say_styled(format_args!("{ERROR}error{ERROR:#}: {reason}\n")),
+        Some(hint) => say_styled(format_args!(
+            "{prefix}{ERROR}error{ERROR:#}: {reason}\n{prefix}{HINT}hint{HINT:#}: {hint}\n"
+        )),
+        None => say_styled(format_args!("{prefix}{ERROR}error{ERROR:#}: {reason}\n")),
     }
 }
 

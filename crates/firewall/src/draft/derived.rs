@@ -30,7 +30,8 @@ pub(super) fn sites(resolver: &Resolver<'_>) -> Vec<RuleView> {
 }
 
 /// The ports that a site needs: its own, and the one that redirects to it.
-pub(super) fn site_ports(site: &Site, listen: &Listen) -> BTreeSet<u16> {
+#[must_use]
+pub fn site_ports(site: &Site, listen: &Listen) -> BTreeSet<u16> {
     let written = site.address.port;
     let redirects = site.address.scheme == Scheme::Https && written.is_none_or(|port| port == listen.https);
     let own = match site.address.scheme {

@@ -13,6 +13,7 @@ mod written;
 #[cfg(test)]
 mod tests;
 
+pub use derived::site_ports;
 pub use finding::{Finding, FindingKind, Severity};
 pub use resolve::bridges;
 

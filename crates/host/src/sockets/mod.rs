@@ -5,11 +5,13 @@
 mod activated;
 mod connections;
 mod destroy;
+mod holder;
 mod listeners;
 mod owners;
 
 pub use connections::{Established, connections};
 pub use destroy::{Outcome, destroy};
+pub use holder::{Holder, Manager, holder, user_name};
 pub use listeners::listeners;
 pub use owners::Process;
 

@@ -15,12 +15,24 @@ pub(crate) fn remedy(path: &Path, error: &io::Error) -> String {
         _ if error.raw_os_error() == Some(Errno::IO.raw_os_error()) => {
             format!("the disk may be failing: see `dmesg`; {ELSEWHERE}")
         }
-        io::ErrorKind::ReadOnlyFilesystem => format!("make its file system writable, or {ELSEWHERE}"),
+        io::ErrorKind::ReadOnlyFilesystem => read_only(path, std::env::var_os("INVOCATION_ID").is_some()),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             format!("make room on its file system, or {ELSEWHERE}")
         }
         _ => ELSEWHERE.to_owned(),
     }
+}
+
+/// What to do about a read-only file system. That of a service is, but for its own folders (systemd.exec(5),
+/// `ProtectSystem=`).
+fn read_only(path: &Path, in_service: bool) -> String {
+    if !in_service {
+        return format!("make its file system writable, or {ELSEWHERE}");
+    }
+    let folder = path.ancestors().find(|folder| folder.is_dir()).unwrap_or(path).display();
+    format!(
+        "`systemctl edit portcullis` with `ReadWritePaths={folder}` below `[Service]` lets the service write there"
+    )
 }
 
 /// Whom the nearest folder belongs to that can be seen: what is denied lies in it.
@@ -49,6 +61,13 @@ pub(super) fn as_user(owner: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_service_is_told_how_to_write_elsewhere() {
+        let advice = read_only(Path::new("/home/state"), true);
+        assert!(advice.contains("`ReadWritePaths=/home`"), "{advice}");
+        assert!(read_only(Path::new("/home/state"), false).starts_with("make its file system writable"));
+    }
 
     #[test]
     fn the_advice_is_about_the_cause() {

@@ -3,11 +3,14 @@
 //! Nothing here acts or reads a file; a command takes its part of these values.
 
 mod firewall;
+mod machine;
 
 pub(crate) use firewall::{
     Allow, Apply, Ban, Bans, Confirm, Firewall, Grant, History, How, Plan, Revoke, Risks, Rollback,
     RuleWords, Then, Unban, Whose, source,
 };
+
+pub(crate) use machine::{Doctor, InstallService, Logs};
 
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
@@ -69,6 +72,10 @@ pub(crate) enum Command {
     Reload(Reload),
     /// Show what the running gate does, and whether the firewall is enforced
     Status(Status),
+    /// Say whether this machine is fit for the gate, and what to do about what is not
+    Doctor(Doctor),
+    /// Show requests and messages, from the access log or the journal
+    Logs(Logs),
     /// Ask the running gate to finish its requests, and wait for its end
     Stop(Stop),
     /// Write a rule into the file that lets somebody in
@@ -92,6 +99,8 @@ pub(crate) enum Command {
     /// Run a small backend that answers with what it received
     #[command(after_long_help = HELLO_PATHS)]
     Hello(Hello),
+    /// Make the gate a service of systemd: units, users, folders, a first configuration
+    InstallService(InstallService),
     /// The process that faces the network; started by the keeper alone
     #[command(hide = true)]
     GateProcess,
@@ -132,6 +141,9 @@ pub(crate) struct Up {
     /// Put the packets of the file in force without a question, where none were confirmed before
     #[arg(short, long)]
     pub(crate) yes: bool,
+    /// Write messages to standard error as JSON, one object a line
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// `portcullis check`.

@@ -7,12 +7,15 @@ mod cert;
 pub(crate) mod check;
 mod completions;
 mod confirm;
+mod doctor;
 mod edit;
 mod firewall;
 mod grant;
 mod history;
+mod install_service;
 mod keeping;
 mod locate;
+mod logs;
 mod man;
 mod plan;
 mod reload;
@@ -46,6 +49,8 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::History(history) => history::run(&common, &history),
         Command::Reload(reload) => reload::run(&common, &reload),
         Command::Status(status) => status::run(&common, &status),
+        Command::Doctor(doctor) => doctor::run(&common, &doctor),
+        Command::Logs(logs) => logs::run(&common, &logs),
         Command::Stop(stop) => stop::run(&common, &stop),
         Command::Allow(allow) => allow::run(&common, &allow),
         Command::Revoke(revoke) => revoke::run(&common, &revoke),
@@ -56,6 +61,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Firewall(command) => firewall::run(&common, &command),
         Command::Cert(cert) => cert::run(&common, &cert),
         Command::Hello(hello) => hello::serve(&hello),
+        Command::InstallService(service) => install_service::run(&service),
         Command::GateProcess => gate_process::run(),
         Command::Schema => schema::run(),
         Command::Completions { shell } => completions::run(shell),

@@ -5,9 +5,13 @@ use crate::cli::{Common, Up};
 use crate::configuration::{Origin, require_plan};
 use crate::failure::{Exit, Failure};
 use crate::place::Places;
+use crate::report;
 use crate::run;
 
 pub(super) fn run(common: &Common, arguments: &Up) -> Result<Exit, Failure> {
+    if arguments.json {
+        report::speak_json();
+    }
     let origin = Origin::of_up(common, arguments)?;
     let compiled = check::with_missing_folders(origin.compile()?, arguments.host.name.as_deref());
     let plan = require_plan(&origin, compiled)?;

@@ -64,6 +64,7 @@ pub(crate) use plan::{Routes, Served};
 pub(crate) use request::{
     Adopt, Apply, Asked, Ban, Blame, Grant, Granted, Refused, Request, Risks, Source, Trial, Wanted,
 };
+pub(crate) use resolver::resolve;
 pub(crate) use state::{ChangedRules, Entry, Fate, Number};
 pub(crate) use status::UNSEEN;
 

@@ -21,7 +21,7 @@ pub(crate) struct Resolved {
 }
 
 /// Asks for names, all at once. Those that have no answer in time are not in the result.
-pub(super) fn resolve(names: &BTreeSet<String>) -> io::Result<BTreeMap<String, Resolved>> {
+pub(crate) fn resolve(names: &BTreeSet<String>) -> io::Result<BTreeMap<String, Resolved>> {
     if names.is_empty() {
         return Ok(BTreeMap::new());
     }

@@ -3,6 +3,7 @@
 use crate::failure::Failure;
 use crate::report;
 use crate::supervision::Bound;
+use crate::taken;
 use gate::{Listener, PlannedPort, Speaks};
 use model::plan::Listen;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -214,17 +215,19 @@ fn is_missing_family(error: &io::Error, address: IpAddr) -> bool {
 }
 
 fn refused(planned: PlannedPort, local: SocketAddr, error: &io::Error) -> Failure {
-    let port = local.port();
-    let failure = Failure::refused(format!("cannot listen on {local}: {error}"));
-    if error.kind() == io::ErrorKind::AddrInUse {
-        let (option, section) = match planned.speaks {
-            Speaks::Http | Speaks::Https => ('t', "[listen]"),
-            Speaks::Tcp => ('t', "[stream]"),
-            Speaks::Udp => ('u', "[stream]"),
-        };
-        return failure.with_hint(format!(
-            "`ss -l{option}np 'sport = :{port}'` names who has it; {section} takes other ports"
-        ));
+    if error.kind() != io::ErrorKind::AddrInUse {
+        return Failure::refused(format!("cannot listen on {local}: {error}"));
     }
-    failure
+    let (protocol, section) = match planned.speaks {
+        Speaks::Http | Speaks::Https => (taken::TCP, "[listen]"),
+        Speaks::Tcp => (taken::TCP, "[stream]"),
+        Speaks::Udp => (taken::UDP, "[stream]"),
+    };
+    match taken::who_has(protocol, local) {
+        Some(taken) => Failure::refused(format!("cannot listen on {local}: {} has it", taken.by))
+            .with_hint(format!("{}; {section} takes other ports", taken.freed_by)),
+        // It is gone by now, or may not be seen.
+        None => Failure::refused(format!("cannot listen on {local}: {error}"))
+            .with_hint(format!("try again; {section} takes other ports")),
+    }
 }

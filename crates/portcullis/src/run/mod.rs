@@ -24,6 +24,7 @@ use certificates::Certificates;
 use certs::{StateFolder, Store};
 use control::Running;
 use gate::{AccessLog, Given};
+use host::service_manager::{Message, ServiceManager};
 use model::plan::{Edition, Plan};
 use packets::Packets;
 use std::sync::Arc;
@@ -112,8 +113,11 @@ pub(crate) fn run(origin: Origin, plan: Plan, places: &Places, start: Start) -> 
         .watch(&running)
         .map_err(|error| Failure::refused(format!("no thread for the firewall: {error}")))?;
     let admin = Server::start(&places.admin_socket, Arc::clone(&running) as Arc<_>)?;
-    wait(&running, &events);
+    let manager = ServiceManager::from_environment();
+    manager.tell(Message::Ready);
+    wait(&running, &events, &manager);
     drop(admin);
+    manager.tell(Message::Stopping(running.drain_timeout() + LONGEST_ANSWER));
     report::info("stopping: no new connections; requests in flight end (a second signal cuts them)");
     signals::let_the_next_one_kill();
     finish(running);
@@ -121,8 +125,9 @@ pub(crate) fn run(origin: Origin, plan: Plan, places: &Places, start: Start) -> 
 }
 
 /// Obeys signals and looks after certificates until the gate is to stop.
-fn wait(running: &Running, events: &std::sync::mpsc::Receiver<Signal>) {
+fn wait(running: &Running, events: &std::sync::mpsc::Receiver<Signal>, manager: &ServiceManager) {
     loop {
+        manager.tell(Message::Alive);
         match events.recv_timeout(CERTIFICATES) {
             Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => return,
             Ok(Signal::Reload) => running.reload_and_report(),

@@ -3,10 +3,13 @@
 mod admin;
 mod cert;
 mod check;
+mod doctor;
 mod edit;
 mod hello;
 mod help;
+mod logs;
 mod ownership;
+mod service;
 mod usage;
 mod websocket;
 

@@ -13,7 +13,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 /// Everything that is not as the plan needs it.
-pub(super) fn look(plan: &Plan) -> Vec<Problem> {
+pub(in crate::commands) fn look(plan: &Plan) -> Vec<Problem> {
     let mut found = look_at_certificates(plan);
     plan.sites.iter().for_each(|site| look_at_pages(site, &mut found));
     found.extend(folders(plan));
@@ -138,7 +138,10 @@ fn unwritable_log(path: &Path) -> Option<Problem> {
     let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
     let target = if path.exists() { path } else { folder };
     let error = access(target, Access::WRITE_OK).err()?;
-    Some(Problem::placeless(format!("cannot write the access log {}: {error}", path.display())))
+    let problem = Problem::placeless(format!("cannot write the access log {}: {error}", path.display()));
+    let is_missing = error == rustix::io::Errno::NOENT;
+    let hint = || format!("`install -d -m 0750 {}` makes its folder", folder.display());
+    Some(problem.hint_maybe(is_missing.then(hint)))
 }
 
 pub(super) fn placed(problem: Problem, place: &Place) -> Problem {

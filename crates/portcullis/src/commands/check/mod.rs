@@ -4,6 +4,8 @@ mod machine;
 mod packets;
 mod scripts;
 
+pub(super) use machine::look as look_at_machine;
+
 use crate::cli::{Check, Common};
 use crate::configuration::Origin;
 use crate::failure::{Exit, Failure};
