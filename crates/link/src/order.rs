@@ -48,6 +48,11 @@ pub enum Order {
     Ping,
     /// Say how you are confined.
     Confinement,
+    /// What a program says that was asked to rehearse, and cannot.
+    Failed {
+        /// Why.
+        reason: String,
+    },
     /// What came of what the gate asked for.
     Answered {
         /// The number of the gate's question.

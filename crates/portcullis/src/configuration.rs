@@ -262,7 +262,8 @@ mod tests {
         let origin = |what: &[&str], config: Option<&str>| {
             let common = Common { config: config.map(PathBuf::from), ..Common::default() };
             let what = what.iter().map(ToString::to_string).collect();
-            let up = Up { what, threads: None, host: Host::default(), yes: false, json: false };
+            let up =
+                Up { what, threads: None, host: Host::default(), yes: false, json: false, rehearse: false };
             Origin::of_up(&common, &up).map_err(|failure| failure.exit)
         };
         let usage = Err(crate::failure::Exit::Usage);

@@ -1,7 +1,9 @@
 //! The asking half of the admin socket, for commands. It blocks, with deadlines.
 
 use super::remedy::remedy;
-use super::{FIREWALL, METRICS, Message, RELOAD, ReloadRefused, ReloadRequest, STATUS, STOP};
+use super::{
+    FIREWALL, METRICS, Message, RELOAD, ReloadRefused, ReloadRequest, STATUS, STOP, UPGRADE, UpgradeRequest,
+};
 use crate::failure::Failure;
 use crate::keeper::{Asked, Refused};
 use http1::{BodyReader, HeadLimits, HeadScanner, Response, write};
@@ -12,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// A reload compiles and loads certificates, which is the longest that a gate takes to answer.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_secs(150);
 const MAX_ANSWER: u64 = 64 << 20;
 
 /// Asks a running gate.
@@ -99,6 +101,13 @@ impl Client {
             (422, body) => Err(AskError::FirewallRefused(parse(&body)?)),
             (status, body) => parse(&self.accept(status, body)?),
         }
+    }
+
+    /// Has another program take over; the answer is a line for people.
+    pub(crate) fn upgrade(&self, program: Option<&Path>) -> Result<String, AskError> {
+        let request = UpgradeRequest { program: program.map(Path::to_owned) };
+        let body = serde_json::to_vec(&request).map_err(|error| AskError::Answer(error.to_string()))?;
+        parse::<Message>(&self.ask("POST", UPGRADE, &body)?).map(|answer| answer.message)
     }
 
     /// Has it end; the answer is a line for people.

@@ -29,6 +29,9 @@ pub(crate) trait Control: Send + Sync + 'static {
     /// Takes the configuration from this file, or from where it came from before.
     fn reload(&self, file: Option<&Path>) -> Result<Message, ReloadRefused>;
 
+    /// Has another program rehearse, and begins to become it.
+    fn upgrade(&self, program: Option<&Path>) -> Result<Message, ReloadRefused>;
+
     /// Begins to end the gate, and returns at once.
     fn stop(&self);
 
@@ -58,6 +61,14 @@ struct ReloadRequest {
     file: Option<PathBuf>,
 }
 
+/// The body of `POST /upgrade`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UpgradeRequest {
+    #[serde(default)]
+    program: Option<PathBuf>,
+}
+
 /// The answer to what has no data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Message {
@@ -78,6 +89,7 @@ impl Message {
 const STATUS: &str = "/status";
 const RELOAD: &str = "/reload";
 const STOP: &str = "/stop";
+const UPGRADE: &str = "/upgrade";
 const METRICS: &str = "/metrics";
 const FIREWALL: &str = "/firewall";
 

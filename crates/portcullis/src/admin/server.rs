@@ -2,7 +2,9 @@
 
 use super::folder::{self, FolderError};
 use super::message::{self, Answer, Asked};
-use super::{Control, FIREWALL, METRICS, Message, RELOAD, ReloadRequest, STATUS, STOP};
+use super::{
+    Control, FIREWALL, METRICS, Message, RELOAD, ReloadRequest, STATUS, STOP, UPGRADE, UpgradeRequest,
+};
 use crate::report;
 use crate::socket_file::{self, BindError};
 use rustix::fs::Mode;
@@ -181,12 +183,15 @@ pub(super) fn decide(asked: &Asked, control: &dyn Control) -> Answer {
         },
         ("POST", RELOAD) => reload(&asked.body, control),
         ("POST", FIREWALL) => firewall(&asked.body, control),
+        ("POST", UPGRADE) => upgrade(&asked.body, control),
         ("POST", STOP) => {
             control.stop();
             Answer::json(202, &Message::new("the gate finishes its requests and ends"))
         }
-        (_, STATUS | METRICS | RELOAD | STOP | FIREWALL) => Answer::text(405, "this wants another method"),
-        _ => Answer::text(404, "there are /status, /metrics, /reload, /firewall and /stop"),
+        (_, STATUS | METRICS | RELOAD | STOP | FIREWALL | UPGRADE) => {
+            Answer::text(405, "this wants another method")
+        }
+        _ => Answer::text(404, "there are /status, /metrics, /reload, /firewall, /upgrade and /stop"),
     }
 }
 
@@ -195,6 +200,17 @@ fn firewall(body: &[u8], control: &dyn Control) -> Answer {
         Err(error) => Answer::text(400, &format!("the body is not understood: {error}")),
         Ok(asked) => match control.firewall(&asked) {
             Ok(value) => Answer::json(200, &value),
+            Err(refused) => Answer::json(422, &refused),
+        },
+    }
+}
+
+fn upgrade(body: &[u8], control: &dyn Control) -> Answer {
+    let request = if body.is_empty() { Ok(UpgradeRequest::default()) } else { serde_json::from_slice(body) };
+    match request {
+        Err(error) => Answer::text(400, &format!("the body is not understood: {error}")),
+        Ok(UpgradeRequest { program }) => match control.upgrade(program.as_deref()) {
+            Ok(message) => Answer::json(202, &message),
             Err(refused) => Answer::json(422, &refused),
         },
     }

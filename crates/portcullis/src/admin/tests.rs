@@ -39,6 +39,10 @@ impl Control for Recorder {
         }
     }
 
+    fn upgrade(&self, program: Option<&Path>) -> Result<Message, ReloadRefused> {
+        Ok(Message::new(format!("{program:?} takes over")))
+    }
+
     fn stop(&self) {
         self.note("stop");
     }

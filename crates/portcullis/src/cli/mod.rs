@@ -76,6 +76,8 @@ pub(crate) enum Command {
     Doctor(Doctor),
     /// Show requests and messages, from the access log or the journal
     Logs(Logs),
+    /// Have another program, or a newer file of this one, take over without losing a connection
+    Upgrade(Upgrade),
     /// Ask the running gate to finish its requests, and wait for its end
     Stop(Stop),
     /// Write a rule into the file that lets somebody in
@@ -141,6 +143,9 @@ pub(crate) struct Up {
     /// Put the packets of the file in force without a question, where none were confirmed before
     #[arg(short, long)]
     pub(crate) yes: bool,
+    /// Bring up a gate for the next keeper; asked for by `portcullis upgrade` alone
+    #[arg(long, hide = true)]
+    pub(crate) rehearse: bool,
     /// Write messages to standard error as JSON, one object a line
     #[arg(long)]
     pub(crate) json: bool,
@@ -176,6 +181,14 @@ pub(crate) struct Status {
     /// Print the metrics in the OpenMetrics text format
     #[arg(long)]
     pub(crate) metrics: bool,
+}
+
+/// `portcullis upgrade`.
+#[derive(Debug, Args)]
+pub(crate) struct Upgrade {
+    /// The program that takes over; without it, the file that the running one was started from
+    #[arg(value_name = "PROGRAM", value_hint = ValueHint::FilePath)]
+    pub(crate) program: Option<PathBuf>,
 }
 
 /// `portcullis stop`.

@@ -25,6 +25,7 @@ mod schema;
 mod status;
 mod stop;
 mod up;
+mod upgrade;
 mod words;
 
 use crate::admin::Client;
@@ -52,6 +53,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Doctor(doctor) => doctor::run(&common, &doctor),
         Command::Logs(logs) => logs::run(&common, &logs),
         Command::Stop(stop) => stop::run(&common, &stop),
+        Command::Upgrade(upgrade) => upgrade::run(&common, &upgrade),
         Command::Allow(allow) => allow::run(&common, &allow),
         Command::Revoke(revoke) => revoke::run(&common, &revoke),
         Command::Ban(ban) => ban::ban(&common, &ban),

@@ -21,6 +21,7 @@ pub(super) fn run(common: &Common, arguments: &Up) -> Result<Exit, Failure> {
         host: arguments.host.name.clone(),
         yes: arguments.yes,
         state_is_named: common.state.is_some(),
+        rehearsal: arguments.rehearse,
     };
     run::run(origin, plan, &places, start)
 }

@@ -92,7 +92,7 @@ impl Process {
             Order::Metrics => done(self.metrics(came.pop())),
             Order::Confinement => Answer::Started(self.report.clone()),
             Order::Ping | Order::Answered { .. } => Answer::Done,
-            Order::Start(_) | Order::Drain(_) => {
+            Order::Start(_) | Order::Drain(_) | Order::Failed { .. } => {
                 Answer::Refused(Refusal { reason: "the gate runs already".to_owned() })
             }
         };

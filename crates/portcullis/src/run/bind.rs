@@ -5,6 +5,7 @@ use crate::report;
 use crate::supervision::Bound;
 use crate::taken;
 use gate::{Listener, PlannedPort, Speaks};
+use link::HeldSocket;
 use model::plan::Listen;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
@@ -58,6 +59,19 @@ impl Listeners {
         // What nobody wants is closed, unless the former gate serves it to its end.
         self.inherited.clear();
         Ok(wanted)
+    }
+
+    /// The sockets, for another process.
+    pub(crate) fn lend(&self) -> io::Result<Vec<(HeldSocket, OwnedFd)>> {
+        let mut lent = Vec::new();
+        for bound in &self.open {
+            let port = bound.listener.planned().port;
+            for (number, socket) in bound.numbers.iter().zip(bound.listener.descriptors()) {
+                lent.push((HeldSocket { number: *number, port }, socket.try_clone_to_owned()?));
+            }
+        }
+        lent.sort_by_key(|(held, _)| held.number);
+        Ok(lent)
     }
 
     /// Where the gate listens, for people and programs.

@@ -3,8 +3,8 @@
 use super::bind::Listeners;
 use super::certificates::Certificates;
 use super::packets::Packets;
-use super::places;
 use super::signals::Signal;
+use super::{places, upgrade};
 use crate::admin::{Control, Message, ReloadRefused};
 use crate::configuration::Origin;
 use crate::failure::{Failure, with_causes};
@@ -84,6 +84,11 @@ impl Running {
     /// How long requests in flight may take to end.
     pub(super) fn drain_timeout(&self) -> std::time::Duration {
         self.current().plan.limits.drain_timeout
+    }
+
+    /// Has gates end that a rehearsal left and nobody took over.
+    pub(super) fn dismiss_strangers(&self) {
+        self.gates.dismiss_strangers();
     }
 
     pub(super) fn refresh_certificates(&self) {
@@ -178,6 +183,7 @@ impl Control for Running {
             "connections": counts.map(|counts| counts.connections),
             "requests": counts.map(|counts| counts.requests),
             "reloads": current.reloads,
+            "upgrades": upgrade::count(),
             "access_log_lost": counts.map(|counts| counts.log_lost),
             "gate_process": facts.process,
             "gate_uptime_seconds": facts.age.as_secs(),
@@ -220,6 +226,26 @@ impl Control for Running {
         };
         let message = format!("{} is served: {sites} {noun}{certificates}", current.origin.name());
         Ok(Message { message, problems })
+    }
+
+    fn upgrade(&self, program: Option<&Path>) -> Result<Message, ReloadRefused> {
+        let tried = upgrade::program(program).and_then(|program| {
+            let lent = self
+                .current()
+                .listeners
+                .lend()
+                .map_err(|error| Failure::refused(format!("the sockets cannot be lent: {error}")))?;
+            upgrade::rehearse(&program, &lent).map(|()| program)
+        });
+        let program = tried.map_err(|failure| {
+            self.dismiss_strangers();
+            refused(failure, String::new())
+        })?;
+        let message = Message::new(format!("{} has rehearsed and takes over", program.display()));
+        let signals = self.signals.lock().unwrap_or_else(PoisonError::into_inner);
+        // Nobody listens any more when the gate is ending already.
+        let _ = signals.send(Signal::Become(program));
+        Ok(message)
     }
 
     fn stop(&self) {

@@ -9,6 +9,7 @@ mod notices;
 mod packets;
 mod places;
 mod signals;
+mod upgrade;
 
 pub(crate) use signals::Signal;
 
@@ -18,7 +19,7 @@ use crate::failure::{Exit, Failure, with_causes};
 use crate::known;
 use crate::place::Places;
 use crate::report;
-use crate::supervision::{Offer, Settings, Supervisor, find_predecessors};
+use crate::supervision::{Inheritance, Offer, Predecessors, Settings, Supervisor, find_predecessors};
 use bind::Listeners;
 use certificates::Certificates;
 use certs::{StateFolder, Store};
@@ -27,6 +28,7 @@ use gate::{AccessLog, Given};
 use host::service_manager::{Message, ServiceManager};
 use model::plan::{Edition, Plan};
 use packets::Packets;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant, SystemTime};
@@ -50,6 +52,8 @@ pub(crate) struct Start {
     pub(crate) yes: bool,
     /// Whether the state folder was named on the command line.
     pub(crate) state_is_named: bool,
+    /// Whether a gate is brought up for the next keeper, and nothing else.
+    pub(crate) rehearsal: bool,
 }
 
 /// How often certificates are looked after.
@@ -57,6 +61,81 @@ const CERTIFICATES: Duration = Duration::from_secs(5);
 
 /// Runs the gate until it is told to stop.
 pub(crate) fn run(origin: Origin, plan: Plan, places: &Places, start: Start) -> Result<Exit, Failure> {
+    if start.rehearsal {
+        return rehearse(&plan, places, &start);
+    }
+    let ended = serve(origin, plan, places, start);
+    if ended.is_err() {
+        upgrade::fall_back();
+    }
+    ended
+}
+
+/// Brings up a gate with what the running keeper lends, sees that it serves, and leaves it for the next keeper.
+fn rehearse(plan: &Plan, places: &Places, start: &Start) -> Result<Exit, Failure> {
+    let (lender, inheritance) = upgrade::Lender::at_stdin()?;
+    let packets = Packets::new(&places.state, start.host.clone());
+    raise_descriptor_limit();
+    let served = packets.of_this_host(plan).and_then(|plan| {
+        let stage = Stage::set(&plan, places, threads(start), inheritance)?;
+        let (gates, _) = Supervisor::start(stage.settings, stage.offer, stage.log, stage.predecessors)?;
+        match gates.verify() {
+            Ok(()) => Ok(gates.leave()),
+            Err(failure) => {
+                // It has the listeners already, and may have taken connections from them.
+                gates.end(plan.limits.drain_timeout);
+                Err(failure)
+            }
+        }
+    });
+    if let Err(failure) = &served {
+        lender.tell(&failure.reason);
+    }
+    served.map(|()| Exit::Done)
+}
+
+/// Everything that a gate needs before it can be started.
+struct Stage {
+    certificates: Certificates,
+    listeners: Listeners,
+    settings: Settings,
+    offer: Offer,
+    log: Option<std::fs::File>,
+    predecessors: Predecessors,
+}
+
+impl Stage {
+    fn set(plan: &Plan, places: &Places, threads: usize, inheritance: Inheritance) -> Result<Self, Failure> {
+        let now = SystemTime::now();
+        let (store, noted) = Store::open(StateFolder::new(&places.state), plan, now)
+            .map_err(|error| Failure::refused(error.to_string()).with_hint(error.hint()))?;
+        certificates::report_events(&noted);
+        let certificates = Certificates::new(store);
+        let given = Given::read(plan).map_err(|error| Failure::no(with_causes(&error)))?;
+        let ports = gate::planned_ports(plan).map_err(|error| Failure::no(with_causes(&error)))?;
+        let (predecessors, sockets) = inheritance.split();
+        let mut listeners = Listeners::inherit(sockets);
+        let bound = listeners.open(&ports, &plan.listen, threads)?;
+        let log = AccessLog::open(&plan.log.access).map_err(|error| log_failure(plan, &error))?;
+        let settings = Settings {
+            program: build::program(),
+            build: build::id(),
+            threads,
+            folder: prepared_folder(places)?,
+            account: confine::account(USER),
+        };
+        let edition = Edition { number: control::FIRST_EDITION, plan: places::absolute(plan.clone()) };
+        let offer = Offer { edition, given, listeners: bound, serving: certificates.serving() };
+        Ok(Self { certificates, listeners, settings, offer, log, predecessors })
+    }
+}
+
+/// Threads that serve.
+fn threads(start: &Start) -> usize {
+    start.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+}
+
+fn serve(origin: Origin, plan: Plan, places: &Places, start: Start) -> Result<Exit, Failure> {
     let _lock = GateLock::take(&places.state)?;
     if let (Origin::File(file), Some(_), false) = (&origin, &plan.policy.firewall, start.state_is_named)
         && let Err(reason) = known::note(file, places)
@@ -65,41 +144,18 @@ pub(crate) fn run(origin: Origin, plan: Plan, places: &Places, start: Start) -> 
             "it cannot be noted where the state is kept ({reason}); --state names it where the file has an error"
         ));
     }
+    let threads = threads(&start);
     let packets = Packets::new(&places.state, start.host);
     let whole = plan;
     let plan = packets.of_this_host(&whole)?;
     packets.begin(&origin, &whole, start.yes);
     raise_descriptor_limit();
-    let threads =
-        start.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let (signals, events) =
         signals::listen().map_err(|error| Failure::refused(format!("no signals: {error}")))?;
-    let now = SystemTime::now();
-    let (store, noted) = Store::open(StateFolder::new(&places.state), &plan, now)
-        .map_err(|error| Failure::refused(error.to_string()).with_hint(error.hint()))?;
-    certificates::report_events(&noted);
-    let certificates = Certificates::new(store);
-    let given = Given::read(&plan).map_err(|error| Failure::no(with_causes(&error)))?;
-    let ports = gate::planned_ports(&plan).map_err(|error| Failure::no(with_causes(&error)))?;
-    let folder = prepared_folder(places)?;
-    let (predecessors, sockets) = find_predecessors(&folder).split();
-    let mut listeners = Listeners::inherit(sockets);
-    let bound = listeners.open(&ports, &plan.listen, threads)?;
-    let log = AccessLog::open(&plan.log.access).map_err(|error| log_failure(&plan, &error))?;
-    let settings = Settings {
-        program: build::program(),
-        build: build::id(),
-        threads,
-        folder,
-        account: confine::account(USER),
-    };
-    let serving = certificates.serving();
-    let offer = Offer {
-        edition: Edition { number: control::FIRST_EDITION, plan: places::absolute(plan.clone()) },
-        given,
-        listeners: bound.clone(),
-        serving,
-    };
+    let inheritance = find_predecessors(&prepared_folder(places)?);
+    let Stage { certificates, listeners, settings, offer, log, predecessors } =
+        Stage::set(&plan, places, threads, inheritance)?;
+    let bound = offer.listeners.clone();
     let (gates, heard) = Supervisor::start(settings, offer, log, predecessors)?;
     notices::pass_on(heard.notices)
         .map_err(|error| Failure::refused(format!("no thread for notices: {error}")))?;
@@ -112,10 +168,17 @@ pub(crate) fn run(origin: Origin, plan: Plan, places: &Places, start: Start) -> 
     packets
         .watch(&running)
         .map_err(|error| Failure::refused(format!("no thread for the firewall: {error}")))?;
-    let admin = Server::start(&places.admin_socket, Arc::clone(&running) as Arc<_>)?;
+    let mut admin = Server::start(&places.admin_socket, Arc::clone(&running) as Arc<_>)?;
     let manager = ServiceManager::from_environment();
     manager.tell(Message::Ready);
-    wait(&running, &events, &manager);
+    upgrade::settle();
+    while let Some(program) = wait(&running, &events, &manager) {
+        drop(admin);
+        let error = upgrade::become_program(&program);
+        report::error(format_args!("{} cannot be started, this program goes on: {error}", program.display()));
+        running.dismiss_strangers();
+        admin = Server::start(&places.admin_socket, Arc::clone(&running) as Arc<_>)?;
+    }
     drop(admin);
     manager.tell(Message::Stopping(running.drain_timeout() + LONGEST_ANSWER));
     report::info("stopping: no new connections; requests in flight end (a second signal cuts them)");
@@ -124,12 +187,17 @@ pub(crate) fn run(origin: Origin, plan: Plan, places: &Places, start: Start) -> 
     Ok(Exit::Done)
 }
 
-/// Obeys signals and looks after certificates until the gate is to stop.
-fn wait(running: &Running, events: &std::sync::mpsc::Receiver<Signal>, manager: &ServiceManager) {
+/// Obeys signals and looks after certificates until the gate is to stop, or this process to become another program.
+fn wait(
+    running: &Running,
+    events: &std::sync::mpsc::Receiver<Signal>,
+    manager: &ServiceManager,
+) -> Option<PathBuf> {
     loop {
         manager.tell(Message::Alive);
         match events.recv_timeout(CERTIFICATES) {
-            Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+            Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => return None,
+            Ok(Signal::Become(program)) => return Some(program),
             Ok(Signal::Reload) => running.reload_and_report(),
             Ok(Signal::ReopenLogs) => running.reopen_log(),
             Err(RecvTimeoutError::Timeout) => {
@@ -160,7 +228,7 @@ fn finish(mut running: Arc<Running>) {
 }
 
 /// The folder in which gates await a later keeper: that of the lock, which is its owner's alone.
-fn prepared_folder(places: &Places) -> Result<std::path::PathBuf, Failure> {
+fn prepared_folder(places: &Places) -> Result<PathBuf, Failure> {
     let folder = places.state.join("admin");
     std::path::absolute(&folder)
         .map_err(|error| Failure::refused(format!("cannot name {}: {error}", folder.display())))

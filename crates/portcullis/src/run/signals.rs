@@ -3,12 +3,13 @@
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 /// What the gate is told from outside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Signal {
     /// SIGTERM, SIGINT, or `portcullis stop`.
     Stop,
@@ -16,6 +17,8 @@ pub(crate) enum Signal {
     Reload,
     /// SIGUSR1: the access log was moved away.
     ReopenLogs,
+    /// `portcullis upgrade`: this program has rehearsed.
+    Become(PathBuf),
 }
 
 /// Begins to listen. The sender lets others speak like a signal.

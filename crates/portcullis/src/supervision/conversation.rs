@@ -7,6 +7,7 @@ use link::{Answer, CertificateChange, Channel, Numbered, Order, ReceiveError, Se
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::os::fd::{BorrowedFd, OwnedFd};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -29,6 +30,8 @@ pub(super) struct Conversation {
     /// The way to what it sees of the file system, where that is less than there is.
     pub(super) outside: Mutex<Option<confine::Outside>>,
     pub(super) began: Instant,
+    /// The name of the socket on which it awaits a later keeper.
+    place: PathBuf,
     /// Whether it was told to end.
     pub(super) ending: AtomicBool,
 }
@@ -73,7 +76,12 @@ pub(super) struct Ears {
 
 impl Conversation {
     /// Begins to speak with a gate, whose words are heard by a thread of their own.
-    pub(super) fn begin(process: Process, channel: Channel, ears: Ears) -> std::io::Result<Arc<Self>> {
+    pub(super) fn begin(
+        process: Process,
+        channel: Channel,
+        place: PathBuf,
+        ears: Ears,
+    ) -> std::io::Result<Arc<Self>> {
         channel.set_patience(READING)?;
         let conversation = Arc::new(Self {
             process,
@@ -84,6 +92,7 @@ impl Conversation {
             confined: OnceLock::new(),
             outside: Mutex::new(None),
             began: Instant::now(),
+            place,
             ending: AtomicBool::new(false),
         });
         let theirs = Arc::clone(&conversation);
@@ -174,6 +183,8 @@ impl Conversation {
             }
         }
         self.kill();
+        // Nobody comes to it any more; where the file stays, the next keeper finds it to be nobody's.
+        let _ = std::fs::remove_file(&self.place);
         // Whoever waits for an answer hears that there is none.
         self.waiting().clear();
         // Nobody listens when the keeper ends.

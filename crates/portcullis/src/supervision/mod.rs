@@ -6,6 +6,7 @@ mod conversation;
 mod loaded;
 mod offer;
 mod predecessors;
+mod probe;
 mod process;
 mod sight;
 mod start;
@@ -13,6 +14,6 @@ mod supervisor;
 
 pub(crate) use offer::{Bound, Offer};
 pub(crate) use predecessors::{Inheritance, find as find_predecessors};
-pub(crate) use supervisor::{Settings, Supervisor};
+pub(crate) use supervisor::{Predecessors, Settings, Supervisor};
 
 pub(crate) use loaded::resolver_texts;

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How long a gate may take to say who it is. One that ends says nothing more.
@@ -48,6 +48,7 @@ impl Inheritance {
 pub(super) struct Predecessor {
     pub(super) channel: Channel,
     pub(super) process: Process,
+    pub(super) place: PathBuf,
     pub(super) hello: Hello,
 }
 
@@ -138,7 +139,7 @@ fn meet(path: &Path, sockets: &mut BTreeMap<u64, (OwnedFd, u16)>) -> Result<Pred
         take_sockets(&channel, sockets)?;
     }
     set_socket_timeout(channel.as_fd(), Timeout::Recv, None)?;
-    Ok(Predecessor { channel, process, hello })
+    Ok(Predecessor { channel, process, place: path.to_owned(), hello })
 }
 
 fn take_sockets(channel: &Channel, sockets: &mut BTreeMap<u64, (OwnedFd, u16)>) -> Result<(), Unreachable> {

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -29,9 +29,9 @@ pub(super) const PREFIX: &str = "gate-";
 pub(super) fn start(settings: &Settings, ears: Ears, offer: &Offer) -> Result<Arc<Conversation>, Failure> {
     let refused = |error: io::Error| Failure::refused(format!("the gate cannot be started: {error}"));
     let (channel, theirs) = Channel::pair().map_err(refused)?;
-    let rendezvous = rendezvous(&settings.folder).map_err(refused)?;
+    let (rendezvous, place) = rendezvous(&settings.folder).map_err(refused)?;
     let process = Process::spawn(&settings.program, theirs)?;
-    let gate = Conversation::begin(process, channel, ears).map_err(refused)?;
+    let gate = Conversation::begin(process, channel, place, ears).map_err(refused)?;
     let cage = settings.cage(offer);
     let order = Order::Start(Start {
         cage: cage.clone(),
@@ -63,7 +63,7 @@ pub(super) fn adopt(
     sockets: &BTreeMap<u64, u16>,
 ) -> Result<Arc<Conversation>, Failure> {
     let failed = |reason: String| Failure::refused(format!("the former gate cannot be taken over: {reason}"));
-    let gate = Conversation::begin(former.process, former.channel, ears)
+    let gate = Conversation::begin(former.process, former.channel, former.place, ears)
         .map_err(|error| failed(error.to_string()))?;
     let (Answer::Started(report), _) =
         gate.ask(Order::Confinement, &[], STARTING).map_err(|silence| failed(silence.to_string()))?
@@ -127,7 +127,7 @@ fn reason(answer: Result<(Answer, Vec<OwnedFd>), Silence>) -> String {
 }
 
 /// A socket on which the gate awaits a later keeper. Its name says nothing; who finds it asks.
-fn rendezvous(folder: &Path) -> io::Result<OwnedFd> {
+fn rendezvous(folder: &Path) -> io::Result<(OwnedFd, PathBuf)> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let path = folder.join(format!("{PREFIX}{:x}", now.as_nanos()));
     let socket =
@@ -135,5 +135,5 @@ fn rendezvous(folder: &Path) -> io::Result<OwnedFd> {
     rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR)?;
     rustix::net::bind(&socket, &SocketAddrUnix::new(&path)?)?;
     rustix::net::listen(&socket, 4)?;
-    Ok(socket)
+    Ok((socket, path))
 }

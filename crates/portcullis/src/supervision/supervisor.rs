@@ -2,13 +2,15 @@
 
 use super::asks::Asked;
 use super::conversation::{Conversation, Ears, Event};
-use super::offer::{self, Offer};
+use super::offer::{self, Bound, Offer};
 use super::predecessors::Predecessor;
+use super::probe;
 use super::sight;
 use super::start::{self, STARTING};
 use crate::failure::Failure;
 use crate::report;
 use certs::Serving;
+use gate::Speaks;
 use link::{Answer, Counts, Order, PROTOCOL, Patience};
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
@@ -239,6 +241,38 @@ impl Supervisor {
         }
     }
 
+    /// Sees that the gate answers: over a connection of its own, from this machine to itself. Where only streams are
+    /// served, that it lives is all that can be seen.
+    pub(crate) fn verify(&self) -> Result<(), Failure> {
+        let state = self.state();
+        let gate = state.gate.clone().ok_or_else(no_gate)?;
+        let is_of_sites =
+            |bound: &&Bound| !matches!(bound.listener.planned().speaks, Speaks::Tcp | Speaks::Udp);
+        if let Some(site) = state.offer.listeners.iter().find(is_of_sites) {
+            let own = probe::listener(site.listener.planned())?;
+            let mut offer = state.offer.clone();
+            offer.listeners.insert(0, own.clone());
+            start::install(&gate, &offer, Some(&state.offer))?;
+            let answered = probe::ask(own.listener.local());
+            start::install(&gate, &state.offer, Some(&offer))?;
+            answered?;
+        }
+        match gate.ask(Order::Ping, &[], ANSWERING) {
+            Ok(_) => Ok(()),
+            Err(silence) => Err(Failure::refused(silence.to_string())),
+        }
+    }
+
+    /// Has gates end that somebody left in our folder and nobody took over.
+    pub(crate) fn dismiss_strangers(&self) {
+        let (predecessors, _) = super::find_predecessors(&self.settings.folder).split();
+        let mut state = self.state();
+        let ending =
+            predecessors.gates.into_iter().filter_map(|gate| send_off(gate, &self.ears, &state.offer));
+        let ending: Vec<_> = ending.collect();
+        state.ending.extend(ending);
+    }
+
     /// Leaves the gate without a keeper: another one takes it over.
     pub(crate) fn leave(&self) {
         let mut state = self.state();
@@ -376,7 +410,7 @@ fn send_off(former: Predecessor, ears: &Ears, offer: &Offer) -> Option<Arc<Conve
     if !former.hello.draining {
         report::info(format_args!("the former gate ends with its connections (process {pid})"));
     }
-    let gate = Conversation::begin(former.process, former.channel, ears.clone()).ok()?;
+    let gate = Conversation::begin(former.process, former.channel, former.place, ears.clone()).ok()?;
     gate.ending.store(true, Ordering::Relaxed);
     let patience = Patience { total: offer.edition.plan.limits.handover_timeout, handed_over: true };
     // One that cannot be told ends by itself already, or is gone.
