@@ -100,6 +100,7 @@ fn is_among(instance: &Rc<Instance>, tried: &[Rc<Instance>]) -> bool {
 mod tests {
     use super::*;
     use model::plan::{Service, Target, TargetAddress};
+    use std::sync::Arc;
     use std::time::Duration;
 
     fn service(balance: Balance) -> ServiceRuntime {
