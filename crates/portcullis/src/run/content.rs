@@ -26,9 +26,10 @@ impl Content {
     }
 
     /// What the gate serves for a plan whose certificates are in the store.
-    pub(super) fn of(&self, plan: Plan) -> Result<gate::Content, Failure> {
+    /// Shares with what is served already what stays.
+    pub(super) fn of(&self, plan: Plan, former: Option<&Snapshot>) -> Result<gate::Content, Failure> {
         let tls = certs::server_config(Arc::clone(&self.resolver), &plan.tls, Arc::clone(&self.ticketer));
-        let snapshot = Snapshot::new(plan).map_err(|error| Failure::no(with_causes(&error)))?;
+        let snapshot = Snapshot::after(plan, former).map_err(|error| Failure::no(with_causes(&error)))?;
         Ok(gate::Content {
             snapshot,
             tls: Arc::unwrap_or_clone(tls),

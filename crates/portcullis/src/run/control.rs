@@ -10,6 +10,7 @@ use crate::failure::{Failure, with_causes};
 use crate::keeper::{Asked, Refused, Routes, Served};
 use crate::report;
 use gate::{AccessLog, Gate};
+use model::Compiler;
 use model::plan::Plan;
 use std::path::Path;
 use std::sync::mpsc::Sender;
@@ -26,6 +27,7 @@ pub(super) struct Running {
     started: Instant,
     signals: Mutex<Sender<Signal>>,
     current: Mutex<Current>,
+    compiler: Mutex<Compiler>,
 }
 
 /// What a reload changes.
@@ -62,6 +64,7 @@ impl Running {
             started: Instant::now(),
             signals: Mutex::new(signals),
             current,
+            compiler: Mutex::default(),
         }
     }
 
@@ -105,9 +108,13 @@ impl Running {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn compiler(&self) -> MutexGuard<'_, Compiler> {
+        self.compiler.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn install(&self, current: &mut Current, plan: Plan) -> Result<usize, Failure> {
         // Everything that can fail comes first, so that a refusal changes nothing.
-        let served = self.content.of(plan.clone())?;
+        let served = self.content.of(plan.clone(), Some(&self.gate.snapshot()))?;
         let mut listeners = current.listeners.clone();
         let bound = listeners.open(&served.snapshot.planned_ports(), &plan.listen, self.threads)?;
         self.gate.install(served, &bound).map_err(|error| Failure::no(with_causes(&error)))?;
@@ -150,7 +157,8 @@ impl Control for Running {
             let origin = file.map_or_else(|| current.origin.clone(), |file| Origin::File(file.to_owned()));
             (origin, current.plan.clone())
         };
-        let compiled = origin.compile().map_err(|failure| refused(failure, String::new()))?;
+        let compiled =
+            origin.compile_again(&mut self.compiler()).map_err(|failure| refused(failure, String::new()))?;
         let problems = compiled.problems.render(false);
         let Some(plan) = compiled.plan else {
             let failure = Failure::no(format!("{} cannot be used as it is", origin.name()));

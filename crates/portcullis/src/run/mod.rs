@@ -73,7 +73,7 @@ pub(crate) fn run(origin: Origin, plan: Plan, places: &Places, start: Start) -> 
     content::report_events(&noted);
     let mut listeners = Listeners::default();
     let content = Content::new(store)?;
-    let served = content.of(plan.clone())?;
+    let served = content.of(plan.clone(), None)?;
     let bound = listeners.open(&served.snapshot.planned_ports(), &plan.listen, threads)?;
     let log = AccessLog::start(&plan.log.access).map_err(|error| log_failure(&plan, &error))?;
     let (gate, told) = Gate::start(served, &bound, Some(log.clone()), threads)
