@@ -37,6 +37,8 @@ enum Task {
     Bench(bench::Options),
     /// Time per packet and time to load, beside ufw and linear nftables
     BenchFirewall(bench::firewall::Options),
+    /// Many sites: start and reload, beside nginx, HAProxy and Caddy
+    BenchSites(bench::sites::Options),
     /// A load generator that checks every answer
     #[command(hide = true)]
     BenchClient(bench::client::Options),
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
         Task::Fuzz(options) => fuzz::run(&options),
         Task::Bench(options) => bench::run(&options),
         Task::BenchFirewall(options) => bench::firewall::run(&options),
+        Task::BenchSites(options) => bench::sites::run(&options),
         Task::BenchClient(options) => bench::client::run(&options),
         Task::BenchBackend(options) => bench::backend::run(&options),
         Task::BenchRelay(options) => bench::relay::run(&options),

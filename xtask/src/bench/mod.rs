@@ -16,6 +16,7 @@ mod poll;
 pub(crate) mod relay;
 mod report;
 mod sample;
+pub(crate) mod sites;
 mod spread;
 
 use crate::{Outcome, workspace};
