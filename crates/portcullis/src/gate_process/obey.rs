@@ -122,7 +122,11 @@ impl Process {
         let before = if install.whole { &nothing } else { &self.edition };
         let edition = install.plan.apply(before).map_err(|error| error.to_string())?;
         let listeners = self.held.listeners(&install.listeners)?;
-        let content = self.shelf.content(edition.plan.clone(), given).map_err(|error| with_causes(&error))?;
+        let former = self.gate.as_ref().map(Gate::snapshot);
+        let content = self
+            .shelf
+            .content(edition.plan.clone(), given, former.as_deref())
+            .map_err(|error| with_causes(&error))?;
         match &self.gate {
             Some(gate) => gate.install(content, &listeners).map_err(|error| with_causes(&error))?,
             None => {

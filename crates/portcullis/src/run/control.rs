@@ -13,6 +13,7 @@ use crate::report;
 use crate::supervision::{Offer, Supervisor, resolver_texts};
 use gate::{AccessLog, Given};
 use link::Texts;
+use model::Compiler;
 use model::plan::{Edition, Plan};
 use std::path::Path;
 use std::sync::mpsc::Sender;
@@ -31,6 +32,7 @@ pub(super) struct Running {
     started: Instant,
     signals: Mutex<Sender<Signal>>,
     current: Mutex<Current>,
+    compiler: Mutex<Compiler>,
 }
 
 /// What a reload changes.
@@ -67,10 +69,12 @@ impl Running {
             gates,
             certificates,
             packets,
+            compiler: Mutex::default(),
             threads,
             started: Instant::now(),
             signals: Mutex::new(signals),
             current,
+            compiler: Mutex::default(),
         }
     }
 
@@ -139,6 +143,10 @@ impl Running {
         self.gates.log(file)
     }
 
+    fn compiler(&self) -> MutexGuard<'_, Compiler> {
+        self.compiler.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn install(&self, current: &mut Current, plan: Plan) -> Result<usize, Failure> {
         // Everything that can fail comes first, so that a refusal changes nothing.
         let given = Given::read(&plan).map_err(|error| Failure::no(with_causes(&error)))?;
@@ -199,7 +207,8 @@ impl Control for Running {
             let origin = file.map_or_else(|| current.origin.clone(), |file| Origin::File(file.to_owned()));
             (origin, current.plan.clone())
         };
-        let compiled = origin.compile().map_err(|failure| refused(failure, String::new()))?;
+        let compiled =
+            origin.compile_again(&mut self.compiler()).map_err(|failure| refused(failure, String::new()))?;
         let problems = compiled.problems.render(false);
         let Some(plan) = compiled.plan else {
             let failure = Failure::no(format!("{} cannot be used as it is", origin.name()));
