@@ -7,13 +7,16 @@ use crate::failure::{Exit, Failure};
 use crate::place::Places;
 use crate::report;
 use crate::run;
+use model::Compiler;
 
 pub(super) fn run(common: &Common, arguments: &Up) -> Result<Exit, Failure> {
     if arguments.json {
         report::speak_json();
     }
     let origin = Origin::of_up(common, arguments)?;
-    let compiled = check::with_missing_folders(origin.compile()?, arguments.host.name.as_deref());
+    // It knows the file already when the first reload comes.
+    let mut compiler = Compiler::default();
+    let compiled = check::with_missing_folders(origin.compile_again(&mut compiler)?, arguments.host.name.as_deref());
     let plan = require_plan(&origin, compiled)?;
     let places = Places::of(&plan, common.state.clone());
     let start = run::Start {
@@ -23,5 +26,5 @@ pub(super) fn run(common: &Common, arguments: &Up) -> Result<Exit, Failure> {
         state_is_named: common.state.is_some(),
         rehearsal: arguments.rehearse,
     };
-    run::run(origin, plan, &places, start)
+    run::run(origin, (plan, compiler), &places, start)
 }

@@ -61,6 +61,7 @@ impl Running {
         gates: Arc<Supervisor>,
         threads: usize,
         signals: Sender<Signal>,
+        compiler: Compiler,
     ) -> Self {
         let texts = resolver_texts();
         let current =
@@ -69,12 +70,11 @@ impl Running {
             gates,
             certificates,
             packets,
-            compiler: Mutex::default(),
             threads,
             started: Instant::now(),
             signals: Mutex::new(signals),
             current,
-            compiler: Mutex::default(),
+            compiler: Mutex::new(compiler),
         }
     }
 

@@ -26,6 +26,7 @@ use certs::{StateFolder, Store};
 use control::Running;
 use gate::{AccessLog, Given};
 use host::service_manager::{Message, ServiceManager};
+use model::Compiler;
 use model::plan::{Edition, Plan};
 use packets::Packets;
 use std::path::PathBuf;
@@ -60,11 +61,16 @@ pub(crate) struct Start {
 const CERTIFICATES: Duration = Duration::from_secs(5);
 
 /// Runs the gate until it is told to stop.
-pub(crate) fn run(origin: Origin, plan: Plan, places: &Places, start: Start) -> Result<Exit, Failure> {
+pub(crate) fn run(
+    origin: Origin,
+    (plan, compiler): (Plan, Compiler),
+    places: &Places,
+    start: Start,
+) -> Result<Exit, Failure> {
     if start.rehearsal {
         return rehearse(&plan, places, &start);
     }
-    let ended = serve(origin, plan, places, start);
+    let ended = serve(origin, (plan, compiler), places, start);
     if ended.is_err() {
         upgrade::fall_back();
     }
@@ -135,7 +141,12 @@ fn threads(start: &Start) -> usize {
     start.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
 }
 
-fn serve(origin: Origin, plan: Plan, places: &Places, start: Start) -> Result<Exit, Failure> {
+fn serve(
+    origin: Origin,
+    (plan, compiler): (Plan, Compiler),
+    places: &Places,
+    start: Start,
+) -> Result<Exit, Failure> {
     let _lock = GateLock::take(&places.state)?;
     if let (Origin::File(file), Some(_), false) = (&origin, &plan.policy.firewall, start.state_is_named)
         && let Err(reason) = known::note(file, places)
@@ -163,7 +174,7 @@ fn serve(origin: Origin, plan: Plan, places: &Places, start: Start) -> Result<Ex
     // A listener that is open anywhere takes connections, which nobody would serve once the gate is ending.
     drop(bound);
     let running =
-        Running::new(origin, plan, packets.clone(), certificates, listeners, gates, threads, signals);
+        Running::new(origin, plan, packets.clone(), certificates, listeners, gates, threads, signals, compiler);
     let running = Arc::new(running);
     packets
         .watch(&running)
