@@ -16,7 +16,8 @@ pub(super) fn run(common: &Common, arguments: &Up) -> Result<Exit, Failure> {
     let origin = Origin::of_up(common, arguments)?;
     // It knows the file already when the first reload comes.
     let mut compiler = Compiler::default();
-    let compiled = check::with_missing_folders(origin.compile_again(&mut compiler)?, arguments.host.name.as_deref());
+    let compiled =
+        check::with_missing_folders(origin.compile_again(&mut compiler)?, arguments.host.name.as_deref());
     let plan = require_plan(&origin, compiled)?;
     let places = Places::of(&plan, common.state.clone());
     let start = run::Start {

@@ -173,8 +173,17 @@ fn serve(
     greeting::greet(&plan, &bound, threads);
     // A listener that is open anywhere takes connections, which nobody would serve once the gate is ending.
     drop(bound);
-    let running =
-        Running::new(origin, plan, packets.clone(), certificates, listeners, gates, threads, signals, compiler);
+    let running = Running::new(
+        origin,
+        plan,
+        packets.clone(),
+        certificates,
+        listeners,
+        gates,
+        threads,
+        signals,
+        compiler,
+    );
     let running = Arc::new(running);
     packets
         .watch(&running)
