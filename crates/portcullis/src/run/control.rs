@@ -4,6 +4,7 @@ use super::bind::Listeners;
 use super::certificates::Certificates;
 use super::packets::Packets;
 use super::places;
+use super::service::Service;
 use super::signals::Signal;
 use crate::admin::{Control, Message, ReloadRefused};
 use crate::configuration::Origin;
@@ -30,6 +31,7 @@ pub(super) struct Running {
     threads: usize,
     started: Instant,
     signals: Mutex<Sender<Signal>>,
+    service: Service,
     current: Mutex<Current>,
 }
 
@@ -59,6 +61,7 @@ impl Running {
         gates: Arc<Supervisor>,
         threads: usize,
         signals: Sender<Signal>,
+        service: Service,
     ) -> Self {
         let texts = resolver_texts();
         let current =
@@ -70,6 +73,7 @@ impl Running {
             threads,
             started: Instant::now(),
             signals: Mutex::new(signals),
+            service,
             current,
         }
     }
@@ -78,12 +82,29 @@ impl Running {
     pub(super) fn end(&self) -> u64 {
         let drain = self.drain_timeout();
         self.current().listeners = Listeners::default();
+        self.service.keep(&[]);
         self.gates.end(drain)
     }
 
     /// How long requests in flight may take to end.
     pub(super) fn drain_timeout(&self) -> std::time::Duration {
         self.current().plan.limits.drain_timeout
+    }
+
+    /// The service manager.
+    pub(super) fn service(&self) -> &Service {
+        &self.service
+    }
+
+    /// Tells the service manager that the gate serves, and what.
+    pub(super) fn announce(&self) {
+        let current = self.current();
+        self.service.ready(&current.plan, current.listeners.open());
+    }
+
+    /// Whether the gate is looked after as it should be.
+    pub(super) fn is_well(&self) -> bool {
+        self.gates.is_well()
     }
 
     pub(super) fn refresh_certificates(&self) {
@@ -135,16 +156,24 @@ impl Running {
     }
 
     fn install(&self, current: &mut Current, plan: Plan) -> Result<usize, Failure> {
+        self.service.reloading();
+        let installed = self.exchange(current, plan);
+        self.service.ready(&current.plan, current.listeners.open());
+        installed
+    }
+
+    fn exchange(&self, current: &mut Current, plan: Plan) -> Result<usize, Failure> {
         // Everything that can fail comes first, so that a refusal changes nothing.
         let given = Given::read(&plan).map_err(|error| Failure::no(with_causes(&error)))?;
         let ports = gate::planned_ports(&plan).map_err(|error| Failure::no(with_causes(&error)))?;
         let mut listeners = current.listeners.clone();
-        let bound = listeners.open(&ports, &plan.listen, self.threads)?;
+        let bound = listeners.bind(&ports, &plan.listen, self.threads)?;
         let serving = self.certificates.serving();
         let edition = Edition { number: current.editions + 1, plan: places::absolute(plan.clone()) };
         self.gates.install(Offer { edition, given, listeners: bound, serving })?;
         current.editions += 1;
         current.listeners = listeners;
+        self.service.keep(current.listeners.open());
         let broken = self.certificates.apply(&plan);
         self.gates.certify(&self.certificates.serving());
         if plan.log.access != current.plan.log.access

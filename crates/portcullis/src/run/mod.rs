@@ -8,6 +8,7 @@ mod greeting;
 mod notices;
 mod packets;
 mod places;
+mod service;
 mod signals;
 
 pub(crate) use signals::Signal;
@@ -24,9 +25,9 @@ use certificates::Certificates;
 use certs::{StateFolder, Store};
 use control::Running;
 use gate::{AccessLog, Given};
-use host::service_manager::{Message, ServiceManager};
 use model::plan::{Edition, Plan};
 use packets::Packets;
+use service::Service;
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant, SystemTime};
@@ -57,6 +58,7 @@ const CERTIFICATES: Duration = Duration::from_secs(5);
 
 /// Runs the gate until it is told to stop.
 pub(crate) fn run(origin: Origin, plan: Plan, places: &Places, start: Start) -> Result<Exit, Failure> {
+    let (service, kept) = Service::from_environment();
     let _lock = GateLock::take(&places.state)?;
     if let (Origin::File(file), Some(_), false) = (&origin, &plan.policy.firewall, start.state_is_named)
         && let Err(reason) = known::note(file, places)
@@ -82,9 +84,11 @@ pub(crate) fn run(origin: Origin, plan: Plan, places: &Places, start: Start) -> 
     let given = Given::read(&plan).map_err(|error| Failure::no(with_causes(&error)))?;
     let ports = gate::planned_ports(&plan).map_err(|error| Failure::no(with_causes(&error)))?;
     let folder = prepared_folder(places)?;
-    let (predecessors, sockets) = find_predecessors(&folder).split();
+    let (predecessors, mut sockets) = find_predecessors(&folder).split();
+    sockets.extend(kept);
     let mut listeners = Listeners::inherit(sockets);
-    let bound = listeners.open(&ports, &plan.listen, threads)?;
+    let bound = listeners.bind(&ports, &plan.listen, threads)?;
+    service.keep(&bound);
     let log = AccessLog::open(&plan.log.access).map_err(|error| log_failure(&plan, &error))?;
     let settings = Settings {
         program: build::program(),
@@ -106,18 +110,26 @@ pub(crate) fn run(origin: Origin, plan: Plan, places: &Places, start: Start) -> 
     greeting::greet(&plan, &bound, threads);
     // A listener that is open anywhere takes connections, which nobody would serve once the gate is ending.
     drop(bound);
-    let running =
-        Running::new(origin, plan, packets.clone(), certificates, listeners, gates, threads, signals);
+    let running = Running::new(
+        origin,
+        plan,
+        packets.clone(),
+        certificates,
+        listeners,
+        gates,
+        threads,
+        signals,
+        service,
+    );
     let running = Arc::new(running);
     packets
         .watch(&running)
         .map_err(|error| Failure::refused(format!("no thread for the firewall: {error}")))?;
     let admin = Server::start(&places.admin_socket, Arc::clone(&running) as Arc<_>)?;
-    let manager = ServiceManager::from_environment();
-    manager.tell(Message::Ready);
-    wait(&running, &events, &manager);
+    running.announce();
+    wait(&running, &events);
     drop(admin);
-    manager.tell(Message::Stopping(running.drain_timeout() + LONGEST_ANSWER));
+    running.service().stopping(running.drain_timeout() + LONGEST_ANSWER);
     report::info("stopping: no new connections; requests in flight end (a second signal cuts them)");
     signals::let_the_next_one_kill();
     finish(running);
@@ -125,14 +137,20 @@ pub(crate) fn run(origin: Origin, plan: Plan, places: &Places, start: Start) -> 
 }
 
 /// Obeys signals and looks after certificates until the gate is to stop.
-fn wait(running: &Running, events: &std::sync::mpsc::Receiver<Signal>, manager: &ServiceManager) {
+fn wait(running: &Running, events: &std::sync::mpsc::Receiver<Signal>) {
+    let rhythm = running.service().rhythm().map_or(CERTIFICATES, |rhythm| rhythm.min(CERTIFICATES));
+    let mut looked = Instant::now();
     loop {
-        manager.tell(Message::Alive);
-        match events.recv_timeout(CERTIFICATES) {
+        if running.is_well() {
+            running.service().alive();
+        }
+        match events.recv_timeout(rhythm) {
             Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => return,
             Ok(Signal::Reload) => running.reload_and_report(),
             Ok(Signal::ReopenLogs) => running.reopen_log(),
+            Err(RecvTimeoutError::Timeout) if looked.elapsed() < CERTIFICATES => {}
             Err(RecvTimeoutError::Timeout) => {
+                looked = Instant::now();
                 running.refresh_certificates();
                 running.refresh_resolver();
             }
