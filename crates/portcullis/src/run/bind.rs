@@ -8,6 +8,7 @@ use gate::{Listener, PlannedPort, Speaks};
 use link::HeldSocket;
 use model::plan::Listen;
 use socket2::{Domain, Protocol, Socket, Type};
+use std::collections::BTreeSet;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -29,13 +30,19 @@ pub(crate) struct Listeners {
 impl Listeners {
     /// None is open but what somebody else opened, each for a port of the plan.
     pub(crate) fn inherit(sockets: Vec<(OwnedFd, u16)>) -> Self {
-        let inherited = sockets.into_iter().map(|(socket, port)| (Arc::new(socket), port)).collect();
+        let mut known = BTreeSet::new();
+        // One socket may come on several ways; where the kernel does not number it, nobody can tell.
+        let mut is_new = |socket: &OwnedFd| {
+            rustix::net::sockopt::socket_cookie(socket).map_or(true, |number| known.insert(number))
+        };
+        let once = sockets.into_iter().filter(|(socket, _)| is_new(socket));
+        let inherited = once.map(|(socket, port)| (Arc::new(socket), port)).collect();
         Self { open: Vec::new(), inherited }
     }
 
     /// Opens what is planned and not open yet, and answers with the listeners of exactly this plan. When one cannot
     /// be opened, nothing changes.
-    pub(crate) fn open(
+    pub(crate) fn bind(
         &mut self,
         planned: &[PlannedPort],
         listen: &Listen,
@@ -74,13 +81,18 @@ impl Listeners {
         Ok(lent)
     }
 
+    /// The open listeners.
+    pub(crate) fn open(&self) -> &[Bound] {
+        &self.open
+    }
+
     /// Where the gate listens, for people and programs.
     pub(crate) fn describe(&self) -> Vec<String> {
         self.open.iter().map(|bound| describe(&bound.listener)).collect()
     }
 
     /// The sockets of a former keeper for a port and an address.
-    fn inherited(&self, planned: PlannedPort, address: IpAddr) -> Option<Bound> {
+    fn inherited(&self, planned: PlannedPort, address: IpAddr, threads: usize) -> Option<Bound> {
         let wanted = if planned.speaks == Speaks::Udp { Type::DGRAM } else { Type::STREAM };
         let of_port = self.inherited.iter().filter(|(_, port)| *port == planned.port);
         let sockets = of_port.filter_map(|(socket, _)| Some(Socket::from(socket.try_clone().ok()?)));
@@ -91,7 +103,9 @@ impl Listeners {
                 // One that a gate gave, and that does not listen, would be no listener.
                 && (wanted == Type::DGRAM || socket.is_listener().unwrap_or(false))
         };
-        let sockets: Vec<Socket> = sockets.filter(fits).collect();
+        // Nobody would take what comes to more of them than the threads need.
+        let most = Listener::sockets_for(planned.speaks, threads);
+        let sockets: Vec<Socket> = sockets.filter(fits).take(most).collect();
         let local = sockets.first()?.local_addr().ok()?.as_socket()?;
         let listener = match planned.speaks {
             Speaks::Udp => {
@@ -117,7 +131,7 @@ impl Listeners {
         if let Some(known) = known {
             return Ok(Some(known));
         }
-        if let Some(inherited) = self.inherited(planned, address) {
+        if let Some(inherited) = self.inherited(planned, address, threads) {
             return Ok(Some(inherited));
         }
         let local = SocketAddr::new(address, planned.port);

@@ -3,6 +3,7 @@
 use super::bind::Listeners;
 use super::certificates::Certificates;
 use super::packets::Packets;
+use super::service::Service;
 use super::signals::Signal;
 use super::{places, upgrade};
 use crate::admin::{Control, Message, ReloadRefused};
@@ -31,6 +32,7 @@ pub(super) struct Running {
     threads: usize,
     started: Instant,
     signals: Mutex<Sender<Signal>>,
+    service: Service,
     current: Mutex<Current>,
     compiler: Mutex<Compiler>,
 }
@@ -62,6 +64,7 @@ impl Running {
         threads: usize,
         signals: Sender<Signal>,
         compiler: Compiler,
+        service: Service,
     ) -> Self {
         let texts = resolver_texts();
         let current =
@@ -73,6 +76,7 @@ impl Running {
             threads,
             started: Instant::now(),
             signals: Mutex::new(signals),
+            service,
             current,
             compiler: Mutex::new(compiler),
         }
@@ -82,6 +86,7 @@ impl Running {
     pub(super) fn end(&self) -> u64 {
         let drain = self.drain_timeout();
         self.current().listeners = Listeners::default();
+        self.service.keep(&[]);
         self.gates.end(drain)
     }
 
@@ -93,6 +98,22 @@ impl Running {
     /// Has gates end that a rehearsal left and nobody took over.
     pub(super) fn dismiss_strangers(&self) {
         self.gates.dismiss_strangers();
+    }
+
+    /// The service manager.
+    pub(super) fn service(&self) -> &Service {
+        &self.service
+    }
+
+    /// Tells the service manager that the gate serves, and what.
+    pub(super) fn announce(&self) {
+        let current = self.current();
+        self.service.ready(&current.plan, current.listeners.open());
+    }
+
+    /// Whether the gate is looked after as it should be.
+    pub(super) fn is_well(&self) -> bool {
+        self.gates.is_well()
     }
 
     pub(super) fn refresh_certificates(&self) {
@@ -148,16 +169,24 @@ impl Running {
     }
 
     fn install(&self, current: &mut Current, plan: Plan) -> Result<usize, Failure> {
+        self.service.reloading();
+        let installed = self.exchange(current, plan);
+        self.service.ready(&current.plan, current.listeners.open());
+        installed
+    }
+
+    fn exchange(&self, current: &mut Current, plan: Plan) -> Result<usize, Failure> {
         // Everything that can fail comes first, so that a refusal changes nothing.
         let given = Given::read(&plan).map_err(|error| Failure::no(with_causes(&error)))?;
         let ports = gate::planned_ports(&plan).map_err(|error| Failure::no(with_causes(&error)))?;
         let mut listeners = current.listeners.clone();
-        let bound = listeners.open(&ports, &plan.listen, self.threads)?;
+        let bound = listeners.bind(&ports, &plan.listen, self.threads)?;
         let serving = self.certificates.serving();
         let edition = Edition { number: current.editions + 1, plan: places::absolute(plan.clone()) };
         self.gates.install(Offer { edition, given, listeners: bound, serving })?;
         current.editions += 1;
         current.listeners = listeners;
+        self.service.keep(current.listeners.open());
         let broken = self.certificates.apply(&plan);
         self.gates.certify(&self.certificates.serving());
         if plan.log.access != current.plan.log.access

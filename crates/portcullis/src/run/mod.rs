@@ -8,6 +8,7 @@ mod greeting;
 mod notices;
 mod packets;
 mod places;
+mod service;
 mod signals;
 mod upgrade;
 
@@ -25,10 +26,11 @@ use certificates::Certificates;
 use certs::{StateFolder, Store};
 use control::Running;
 use gate::{AccessLog, Given};
-use host::service_manager::{Message, ServiceManager};
 use model::Compiler;
 use model::plan::{Edition, Plan};
 use packets::Packets;
+use service::Service;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
@@ -83,7 +85,7 @@ fn rehearse(plan: &Plan, places: &Places, start: &Start) -> Result<Exit, Failure
     let packets = Packets::new(&places.state, start.host.clone());
     raise_descriptor_limit();
     let served = packets.of_this_host(plan).and_then(|plan| {
-        let stage = Stage::set(&plan, places, threads(start), inheritance)?;
+        let stage = Stage::set(&plan, places, threads(start), inheritance, Vec::new())?;
         let (gates, _) = Supervisor::start(stage.settings, stage.offer, stage.log, stage.predecessors)?;
         match gates.verify() {
             Ok(()) => Ok(gates.leave()),
@@ -111,7 +113,13 @@ struct Stage {
 }
 
 impl Stage {
-    fn set(plan: &Plan, places: &Places, threads: usize, inheritance: Inheritance) -> Result<Self, Failure> {
+    fn set(
+        plan: &Plan,
+        places: &Places,
+        threads: usize,
+        inheritance: Inheritance,
+        kept: Vec<(OwnedFd, u16)>,
+    ) -> Result<Self, Failure> {
         let now = SystemTime::now();
         let (store, noted) = Store::open(StateFolder::new(&places.state), plan, now)
             .map_err(|error| Failure::refused(error.to_string()).with_hint(error.hint()))?;
@@ -119,9 +127,10 @@ impl Stage {
         let certificates = Certificates::new(store);
         let given = Given::read(plan).map_err(|error| Failure::no(with_causes(&error)))?;
         let ports = gate::planned_ports(plan).map_err(|error| Failure::no(with_causes(&error)))?;
-        let (predecessors, sockets) = inheritance.split();
+        let (predecessors, mut sockets) = inheritance.split();
+        sockets.extend(kept);
         let mut listeners = Listeners::inherit(sockets);
-        let bound = listeners.open(&ports, &plan.listen, threads)?;
+        let bound = listeners.bind(&ports, &plan.listen, threads)?;
         let log = AccessLog::open(&plan.log.access).map_err(|error| log_failure(plan, &error))?;
         let settings = Settings {
             program: build::program(),
@@ -147,6 +156,7 @@ fn serve(
     places: &Places,
     start: Start,
 ) -> Result<Exit, Failure> {
+    let (service, kept) = Service::from_environment();
     let _lock = GateLock::take(&places.state)?;
     if let (Origin::File(file), Some(_), false) = (&origin, &plan.policy.firewall, start.state_is_named)
         && let Err(reason) = known::note(file, places)
@@ -165,8 +175,9 @@ fn serve(
         signals::listen().map_err(|error| Failure::refused(format!("no signals: {error}")))?;
     let inheritance = find_predecessors(&prepared_folder(places)?);
     let Stage { certificates, listeners, settings, offer, log, predecessors } =
-        Stage::set(&plan, places, threads, inheritance)?;
+        Stage::set(&plan, places, threads, inheritance, kept)?;
     let bound = offer.listeners.clone();
+    service.keep(&bound);
     let (gates, heard) = Supervisor::start(settings, offer, log, predecessors)?;
     notices::pass_on(heard.notices)
         .map_err(|error| Failure::refused(format!("no thread for notices: {error}")))?;
@@ -183,16 +194,16 @@ fn serve(
         threads,
         signals,
         compiler,
+        service,
     );
     let running = Arc::new(running);
     packets
         .watch(&running)
         .map_err(|error| Failure::refused(format!("no thread for the firewall: {error}")))?;
     let mut admin = Server::start(&places.admin_socket, Arc::clone(&running) as Arc<_>)?;
-    let manager = ServiceManager::from_environment();
-    manager.tell(Message::Ready);
+    running.announce();
     upgrade::settle();
-    while let Some(program) = wait(&running, &events, &manager) {
+    while let Some(program) = wait(&running, &events) {
         drop(admin);
         let error = upgrade::become_program(&program);
         report::error(format_args!("{} cannot be started, this program goes on: {error}", program.display()));
@@ -200,7 +211,7 @@ fn serve(
         admin = Server::start(&places.admin_socket, Arc::clone(&running) as Arc<_>)?;
     }
     drop(admin);
-    manager.tell(Message::Stopping(running.drain_timeout() + LONGEST_ANSWER));
+    running.service().stopping(running.drain_timeout() + LONGEST_ANSWER);
     report::info("stopping: no new connections; requests in flight end (a second signal cuts them)");
     signals::let_the_next_one_kill();
     finish(running);
@@ -208,19 +219,21 @@ fn serve(
 }
 
 /// Obeys signals and looks after certificates until the gate is to stop, or this process to become another program.
-fn wait(
-    running: &Running,
-    events: &std::sync::mpsc::Receiver<Signal>,
-    manager: &ServiceManager,
-) -> Option<PathBuf> {
+fn wait(running: &Running, events: &std::sync::mpsc::Receiver<Signal>) -> Option<PathBuf> {
+    let rhythm = running.service().rhythm().map_or(CERTIFICATES, |rhythm| rhythm.min(CERTIFICATES));
+    let mut looked = Instant::now();
     loop {
-        manager.tell(Message::Alive);
-        match events.recv_timeout(CERTIFICATES) {
+        if running.is_well() {
+            running.service().alive();
+        }
+        match events.recv_timeout(rhythm) {
             Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => return None,
             Ok(Signal::Become(program)) => return Some(program),
             Ok(Signal::Reload) => running.reload_and_report(),
             Ok(Signal::ReopenLogs) => running.reopen_log(),
+            Err(RecvTimeoutError::Timeout) if looked.elapsed() < CERTIFICATES => {}
             Err(RecvTimeoutError::Timeout) => {
+                looked = Instant::now();
                 running.refresh_certificates();
                 running.refresh_resolver();
             }

@@ -180,5 +180,10 @@ pub(super) fn settle() {
 fn exec(program: &Path, count: u64, stdin: Stdio) -> io::Error {
     let name = std::env::args_os().next().unwrap_or_else(|| OsString::from("portcullis"));
     let arguments = std::env::args_os().skip(1);
-    Command::new(program).arg0(name).args(arguments).env(COUNT, count.to_string()).stdin(stdin).exec()
+    let mut command = Command::new(program);
+    // What the service manager handed over came to this program, under numbers that mean something else by now.
+    for variable in ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"] {
+        command.env_remove(variable);
+    }
+    command.arg0(name).args(arguments).env(COUNT, count.to_string()).stdin(stdin).exec()
 }

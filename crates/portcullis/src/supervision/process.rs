@@ -15,6 +15,9 @@ const SIGSYS: i32 = 31;
 /// What the process is called where processes are listed.
 const NAME: &str = "portcullis: gate";
 
+/// The one variable of the environment that a gate gets: the others are the keeper's, and some of them secret.
+const BACKTRACE: &str = "RUST_BACKTRACE";
+
 /// The process of a gate.
 #[derive(Debug)]
 pub(super) struct Process {
@@ -30,6 +33,8 @@ impl Process {
         let child = Command::new(program)
             .arg0(NAME)
             .arg("gate-process")
+            .env_clear()
+            .envs(std::env::var_os(BACKTRACE).map(|wanted| (BACKTRACE, wanted)))
             .stdin(Stdio::from(socket))
             .spawn()
             .map_err(refused)?;

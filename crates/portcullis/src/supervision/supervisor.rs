@@ -26,8 +26,11 @@ use std::time::{Duration, Instant};
 const ANSWERING: Duration = Duration::from_secs(5);
 /// Between two looks whether it lives, and whether its folders are those that it sees.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
-/// How long a gate may be silent before it counts as stuck.
-const STUCK: Duration = Duration::from_secs(10);
+/// How long a gate may be silent before it counts as stuck. It is not asked while it takes a plan or certificates, and
+/// everything else it answers from memory: this is for a machine that is out of breath.
+const STUCK: Duration = Duration::from_secs(5);
+/// The longest that looking after it once can take: it is asked, is found to be stuck, and another one is started.
+const LONGEST_TURN: Duration = Duration::from_secs(STARTING.as_secs() + 3 * STUCK.as_secs());
 /// Beyond the time that its connections have, until an ending gate is cut off.
 const LEAVING: Duration = Duration::from_secs(5);
 /// Deaths within this time are one crash loop.
@@ -59,7 +62,7 @@ pub(crate) struct Settings {
 impl Settings {
     /// How a gate is confined that serves this.
     pub(super) fn cage(&self, offer: &Offer) -> confine::Cage {
-        confine::Cage { account: self.account, shown: sight::of(offer), ..confine::Cage::default() }
+        confine::Cage { account: self.account.clone(), shown: sight::of(offer), ..confine::Cage::default() }
     }
 }
 
@@ -91,6 +94,8 @@ pub(crate) struct Supervisor {
     settings: Settings,
     ears: Ears,
     state: Mutex<State>,
+    /// When the gate was looked after last.
+    looked: Mutex<Instant>,
 }
 
 #[derive(Debug)]
@@ -156,7 +161,8 @@ impl Supervisor {
         let ending = others.into_iter().filter_map(|former| send_off(former, &ears, &offer)).collect();
         let state =
             State { gate: Some(gate), ending, offer, log, deaths: VecDeque::new(), dead: 0, is_over: false };
-        let supervisor = Arc::new(Self { settings, ears, state: Mutex::new(state) });
+        let supervisor =
+            Arc::new(Self { settings, ears, state: Mutex::new(state), looked: Mutex::new(Instant::now()) });
         let theirs = Arc::downgrade(&supervisor);
         let thread = std::thread::Builder::new().name("supervisor".to_owned());
         let started = thread.spawn(move || supervise(&theirs, &happened));
@@ -271,6 +277,11 @@ impl Supervisor {
             predecessors.gates.into_iter().filter_map(|gate| send_off(gate, &self.ears, &state.offer));
         let ending: Vec<_> = ending.collect();
         state.ending.extend(ending);
+    }
+
+    /// Whether the gate answers, or is being replaced.
+    pub(crate) fn is_well(&self) -> bool {
+        self.looked.lock().unwrap_or_else(PoisonError::into_inner).elapsed() < LONGEST_TURN
     }
 
     /// Leaves the gate without a keeper: another one takes it over.
@@ -435,6 +446,7 @@ fn supervise(supervisor: &Weak<Supervisor>, happened: &Receiver<Event>) {
             Err(RecvTimeoutError::Timeout) => {}
         }
         supervisor.look();
+        *supervisor.looked.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         wait = supervisor.replace().map_or(BETWEEN_LOOKS, |pause| pause.min(BETWEEN_LOOKS));
     }
 }

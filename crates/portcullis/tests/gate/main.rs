@@ -26,6 +26,7 @@ mod paths;
 mod php;
 mod reload;
 mod servers;
+mod service;
 mod serving;
 mod smuggling;
 mod streams;
