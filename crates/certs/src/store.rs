@@ -150,6 +150,16 @@ impl Store {
         self.authority.as_ref()
     }
 
+    /// Where a host gets its certificate from; `None` where no site has it.
+    pub(crate) fn choice(&self, host: &HostPattern) -> Option<&Choice> {
+        self.assignment.hosts.get(&Some(host.clone()))
+    }
+
+    /// Where certificates are kept.
+    pub(crate) fn state(&self) -> &StateFolder {
+        &self.state
+    }
+
     fn next_id(&mut self) -> CertificateId {
         self.last_id += 1;
         CertificateId(self.last_id)

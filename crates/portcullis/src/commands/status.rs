@@ -20,7 +20,7 @@ const NOT_RUNNING: &str = "not running (start: `portcullis up`)";
 
 pub(super) fn run(common: &Common, arguments: &Status) -> Result<Exit, Failure> {
     let places = locate::places(common, None)?;
-    let client = Client::new(&places.admin_socket);
+    let client = Client::new(&places.socket_to_ask());
     if arguments.metrics {
         terminal::print_bytes(&client.metrics()?)?;
         return Ok(Exit::Done);

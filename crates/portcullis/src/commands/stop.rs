@@ -11,7 +11,7 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 
 pub(super) fn run(common: &Common, arguments: &Stop) -> Result<Exit, Failure> {
     let places = locate::places(common, None)?;
-    let message = Client::new(&places.admin_socket).stop()?;
+    let message = Client::new(&places.socket_to_ask()).stop()?;
     if arguments.wait == 0 {
         terminal::say(format_args!("{message}\n"));
         return Ok(Exit::Done);

@@ -99,7 +99,7 @@ impl Listeners {
         let fits = |socket: &Socket| {
             let local = socket.local_addr().ok().and_then(|local| local.as_socket());
             socket.r#type().is_ok_and(|kind| kind == wanted)
-                && local.is_some_and(|local| local.ip() == address)
+                && local.is_some_and(|local| local.ip() == address && may_serve(local.port(), planned))
                 // One that a gate gave, and that does not listen, would be no listener.
                 && (wanted == Type::DGRAM || socket.is_listener().unwrap_or(false))
         };
@@ -161,19 +161,29 @@ fn unprivileged(
     listen: &Listen,
     threads: usize,
 ) -> Result<Bound, Failure> {
-    let other = match (planned.speaks, planned.port) {
-        (Speaks::Http, 80) if !listen.ports_written => 8080,
-        (Speaks::Https, 443) if !listen.ports_written => 8443,
-        _ => {
-            return Err(Failure::refused(format!("no right to listen on {local}")).with_hint(
-                "ports below 1024 need root or CAP_NET_BIND_SERVICE; [listen] and [stream] take other ports",
-            ));
-        }
+    let Some(other) = instead_of(planned).filter(|_| !listen.ports_written) else {
+        return Err(Failure::refused(format!("no right to listen on {local}")).with_hint(
+            "ports below 1024 need root or CAP_NET_BIND_SERVICE; [listen] and [stream] take other ports",
+        ));
     };
     let instead = SocketAddr::new(local.ip(), other);
     let listener = listener(planned, instead, threads).map_err(|error| refused(planned, instead, &error))?;
     report::warning(format_args!("no right to listen on {local}, so {instead} serves in its place"));
     Ok(listener)
+}
+
+/// The port that serves where there is no right to a usual one.
+fn instead_of(planned: PlannedPort) -> Option<u16> {
+    match (planned.speaks, planned.port) {
+        (Speaks::Http, 80) => Some(8080),
+        (Speaks::Https, 443) => Some(8443),
+        _ => None,
+    }
+}
+
+/// Whether a socket that a gate gave is one for a port of the plan, whatever the gate says: the kernel knows where it is.
+fn may_serve(port: u16, planned: PlannedPort) -> bool {
+    port == planned.port || instead_of(planned) == Some(port)
 }
 
 /// The same sockets for another port of the plan; nothing where they are of another kind.

@@ -2,6 +2,7 @@
 
 use super::bind::Listeners;
 use super::certificates::Certificates;
+use super::judge::Powers;
 use super::packets::Packets;
 use super::service::Service;
 use super::signals::Signal;
@@ -9,13 +10,16 @@ use super::{places, upgrade};
 use crate::admin::{Control, Message, ReloadRefused};
 use crate::configuration::Origin;
 use crate::failure::{Failure, with_causes};
-use crate::keeper::{Asked, Refused, Routes, Served};
+use crate::keeper::{Asked, AutomaticBan, Refused, Routes, Served};
 use crate::report;
 use crate::supervision::{Offer, Supervisor, resolver_texts};
 use gate::{AccessLog, Given};
-use link::Texts;
+use link::{AskRefused, Pem, Texts};
 use model::Compiler;
+use model::host::HostPattern;
 use model::plan::{Edition, Plan};
+use model::printable;
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -293,11 +297,36 @@ impl Control for Running {
     }
 
     fn metrics(&self) -> String {
-        self.gates.metrics().unwrap_or_default()
+        // They come from the gate, which may say anything, and `status --metrics` writes them to terminals as they are.
+        self.gates.metrics().map(|text| printable::lines(&text)).unwrap_or_default()
+    }
+
+    fn is_gate(&self, process: u32) -> bool {
+        let facts = self.gates.facts();
+        facts.process == Some(process) || facts.ending.contains(&process)
     }
 
     fn firewall(&self, asked: &Asked) -> Result<serde_json::Value, Refused> {
         self.packets.ask(asked, Some(self))
+    }
+}
+
+impl Powers for Running {
+    fn ban(&self, address: IpAddr, seconds: u32, rule: &str) -> Result<(), AskRefused> {
+        let (has_firewall, listen) = {
+            let plan = &self.current().plan;
+            (plan.policy.firewall.is_some(), plan.listen.clone())
+        };
+        if !has_firewall {
+            return Err(AskRefused::new("no-firewall", "the file has no [firewall]"));
+        }
+        let proxies = listen.trusted_proxies.into_iter().chain(listen.proxy_protocol).collect();
+        let asked = AutomaticBan { address, seconds, rule: rule.to_owned(), proxies };
+        self.packets.ban_for_gate(&asked, Some(self))
+    }
+
+    fn keep(&self, host: &HostPattern, chain: &Pem, key: &Pem) -> Result<(), AskRefused> {
+        self.certificates.keep(host, &chain.0, &key.0)
     }
 }
 

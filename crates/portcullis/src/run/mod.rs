@@ -1,10 +1,12 @@
 //! Running the gate: the only place that wires plan, certificates, listeners and threads together.
 
+mod asks;
 mod bind;
 mod build;
 mod certificates;
 mod control;
 mod greeting;
+mod judge;
 mod notices;
 mod packets;
 mod places;
@@ -14,7 +16,7 @@ mod upgrade;
 
 pub(crate) use signals::Signal;
 
-use crate::admin::{GateLock, Server};
+use crate::admin::{GateLock, Operators, Server};
 use crate::configuration::Origin;
 use crate::failure::{Exit, Failure, with_causes};
 use crate::known;
@@ -88,7 +90,10 @@ fn rehearse(plan: &Plan, places: &Places, start: &Start) -> Result<Exit, Failure
         let stage = Stage::set(&plan, places, threads(start), inheritance, Vec::new())?;
         let (gates, _) = Supervisor::start(stage.settings, stage.offer, stage.log, stage.predecessors)?;
         match gates.verify() {
-            Ok(()) => Ok(gates.leave()),
+            Ok(()) => {
+                gates.leave();
+                Ok(())
+            }
             Err(failure) => {
                 // It has the listeners already, and may have taken connections from them.
                 gates.end(plan.limits.drain_timeout);
@@ -197,10 +202,17 @@ fn serve(
         service,
     );
     let running = Arc::new(running);
+    asks::answer(heard.asks, &running)
+        .map_err(|error| Failure::refused(format!("no thread for what gates ask: {error}")))?;
     packets
         .watch(&running)
         .map_err(|error| Failure::refused(format!("no thread for the firewall: {error}")))?;
-    let mut admin = Server::start(&places.admin_socket, Arc::clone(&running) as Arc<_>)?;
+    let listen = || {
+        let ours = places.state.join("admin");
+        let operators = Operators::here(confine::account(USER));
+        Server::start(&places.admin_socket, &ours, operators, Arc::clone(&running) as Arc<_>)
+    };
+    let mut admin = listen()?;
     running.announce();
     upgrade::settle();
     while let Some(program) = wait(&running, &events) {
@@ -208,7 +220,7 @@ fn serve(
         let error = upgrade::become_program(&program);
         report::error(format_args!("{} cannot be started, this program goes on: {error}", program.display()));
         running.dismiss_strangers();
-        admin = Server::start(&places.admin_socket, Arc::clone(&running) as Arc<_>)?;
+        admin = listen()?;
     }
     drop(admin);
     running.service().stopping(running.drain_timeout() + LONGEST_ANSWER);
