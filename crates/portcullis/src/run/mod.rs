@@ -16,6 +16,7 @@ pub(crate) use signals::Signal;
 use crate::admin::{GateLock, Server};
 use crate::configuration::Origin;
 use crate::failure::{Exit, Failure, with_causes};
+use crate::gate_user;
 use crate::known;
 use crate::place::Places;
 use crate::report;
@@ -36,9 +37,6 @@ use std::time::{Duration, Instant, SystemTime};
 const LONGEST_ANSWER: Duration = Duration::from_secs(10);
 /// Between two tries to end.
 const BETWEEN_TRIES: Duration = Duration::from_millis(5);
-
-/// The user that a gate becomes.
-const USER: &str = "portcullis";
 
 /// How the gate was started.
 #[derive(Clone, Debug, Default)]
@@ -95,7 +93,7 @@ pub(crate) fn run(origin: Origin, plan: Plan, places: &Places, start: Start) -> 
         build: build::id(),
         threads,
         folder,
-        account: confine::account(USER),
+        account: gate_user::account(),
     };
     let serving = certificates.serving();
     let offer = Offer {
@@ -108,6 +106,7 @@ pub(crate) fn run(origin: Origin, plan: Plan, places: &Places, start: Start) -> 
     notices::pass_on(heard.notices)
         .map_err(|error| Failure::refused(format!("no thread for notices: {error}")))?;
     greeting::greet(&plan, &bound, threads);
+    greeting::warn_of_confinement(gates.facts().confined.as_ref());
     // A listener that is open anywhere takes connections, which nobody would serve once the gate is ending.
     drop(bound);
     let running = Running::new(
