@@ -8,6 +8,7 @@ use crate::metrics;
 use crate::names::{Names, ResolverFiles};
 use crate::notice::Notices;
 use crate::patience::Patience;
+use crate::pulse::Pulse;
 use crate::service::{InstanceTlsError, client_config, literal_addresses};
 use crate::shared::{Connections, Shared};
 use crate::snapshot::Snapshot;
@@ -19,7 +20,7 @@ use std::fmt;
 use std::io;
 use std::net::IpAddr;
 use std::sync::mpsc::Receiver;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
@@ -79,6 +80,7 @@ pub struct Gate {
     names: Names,
     log: Option<AccessLog>,
     current: Mutex<Arc<Snapshot>>,
+    pulse: Arc<Pulse>,
 }
 
 impl Gate {
@@ -106,14 +108,17 @@ impl Gate {
         let names = Names::start(files, telling(orders.clone())).map_err(StartError::Thread)?;
         let served = served(content, &names)?;
         let current = Mutex::new(Arc::clone(&served.snapshot));
-        let mut gate = Self { shared, orders, threads: Vec::new(), names, log, current };
-        for (number, (_, receiver)) in channels.into_iter().enumerate() {
+        let (pulse, hands) = Pulse::new(channels.len());
+        let mut gate =
+            Self { shared, orders, threads: Vec::new(), names, log, current, pulse: Arc::new(pulse) };
+        for (number, ((_, receiver), beating)) in channels.into_iter().zip(hands).enumerate() {
             let start = Start {
                 number,
                 shared: Arc::clone(&gate.shared),
                 served: served.clone(),
                 listeners: listeners.to_vec(),
                 log: gate.log.clone(),
+                beating,
             };
             let thread = std::thread::Builder::new().name(format!("gate-{number}"));
             gate.threads.push(thread.spawn(move || run(start, receiver)).map_err(StartError::Thread)?);
@@ -156,6 +161,7 @@ impl Gate {
 
     /// Takes no more connections, waits for the open ones, and ends. Answers how many were cut.
     pub fn drain(self, patience: Patience) -> usize {
+        drop(self.pulse);
         for orders in &self.orders {
             let _ = orders.send(Order::Drain(patience));
         }
@@ -169,6 +175,12 @@ impl Gate {
     /// Resolves names like this from now on.
     pub fn resolve_with(&self, files: ResolverFiles) {
         self.names.use_files(files);
+    }
+
+    /// Whether its threads run; nothing once it is being drained.
+    #[must_use]
+    pub fn pulse(&self) -> Weak<Pulse> {
+        Arc::downgrade(&self.pulse)
     }
 
     /// Open client connections.

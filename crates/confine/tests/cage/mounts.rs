@@ -280,13 +280,13 @@ fn the_obstacle_to_reading_is_named() {
     file(&secret, "");
     open_up(&secret, 0o600);
     let account = caged(&[]).account.expect("an account");
-    let says = |path: &Path| confine::can_read(account, path).map_err(|error| error.to_string());
+    let says = |path: &Path| confine::can_read(&account, path).map_err(|error| error.to_string());
     let through = Err(format!("may not go through {}", home.display()));
     assert_eq!(says(top.path()), Ok(()));
     assert_eq!(says(&site), through);
     assert_eq!(says(&top.path().join("link")), through);
     assert_eq!(says(&secret), Err("may not be read".to_owned()));
-    let absent = confine::can_read(account, &top.path().join("absent"));
+    let absent = confine::can_read(&account, &top.path().join("absent"));
     assert!(matches!(absent, Err(Unreadable::Absent(_))), "{absent:?}");
     open_up(&site, 0o744);
     open_up(&home, 0o755);

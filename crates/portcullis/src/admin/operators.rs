@@ -37,7 +37,7 @@ impl Operators {
         let own = rustix::process::geteuid().as_raw();
         let is_root = own == 0;
         let group = read(GROUPS).and_then(|text| find(&text, GROUP)).filter(|_| is_root);
-        Self { own, gate: gate.filter(|_| is_root).map(confine::Account::uid), group }
+        Self { own, gate: gate.filter(|_| is_root).map(|account| account.uid()), group }
     }
 
     /// Whether a process may ask.

@@ -8,6 +8,7 @@ mod obey;
 mod orphan;
 mod sockets;
 mod watch;
+mod watchdog;
 
 use crate::failure::{Exit, Failure};
 use content::Shelf;

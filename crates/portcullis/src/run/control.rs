@@ -230,7 +230,7 @@ impl Control for Running {
             "gate_uptime_seconds": facts.age.as_secs(),
             "gate_deaths": facts.deaths,
             "gates_ending": facts.ending,
-            "confinement": confinement(facts.confined.as_ref()),
+            "confinement": confinement(facts.confined.as_ref(), &facts.hidden),
         })
     }
 
@@ -346,12 +346,15 @@ impl Routes for Running {
     }
 }
 
-/// How the gate is confined, a line for each layer.
-fn confinement(confined: Option<&confine::Report>) -> serde_json::Value {
+/// How the gate is confined, a line for each layer, and what it should see and does not, a line for each path.
+fn confinement(confined: Option<&confine::Report>, hidden: &[confine::Missing]) -> serde_json::Value {
     let layers = confined.into_iter().flat_map(|report| &report.layers);
     let lines =
         layers.map(|layer| (layer.name.to_string(), serde_json::Value::String(layer.state.to_string())));
-    lines.collect::<serde_json::Map<_, _>>().into()
+    let hidden = hidden
+        .iter()
+        .map(|missing| (missing.path.display().to_string(), format!("not shown: {}", missing.reason).into()));
+    lines.chain(hidden).collect::<serde_json::Map<_, _>>().into()
 }
 
 /// Whether a plan names pages, whose text may have changed where the plan did not.

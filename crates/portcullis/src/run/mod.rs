@@ -19,6 +19,7 @@ pub(crate) use signals::Signal;
 use crate::admin::{GateLock, Operators, Server};
 use crate::configuration::Origin;
 use crate::failure::{Exit, Failure, with_causes};
+use crate::gate_user;
 use crate::known;
 use crate::place::Places;
 use crate::report;
@@ -42,9 +43,6 @@ use std::time::{Duration, Instant, SystemTime};
 const LONGEST_ANSWER: Duration = Duration::from_secs(10);
 /// Between two tries to end.
 const BETWEEN_TRIES: Duration = Duration::from_millis(5);
-
-/// The user that a gate becomes.
-const USER: &str = "portcullis";
 
 /// How the gate was started.
 #[derive(Clone, Debug, Default)]
@@ -142,7 +140,7 @@ impl Stage {
             build: build::id(),
             threads,
             folder: prepared_folder(places)?,
-            account: confine::account(USER),
+            account: gate_user::account(),
         };
         let edition = Edition { number: control::FIRST_EDITION, plan: places::absolute(plan.clone()) };
         let offer = Offer { edition, given, listeners: bound, serving: certificates.serving() };
@@ -187,6 +185,7 @@ fn serve(
     notices::pass_on(heard.notices)
         .map_err(|error| Failure::refused(format!("no thread for notices: {error}")))?;
     greeting::greet(&plan, &bound, threads);
+    greeting::warn_of_confinement(gates.facts().confined.as_ref());
     // A listener that is open anywhere takes connections, which nobody would serve once the gate is ending.
     drop(bound);
     let running = Running::new(
@@ -209,7 +208,7 @@ fn serve(
         .map_err(|error| Failure::refused(format!("no thread for the firewall: {error}")))?;
     let listen = || {
         let ours = places.state.join("admin");
-        let operators = Operators::here(confine::account(USER));
+        let operators = Operators::here(gate_user::account());
         Server::start(&places.admin_socket, &ours, operators, Arc::clone(&running) as Arc<_>)
     };
     let mut admin = listen()?;

@@ -26,7 +26,10 @@ pub(super) fn of(offer: &Offer) -> BTreeSet<PathBuf> {
 pub(super) fn begin(gate: &Conversation, cage: &Cage, report: &Report) {
     warn(&report.missing);
     match Outside::of(gate.process.pid(), cage) {
-        Ok(outside) => *gate.outside.lock().unwrap_or_else(PoisonError::into_inner) = outside,
+        Ok(outside) => {
+            let outside = outside.map(|outside| outside.with_missing(&report.missing));
+            *gate.outside.lock().unwrap_or_else(PoisonError::into_inner) = outside;
+        }
         Err(error) => {
             report::warning(format_args!("folders that are added later stay hidden from the gate: {error}"));
         }
@@ -56,6 +59,12 @@ pub(super) fn hide(gate: &Conversation, offer: &Offer) {
 /// Follows links that were switched and folders that were built anew.
 pub(super) fn refresh(gate: &Conversation) {
     with_outside(gate, |outside| outside.refresh(Instant::now()).map(drop));
+}
+
+/// What it should see and does not, as it is now.
+pub(super) fn hidden(gate: &Conversation) -> Vec<Missing> {
+    let outside = gate.outside.lock().unwrap_or_else(PoisonError::into_inner);
+    outside.as_ref().map(|outside| outside.missing().collect()).unwrap_or_default()
 }
 
 fn with_outside(gate: &Conversation, work: impl FnOnce(&mut Outside) -> Result<(), confine::MountError>) {

@@ -82,6 +82,8 @@ pub(crate) struct Facts {
     pub(crate) age: Duration,
     /// How it is confined.
     pub(crate) confined: Option<confine::Report>,
+    /// What it should see and does not, as it is now.
+    pub(crate) hidden: Vec<confine::Missing>,
     /// Processes that end.
     pub(crate) ending: Vec<u32>,
     /// Gates that died since the keeper began.
@@ -242,6 +244,7 @@ impl Supervisor {
             process: gate.map(|gate| gate.process.pid()),
             age: gate.map_or(Duration::ZERO, |gate| gate.began.elapsed()),
             confined: gate.and_then(|gate| gate.confined.get().cloned()),
+            hidden: gate.map(|gate| sight::hidden(gate)).unwrap_or_default(),
             ending: state.ending.iter().map(|gate| gate.process.pid()).collect(),
             deaths: state.dead,
         }

@@ -30,6 +30,7 @@ mod service;
 mod serving;
 mod smuggling;
 mod streams;
+mod stuck;
 mod tunnel;
 mod vectors;
 
