@@ -34,6 +34,8 @@ pub(crate) fn drop_all(account: Option<&Account>) -> Result<Layer, EnterError> {
         Some(account) if geteuid() == account.user() => Layer::enforced(LayerName::Rights),
         Some(_) => Layer::partly(LayerName::Rights, runs_as_caller(), "start portcullis as root"),
         None if geteuid().is_root() => {
+            // It is partly in force in any case; no-new-privileges stands in for what fails.
+            let _ = give_up_capabilities();
             Layer::partly(LayerName::Rights, "runs as root, without capabilities", USER)
         }
         None => Layer::partly(LayerName::Rights, runs_as_caller(), USER),

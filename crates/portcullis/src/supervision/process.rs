@@ -70,7 +70,9 @@ impl Process {
             }
         };
         Some(match (status.terminating_signal(), status.exit_status()) {
-            (Some(SIGSYS), _) => "it made a system call that it may not make (SIGSYS)".to_owned(),
+            (Some(SIGSYS), _) => {
+                "the system call filter stopped it (SIGSYS); the log of the kernel names the call".to_owned()
+            }
             (Some(SIGKILL), _) => "it was killed (signal 9; perhaps for want of memory)".to_owned(),
             (Some(signal), _) => format!("signal {signal}"),
             (None, Some(0)) => "it ended by itself".to_owned(),

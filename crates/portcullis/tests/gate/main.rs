@@ -11,6 +11,7 @@ mod announced;
 mod bodies;
 mod codings;
 mod compression;
+mod confinement;
 mod datagrams;
 mod fastcgi;
 mod files;

@@ -20,11 +20,14 @@ pub(crate) struct Setup {
     /// Files beside the configuration, with their content.
     pub(crate) files: &'static [(&'static str, &'static str)],
     pub(crate) threads: usize,
+    /// Lines of a shell, run in the folder, that prepare for the program and end in words that start it. None: it is
+    /// started by the test.
+    pub(crate) shell: Option<&'static str>,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { listen: "", log: "", files: &[], threads: 2 }
+        Self { listen: "", log: "", files: &[], threads: 2, shell: None }
     }
 }
 
@@ -132,6 +135,23 @@ impl Gate {
         values
     }
 
+    /// What `status` knows.
+    pub(crate) fn status(&self) -> serde_json::Value {
+        let mut admin = Raw::connect_unix(&self.folder.join("state/admin/socket"));
+        admin.send("GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        serde_json::from_slice(&admin.response("GET").body).unwrap()
+    }
+
+    /// The process that faces the network; none while it is replaced.
+    pub(crate) fn gate_process(&self) -> Option<u32> {
+        u32::try_from(self.status()["gate_process"].as_u64()?).ok()
+    }
+
+    /// The process that was started.
+    pub(crate) fn keeper(&self) -> u32 {
+        self.program().id()
+    }
+
     /// What it has said to its operator until now.
     pub(crate) fn stderr(&self) -> String {
         self.program().stderr()
@@ -204,7 +224,13 @@ impl Setup {
         folder.write("portcullis.toml", head.clone() + &with_ports(configuration, http, https));
         let threads = self.threads.to_string();
         let arguments = ["up", "--state", "state", "--threads", &threads, "portcullis.toml"];
-        let mut program = Program::spawn(command(&folder).args(arguments));
+        let mut up = command(&folder);
+        if let Some(shell) = self.shell {
+            up = Command::new("/bin/sh");
+            up.current_dir(folder.path()).env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+            up.args(["-ec", &format!("{shell} \"$@\""), "sh", env!("CARGO_BIN_EXE_portcullis")]);
+        }
+        let mut program = Program::spawn(up.args(arguments));
         let socket = folder.join("state/admin/socket");
         let is_up = program.wait_until("the admin socket", |program| {
             let taken = program.stderr().contains("cannot listen");
