@@ -28,7 +28,7 @@ pub(super) fn begin(gate: &Conversation, cage: &Cage, report: &Report) {
             *gate.outside.lock().unwrap_or_else(PoisonError::into_inner) = outside;
         }
         Err(error) => {
-            report::warning(format_args!("folders that are added later stay hidden from the gate: {error}"))
+            report::warning(format_args!("folders that are added later stay hidden from the gate: {error}"));
         }
     }
 }
