@@ -1,7 +1,7 @@
 //! Keeping a gate running: it serves what it is offered, and is replaced when it dies.
 
 use super::asks::Asked;
-use super::conversation::{Conversation, Ears, Event};
+use super::conversation::{Conversation, Ears, Event, Silence};
 use super::offer::{self, Bound, Offer};
 use super::predecessors::Predecessor;
 use super::probe;
@@ -379,7 +379,9 @@ impl Supervisor {
     fn look(&self) {
         let Some(gate) = self.state().gate.clone() else { return };
         sight::refresh(&gate);
-        if gate.ask(Order::Ping, &[], STUCK).is_err() {
+        let answer = gate.ask(Order::Ping, &[], STUCK);
+        // Of one that is gone its event says how.
+        if answer.is_err_and(|silence| silence != Silence::Gone) {
             report::error(format_args!(
                 "the gate (process {}) has not answered for {} s and is ended",
                 gate.process.pid(),

@@ -26,15 +26,16 @@ fn check(folder: &Folder, members: &str) -> String {
 #[test]
 fn what_the_gates_user_cannot_reach_is_told_with_the_command_that_mends_it() {
     let folder = Folder::new();
-    let open =
-        |name: &str, mode| fs::set_permissions(folder.join(name), Permissions::from_mode(mode)).unwrap();
+    let open = |name: &str, mode| {
+        fs::set_permissions(folder.join(name), Permissions::from_mode(mode)).expect("a change of files")
+    };
     open("", 0o755);
     for (name, mode) in [("web", 0o750), ("private", 0o700), ("beneath", 0o700), ("public", 0o755)] {
-        fs::create_dir(folder.join(name)).unwrap();
+        fs::create_dir(folder.join(name)).expect("a change of files");
         open(name, mode);
     }
-    fs::create_dir(folder.join("beneath/site")).unwrap();
-    let _application = UnixListener::bind(folder.join("public/socket")).unwrap();
+    fs::create_dir(folder.join("beneath/site")).expect("a change of files");
+    let _application = UnixListener::bind(folder.join("public/socket")).expect("a change of files");
     open("public/socket", 0o660);
     for name in ["web", "public/socket"] {
         chown(folder.join(name), None, Some(WEB)).expect("this test needs root");
