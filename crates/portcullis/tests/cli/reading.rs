@@ -27,7 +27,7 @@ fn check(folder: &Folder, members: &str) -> String {
 fn what_the_gates_user_cannot_reach_is_told_with_the_command_that_mends_it() {
     let folder = Folder::new();
     let open = |name: &str, mode| {
-        fs::set_permissions(folder.join(name), Permissions::from_mode(mode)).expect("a change of files")
+        fs::set_permissions(folder.join(name), Permissions::from_mode(mode)).expect("a change of files");
     };
     open("", 0o755);
     for (name, mode) in [("web", 0o750), ("private", 0o700), ("beneath", 0o700), ("public", 0o755)] {
