@@ -3,7 +3,8 @@
 use super::{Call, SOCKET_TYPE, Test, bits};
 use libc::{AF_INET, AF_INET6, AF_UNIX, IPPROTO_TCP, IPPROTO_UDP, SOCK_DGRAM, SOCK_STREAM};
 
-/// With whatever arguments. Each line has one use.
+/// With whatever arguments. Each line has one use. What every request needs stands here: the kernel remembers these by their
+/// number (Linux 5.11) and does not run the programs for them.
 const ALWAYS: &[&[i64]] = &[
     // Bytes of sockets, pipes and files. Descriptors come and go with messages.
     &[

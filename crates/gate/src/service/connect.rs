@@ -58,6 +58,16 @@ impl ConnectError {
         self.error.kind() == io::ErrorKind::WouldBlock
     }
 
+    /// Adds what is the matter when a Unix socket is another user's.
+    fn of_unix(self) -> Self {
+        let hint = "let the gate's user (portcullis, where root starts it) write to the socket, and through the \
+                    folders above it";
+        match self.error.kind() {
+            io::ErrorKind::PermissionDenied => Self { hint: Some(hint), ..self },
+            _ => self,
+        }
+    }
+
     /// Adds what usually is the matter when PHP-FPM cannot be reached.
     fn of_fastcgi(self, endpoint: &Endpoint) -> Self {
         let hint = match (self.error.kind(), endpoint) {
@@ -66,8 +76,8 @@ impl ConnectError {
                  grep -r ^listen /etc/php/*/fpm/pool.d"
             }
             (io::ErrorKind::PermissionDenied, Endpoint::Unix(_)) => {
-                "let the gate's user use the socket: in the pool of php-fpm, listen.group = its group, \
-                 listen.mode = 0660; the socket's folder has to let it through"
+                "let the gate's user (portcullis, where root starts it) use the socket: in the pool of php-fpm, \
+                 listen.group = its group, listen.mode = 0660; the socket's folder has to let it through"
             }
             (io::ErrorKind::ConnectionRefused, _) => "is php-fpm running? nobody listens there",
             (io::ErrorKind::WouldBlock, Endpoint::Unix(_)) => {
@@ -165,7 +175,7 @@ impl ServiceRuntime {
         let failed = ConnectError::connect;
         let addresses = match &instance.endpoint {
             Endpoint::Unix(path) => {
-                let mut stream = UnixStream::connect(path).await.map_err(failed)?;
+                let mut stream = UnixStream::connect(path).await.map_err(|error| failed(error).of_unix())?;
                 self.announce(&mut stream, client).await.map_err(failed)?;
                 return Ok(InstanceStream::unix(stream));
             }

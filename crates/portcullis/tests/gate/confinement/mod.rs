@@ -7,48 +7,63 @@ use crate::running::{Gate, Setup};
 use attempts::{Attempt, Targets};
 use intruder::{Intruder, Outcome};
 use serde_json::json;
-use std::fs;
+use std::fs::{self, Permissions};
 use std::os::linux::net::SocketAddrExt;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::{Path, PathBuf};
-use testkit::eventually;
+use testkit::{Folder, eventually};
 
 /// Deaths that are answered at once leave one to spare.
 const DEATHS: usize = 4;
 
 const SITE: &str = "[site.\":{http}\".routes]\n\"/\" = { files = \"www\" }\n";
 
-fn gate() -> Gate {
-    started_by(None)
+/// Where there is no user `portcullis`, in a view of the file system of its own.
+const WITHOUT_USER: &str = "exec unshare -m sh -ec 'mount --bind nobody /etc/passwd; exec \"$@\"' sh";
+/// Where there is one.
+const WITH_USER: &str =
+    "chmod 755 .; exec unshare -m sh -ec 'mount --bind somebody /etc/passwd; exec \"$@\"' sh";
+/// As somebody who is not root, from where that user may start it.
+const WITHOUT_ROOT: &str = "cp \"$1\" program; shift; set -- ./program \"$@\"; chown -R 65534:65534 .; \
+    exec setpriv --reuid=65534 --regid=65534 --clear-groups";
+
+fn started_by(shell: &'static str) -> Gate {
+    serving(SITE, shell)
 }
 
-fn started_by(shell: Option<&'static str>) -> Gate {
-    let files = &[("www/index.html", "shown"), ("passwd", "portcullis:x:4242:4243::/:/bin/false\n")];
-    Setup { files, shell, ..Setup::default() }.up(SITE)
+fn serving(configuration: &str, shell: &'static str) -> Gate {
+    let files = &[
+        ("www/index.html", "shown"),
+        ("nobody", ""),
+        ("somebody", "portcullis:x:4242:4243::/:/bin/false\n"),
+    ];
+    Setup { files, shell: Some(shell), ..Setup::default() }.up(configuration)
 }
 
 #[test]
 fn code_in_the_gate_reaches_nothing() {
-    let gate = gate();
-    let name = format!("portcullis-test-{}", gate.http.port());
-    let _listener = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
-    let targets = Targets { folder: gate.folder.path(), keeper: gate.keeper(), abstract_name: &name };
-    let before = gate.gate_process().unwrap();
-    let mut intruder = Intruder::enter(before);
-    let wrong: Vec<String> =
-        attempts::refused(&targets).iter().filter_map(|attempt| judge(attempt, &mut intruder)).collect();
-    assert_eq!(wrong, Vec::<String>::new());
-    drop(intruder);
-    assert_eq!(gate.get("a.test", "/").text(), "shown");
-    assert_eq!(gate.gate_process(), Some(before), "it lives on");
+    for shell in [WITHOUT_USER, WITH_USER] {
+        let gate = started_by(shell);
+        let before = gate.gate_process().unwrap();
+        assert_eq!(wrong(&gate, |_| true), Vec::<String>::new(), "{shell}");
+        assert_eq!(gate.get("a.test", "/").text(), "shown");
+        assert_eq!(gate.gate_process(), Some(before), "it lives on");
+    }
+}
+
+#[test]
+fn without_root_what_needs_no_mounts_holds_all_the_same() {
+    let gate = started_by(WITHOUT_ROOT);
+    assert_eq!(wrong(&gate, |attempt| attempt.layer != attempts::MOUNTS), Vec::<String>::new());
 }
 
 #[test]
 fn code_in_the_gate_that_wants_more_ends_with_it() {
-    let first = gate();
+    let first = started_by(WITH_USER);
     let count = attempts::fatal(&targets(&first)).len();
     let mut gates = vec![first];
-    gates.resize_with(count.div_ceil(DEATHS), gate);
+    gates.resize_with(count.div_ceil(DEATHS), || started_by(WITH_USER));
     std::thread::scope(|scope| {
         for (gate, number) in gates.iter().zip(0..) {
             scope.spawn(move || {
@@ -73,6 +88,19 @@ fn dies_of(attempt: &Attempt, gate: &Gate) {
     assert!(gate.stderr().contains(&told), "{told:?} in {}", gate.stderr());
 }
 
+/// What is wrong with what came of those attempts that a gate survives.
+fn wrong(gate: &Gate, is_meant: impl Fn(&Attempt) -> bool) -> Vec<String> {
+    let name = format!("portcullis-test-{}", gate.http.port());
+    let _listener = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
+    // Nothing is refused because of its mode.
+    fs::set_permissions(gate.folder.join("www"), Permissions::from_mode(0o777)).unwrap();
+    fs::set_permissions(gate.folder.join("www/index.html"), Permissions::from_mode(0o666)).unwrap();
+    let targets = Targets { abstract_name: &name, ..targets(gate) };
+    let mut intruder = Intruder::enter(gate.gate_process().unwrap());
+    let attempts = attempts::refused(&targets).into_iter().filter(is_meant);
+    attempts.filter_map(|attempt| judge(&attempt, &mut intruder)).collect()
+}
+
 /// What is wrong with what came of an attempt.
 fn judge(attempt: &Attempt, intruder: &mut Intruder) -> Option<String> {
     let mut arguments = attempt.arguments.clone();
@@ -90,21 +118,20 @@ fn judge(attempt: &Attempt, intruder: &mut Intruder) -> Option<String> {
         .then(|| format!("{}: {result} and not {} by the {}", attempt.what, attempt.result, attempt.layer))
 }
 
-/// Where there is a user `portcullis`, in a view of the file system of its own.
-const WITH_USER: &str =
-    "chmod 755 .; exec unshare -m sh -ec 'mount --bind passwd /etc/passwd; exec \"$@\"' sh";
-/// As somebody who is not root, from where that user may start it.
-const WITHOUT_ROOT: &str = "cp \"$1\" program; shift; set -- ./program \"$@\"; chown -R 65534:65534 .; \
-    exec setpriv --reuid=65534 --regid=65534 --clear-groups";
-
 #[test]
 fn the_gate_is_nobody_has_nothing_and_says_what_does_not_hold() {
     // Its user and group, its other groups, what it may get back, and what `status` says of the layers that lack something.
     for (shell, ids, groups, bounding, lacking) in [
-        (None, [0, 0], "", 0, json!({"user and capabilities": "partly: runs as root, without capabilities"})),
-        (Some(WITH_USER), [4242, 4243], "4243", 0, json!({})),
         (
-            Some(WITHOUT_ROOT),
+            WITHOUT_USER,
+            [0, 0],
+            "",
+            0,
+            json!({"user and capabilities": "partly: runs as root, without capabilities"}),
+        ),
+        (WITH_USER, [4242, 4243], "4243", 0, json!({})),
+        (
+            WITHOUT_ROOT,
             [65534, 65534],
             "",
             u64::MAX,
@@ -115,7 +142,7 @@ fn the_gate_is_nobody_has_nothing_and_says_what_does_not_hold() {
         ),
     ] {
         let gate = started_by(shell);
-        assert_eq!(gate.get("a.test", "/").text(), "shown", "{shell:?}");
+        assert_eq!(gate.get("a.test", "/").text(), "shown", "{shell}");
         let mut expected = json!({
             "mount namespace": "enforced",
             "user and capabilities": "enforced",
@@ -123,37 +150,36 @@ fn the_gate_is_nobody_has_nothing_and_says_what_does_not_hold() {
             "system call filter": "enforced",
         });
         expected.as_object_mut().unwrap().extend(lacking.as_object().unwrap().clone());
-        assert_eq!(gate.status()["confinement"], expected, "{shell:?}");
+        assert_eq!(gate.status()["confinement"], expected, "{shell}");
 
         let process = gate.gate_process().unwrap();
         let [user, group] = ids.map(|id| format!("{id}\t{id}\t{id}\t{id}"));
         for (name, value) in [("Uid", &*user), ("Gid", &group), ("Groups", groups)] {
-            assert_eq!(fact(process, name), value, "{name} {shell:?}");
+            assert_eq!(fact(process, name), value, "{name} {shell}");
         }
         for name in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {
-            assert_eq!(fact(process, name), "0".repeat(16), "{name} {shell:?}");
+            assert_eq!(fact(process, name), "0".repeat(16), "{name} {shell}");
         }
-        assert_eq!(u64::from_str_radix(&fact(process, "CapBnd"), 16).unwrap() & !bounding, 0, "{shell:?}");
+        assert_eq!(u64::from_str_radix(&fact(process, "CapBnd"), 16).unwrap() & !bounding, 0, "{shell}");
         assert_eq!((fact(process, "NoNewPrivs"), fact(process, "Seccomp")), ("1".into(), "2".into()));
-        assert_eq!(strange_descriptors(process, &gate), Vec::<PathBuf>::new(), "{shell:?}");
+        assert_eq!(strange_descriptors(process, &gate), Vec::<PathBuf>::new(), "{shell}");
         if lacking.get("mount namespace").is_none() {
             let root = PathBuf::from(format!("/proc/{process}/root"));
-            assert_eq!(files(&root, &root), [gate.folder.join("www/index.html")], "{shell:?}");
+            assert_eq!(files(&root, &root), [gate.folder.join("www/index.html")], "{shell}");
         }
     }
 }
 
 #[test]
-fn without_root_what_needs_no_mounts_holds_all_the_same() {
-    let gate = started_by(Some(WITHOUT_ROOT));
-    let name = format!("portcullis-test-{}", gate.http.port());
-    let _listener = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
-    let targets = Targets { abstract_name: &name, ..targets(&gate) };
-    let mut intruder = Intruder::enter(gate.gate_process().unwrap());
-    let attempts =
-        attempts::refused(&targets).into_iter().filter(|attempt| attempt.layer != attempts::MOUNTS);
-    let wrong: Vec<String> = attempts.filter_map(|attempt| judge(&attempt, &mut intruder)).collect();
-    assert_eq!(wrong, Vec::<String>::new());
+fn a_socket_of_another_user_is_refused_with_what_helps() {
+    let folder = Folder::new();
+    let _listener = UnixListener::bind(folder.join("app.sock")).unwrap();
+    let target = format!("unix:{}", folder.join("app.sock").display());
+    let gate = serving(&format!("[site.\":{{http}}\"]\nservice = \"{target}\"\n"), WITH_USER);
+    assert_eq!(gate.get("a.test", "/").status, 502);
+    let told =
+        "Permission denied (os error 13); let the gate's user (portcullis, where root starts it) write to";
+    eventually(told, || gate.stderr().contains(told).then_some(()));
 }
 
 /// A line of proc_pid_status(5).
