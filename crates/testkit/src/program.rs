@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::io::Read;
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -161,6 +161,13 @@ impl Program {
         rustix::process::kill_process(pid, signal).expect("the program still runs");
     }
 
+    /// Ends all that it started, and itself.
+    fn end_group(&self) {
+        if let Some(group) = Pid::from_raw(self.child.id().cast_signed()) {
+            let _ = rustix::process::kill_process_group(group, Signal::KILL);
+        }
+    }
+
     /// Waits until the program ends by itself.
     ///
     /// # Panics
@@ -168,6 +175,10 @@ impl Program {
     #[must_use]
     pub fn finish(mut self) -> Finished {
         let status = eventually("the end of the program", || self.child.try_wait().ok().flatten());
+        if status.signal().is_some() {
+            // What it started goes on, and holds what it wrote to.
+            self.end_group();
+        }
         for reader in self.readers.drain(..) {
             let _ = reader.join();
         }
@@ -178,9 +189,7 @@ impl Program {
 impl Drop for Program {
     fn drop(&mut self) {
         // These fail only when the program, or all that it started, has ended already.
-        if let Some(group) = Pid::from_raw(self.child.id().cast_signed()) {
-            let _ = rustix::process::kill_process_group(group, Signal::KILL);
-        }
+        self.end_group();
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
