@@ -168,8 +168,8 @@ fn write_all(mut output: Option<File>, receiver: &Receiver<Message>, shared: &Sh
 mod tests {
     use super::*;
 
-    fn started(place: Place) -> AccessLog {
-        AccessLog::start(AccessLog::open(&place).expect("it is there")).expect("a thread")
+    fn started(place: &Place) -> AccessLog {
+        AccessLog::start(AccessLog::open(place).expect("it is there")).expect("a thread")
     }
 
     #[test]
@@ -180,7 +180,7 @@ mod tests {
             .expect("a pipe");
         // Open for both, so that opening it for writing does not wait, and read by nobody.
         let _reader = OpenOptions::new().read(true).write(true).open(&pipe).expect("the pipe");
-        let log = started(Place::File(pipe));
+        let log = started(&Place::File(pipe));
         while log.lost() == 0 {
             log.hand_over(vec![b'x'; 64 << 10], 1);
         }
@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn a_full_disk_is_counted_and_survived() {
-        let log = started(Place::File("/dev/full".into()));
+        let log = started(&Place::File("/dev/full".into()));
         let lines = b"one\ntwo\n".to_vec();
         let next = log.hand_over(lines, 2);
         assert!(next.is_empty());
