@@ -9,6 +9,14 @@ use crate::report;
 use crate::run;
 
 pub(super) fn run(common: &Common, arguments: &Up) -> Result<Exit, Failure> {
+    let ended = serve(common, arguments);
+    if let (Err(failure), false) = (&ended, arguments.rehearse) {
+        run::fall_back(&failure.reason);
+    }
+    ended
+}
+
+fn serve(common: &Common, arguments: &Up) -> Result<Exit, Failure> {
     if arguments.json {
         report::speak_json();
     }

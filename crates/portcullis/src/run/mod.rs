@@ -12,6 +12,7 @@ mod signals;
 mod upgrade;
 
 pub(crate) use signals::Signal;
+pub(crate) use upgrade::fall_back;
 
 use crate::admin::{GateLock, Server};
 use crate::configuration::Origin;
@@ -64,11 +65,7 @@ pub(crate) fn run(origin: Origin, plan: Plan, places: &Places, start: Start) -> 
     if start.rehearsal {
         return rehearse(&plan, places, &start);
     }
-    let ended = serve(origin, plan, places, start);
-    if ended.is_err() {
-        upgrade::fall_back();
-    }
-    ended
+    serve(origin, plan, places, start)
 }
 
 /// Brings up a gate with what the running keeper lends, sees that it serves, and leaves it for the next keeper.
