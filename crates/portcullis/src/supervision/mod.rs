@@ -5,6 +5,7 @@ mod asks;
 mod conversation;
 mod loaded;
 mod offer;
+pub(crate) mod orphans;
 mod predecessors;
 mod probe;
 mod process;
