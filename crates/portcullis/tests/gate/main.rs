@@ -29,6 +29,7 @@ mod servers;
 mod serving;
 mod smuggling;
 mod streams;
+mod survival;
 mod tunnel;
 mod vectors;
 

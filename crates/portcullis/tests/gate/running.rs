@@ -20,17 +20,22 @@ pub(crate) struct Setup {
     /// Files beside the configuration, with their content.
     pub(crate) files: &'static [(&'static str, &'static str)],
     pub(crate) threads: usize,
+    /// Whether a copy of the program is run, `portcullis` beside the configuration.
+    pub(crate) copied: bool,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { listen: "", log: "", files: &[], threads: 2 }
+        Self { listen: "", log: "", files: &[], threads: 2, copied: false }
     }
 }
 
 /// A gate that runs until the value goes away.
 pub(crate) struct Gate {
     program: Option<Program>,
+    /// What was killed. Each keeps alive what it has started.
+    killed: Vec<Program>,
+    start: Vec<String>,
     pub(crate) folder: Folder,
     pub(crate) http: SocketAddr,
     pub(crate) https: SocketAddr,
@@ -156,6 +161,30 @@ impl Gate {
             .collect()
     }
 
+    /// The process that was started.
+    pub(crate) fn id(&self) -> u32 {
+        self.program().id()
+    }
+
+    /// What `status` says, for programs.
+    pub(crate) fn status(&self) -> serde_json::Value {
+        let asked = self.ask(&["status", "--json"]);
+        serde_json::from_str(&asked.stdout).unwrap_or_else(|_| panic!("{}{}", asked.stdout, asked.stderr))
+    }
+
+    /// Kills the process that was started (SIGKILL), and nothing that it had started.
+    pub(crate) fn kill_keeper(&mut self) {
+        testkit::load::kill(self.id());
+        self.killed.extend(self.program.take());
+    }
+
+    /// Starts it again, as a service manager would.
+    pub(crate) fn start_keeper(&mut self) {
+        let program = start(&self.folder, &self.start);
+        assert!(program.1, "{}", program.0.stderr());
+        self.program = Some(program.0);
+    }
+
     /// The resident memory of all its processes in bytes.
     pub(crate) fn memory(&self) -> u64 {
         testkit::process::memory(&testkit::process::family(self.program().id()))
@@ -203,16 +232,31 @@ impl Setup {
         );
         folder.write("portcullis.toml", head.clone() + &with_ports(configuration, http, https));
         let threads = self.threads.to_string();
-        let arguments = ["up", "--state", "state", "--threads", &threads, "portcullis.toml"];
-        let mut program = Program::spawn(command(&folder).args(arguments));
-        let socket = folder.join("state/admin/socket");
-        let is_up = program.wait_until("the admin socket", |program| {
-            let taken = program.stderr().contains("cannot listen");
-            let up = std::os::unix::net::UnixStream::connect(&socket).is_ok();
-            (taken || up).then_some(up)
-        });
-        is_up.then_some(Gate { program: Some(program), folder, http, https, head })
+        let program = if self.copied {
+            let copy = folder.join("portcullis");
+            fs::copy(env!("CARGO_BIN_EXE_portcullis"), &copy).unwrap();
+            copy.display().to_string()
+        } else {
+            env!("CARGO_BIN_EXE_portcullis").to_owned()
+        };
+        let arguments = [&program, "up", "--state", "state", "--threads", &threads, "portcullis.toml"];
+        let arguments: Vec<String> = arguments.map(str::to_owned).into();
+        let (program, is_up) = start(&folder, &arguments);
+        let (program, killed) = (Some(program), Vec::new());
+        is_up.then_some(Gate { program, killed, start: arguments, folder, http, https, head })
     }
+}
+
+/// Starts a program with arguments. Whether it came up; it did not where a port is taken.
+fn start(folder: &Folder, arguments: &[String]) -> (Program, bool) {
+    let mut program = Program::spawn(of(&arguments[0], folder).args(&arguments[1..]));
+    let socket = folder.join("state/admin/socket");
+    let is_up = program.wait_until("the admin socket", |program| {
+        let taken = program.stderr().contains("cannot listen");
+        let up = std::os::unix::net::UnixStream::connect(&socket).is_ok();
+        (taken || up).then_some(up)
+    });
+    (program, is_up)
 }
 
 fn with_ports(configuration: &str, http: SocketAddr, https: SocketAddr) -> String {
@@ -221,7 +265,11 @@ fn with_ports(configuration: &str, http: SocketAddr, https: SocketAddr) -> Strin
 
 /// The program, in a folder and without the caller's settings.
 pub(crate) fn command(folder: &Folder) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+    of(env!("CARGO_BIN_EXE_portcullis"), folder)
+}
+
+fn of(program: &str, folder: &Folder) -> Command {
+    let mut command = Command::new(program);
     command.current_dir(folder.path()).env_clear().env("COLUMNS", "100");
     command
 }
