@@ -42,6 +42,8 @@ enum Task {
     BenchFirewall(bench::firewall::Options),
     /// What clients see of reloads, beside nginx, HAProxy and Caddy
     BenchReload(bench::reloads::Options),
+    /// Many sites: start and reload, beside nginx, HAProxy and Caddy
+    BenchSites(bench::sites::Options),
     /// A load generator that checks every answer
     #[command(hide = true)]
     BenchClient(bench::client::Options),
@@ -63,6 +65,7 @@ fn main() -> ExitCode {
         Task::Bench(options) => bench::run(&options),
         Task::BenchFirewall(options) => bench::firewall::run(&options),
         Task::BenchReload(options) => bench::reloads::run(&options),
+        Task::BenchSites(options) => bench::sites::run(&options),
         Task::BenchClient(options) => bench::client::run(&options),
         Task::BenchBackend(options) => bench::backend::run(&options),
         Task::BenchRelay(options) => bench::relay::run(&options),

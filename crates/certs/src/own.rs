@@ -1,6 +1,6 @@
 //! One certificate of the own authority, on disk and in memory.
 
-use crate::authority::{Authority, Issued};
+use crate::authority::Authority;
 use crate::event::{Event, IssueReason};
 use crate::facts::Fingerprint;
 use crate::files::{self, FileError, Loaded};
@@ -100,7 +100,7 @@ impl OwnCertificate {
         let loaded = files::from_pem(&paths, issued.certificate.as_bytes(), issued.key.as_bytes()).ok()?;
         let not_after = loaded.leaf.validity.not_after;
         events.push(Event::Issued { names: names.to_vec(), not_after, reason });
-        if let Err(error) = keep(state, &folder, &paths, &issued) {
+        if let Err(error) = keep(state, &folder, &paths, &issued.certificate, &issued.key) {
             events.push(Event::NotKept { names: names.to_vec(), error });
         }
         let issuer = authority.facts().fingerprint;
@@ -113,7 +113,8 @@ impl OwnCertificate {
     }
 }
 
-fn paths(folder: &std::path::Path) -> CertificateFiles {
+/// The files in a certificate's folder.
+pub(crate) fn paths(folder: &std::path::Path) -> CertificateFiles {
     CertificateFiles { certificate: folder.join("certificate.pem"), key: folder.join("key.pem") }
 }
 
@@ -143,15 +144,13 @@ fn put_away(paths: &CertificateFiles, reason: &FileError, events: &mut Vec<Event
 
 /// Writes both files, the key first. A crash between the two leaves a pair that does not belong together, which is
 /// found and replaced at the next start.
-fn keep(
+pub(crate) fn keep(
     state: &StateFolder,
     folder: &std::path::Path,
     paths: &CertificateFiles,
-    issued: &Issued,
+    certificate: &str,
+    key: &str,
 ) -> Result<(), StateError> {
     state.create_private(folder)?;
-    write_private_pair([
-        (&paths.key, issued.key.as_bytes()),
-        (&paths.certificate, issued.certificate.as_bytes()),
-    ])
+    write_private_pair([(&paths.key, key.as_bytes()), (&paths.certificate, certificate.as_bytes())])
 }

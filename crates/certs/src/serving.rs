@@ -116,6 +116,7 @@ impl Mirror {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
     use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 

@@ -49,6 +49,11 @@ impl StateFolder {
         self.0.join("certificates").join(name)
     }
 
+    /// The folder of a certificate that was obtained elsewhere. The first underscore keeps it apart from every host's.
+    pub(crate) fn obtained(&self, name: &str) -> PathBuf {
+        self.certificate("_obtained").join(name)
+    }
+
     /// Creates a folder beneath the state folder, and those between, so that only the owner may enter, whatever the
     /// umask is and whatever their mode was. Nothing outside of the state folder is changed.
     pub(crate) fn create_private(&self, folder: &Path) -> Result<(), StateError> {

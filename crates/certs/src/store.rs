@@ -13,15 +13,19 @@ use crate::resolver::Resolver;
 use crate::serving::Serving;
 use crate::state::StateFolder;
 use crate::table::{CertificateId, Table};
-use crate::wanted::{Assignment, Choice, Wanted};
+use crate::wanted::{Asked, Assignment, Choice, Wanted};
 use crate::watch::WatchedFiles;
 use model::host::HostPattern;
-use model::plan::Plan;
+use model::plan::{CertificateFiles, Plan};
 use std::collections::{BTreeMap, HashMap};
 use std::error::Error;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::SystemTime;
+
+/// How many pairs of files are looked at in one go.
+const LOOK: usize = 1000;
 
 /// The certificate store.
 pub struct Store {
@@ -38,6 +42,10 @@ pub struct Store {
     serving: Arc<Serving>,
     resolver: Arc<Resolver>,
     last_id: u64,
+    /// What the last plan asked for.
+    asked: Asked,
+    /// Which of `files` is looked at next.
+    next_look: usize,
 }
 
 /// Why there is no store.
@@ -68,6 +76,8 @@ impl Store {
             serving: Arc::default(),
             resolver: Arc::new(Resolver::new(Table::default())),
             last_id: 0,
+            asked: Asked::default(),
+            next_look: 0,
         };
         let mut events = Vec::new();
         for event in store.apply(plan, now) {
@@ -94,21 +104,16 @@ impl Store {
     /// Takes over another plan. Certificates that both want stay as they are; a host whose new files are broken
     /// keeps the certificate that it had.
     pub fn apply(&mut self, plan: &Plan, now: SystemTime) -> Vec<Event> {
+        let asked = Asked::of(plan);
+        if asked == self.asked {
+            self.asked = asked;
+            return self.refresh(now);
+        }
+        self.asked = asked;
         let mut events = Vec::new();
         let wanted = Wanted::of(plan);
-        let mut known: HashMap<_, _> =
-            self.files.drain(..).map(|watched| (watched.files.clone(), watched)).collect();
-        for files in &wanted.files {
-            let id = self.next_id();
-            let watched = match known.remove(files) {
-                Some(mut watched) => {
-                    watched.refresh(id, &mut events);
-                    watched
-                }
-                None => WatchedFiles::open(files.clone(), id, &mut events),
-            };
-            self.files.push(watched);
-        }
+        self.take_files(&wanted.files, &mut events);
+        self.look(&mut events);
         let shadowed = wanted.shadowed.iter().cloned();
         events.extend(shadowed.map(|(host, site)| Event::Shadowed { host, site }));
         self.wanted = wanted;
@@ -117,20 +122,16 @@ impl Store {
     }
 
     /// Looks for changed files and for certificates that are due, and serves what is new. Meant to be called every
-    /// few seconds; costs two `stat` calls for each certificate from files.
+    /// few seconds; costs two `stat` calls for each pair of files, of which there are at most 1,000 in turn.
     pub fn refresh(&mut self, now: SystemTime) -> Vec<Event> {
         let mut events = Vec::new();
-        let mut changed = false;
-        for index in 0..self.files.len() {
-            let id = self.next_id();
-            changed |= self.files[index].refresh(id, &mut events);
-        }
+        let (looked_at, mut changed) = self.look(&mut events);
         changed |= self.assignment.own.iter().any(|(folder, names)| !self.has_good(folder, names, now));
         changed |= self.authority.as_ref().is_some_and(|authority| authority.is_ending(now));
         if changed {
             self.rebuild(now, &mut events);
         } else {
-            self.report_problems(now, &mut events);
+            self.report_problems(looked_at, now, &mut events);
         }
         events
     }
@@ -149,9 +150,44 @@ impl Store {
         self.authority.as_ref()
     }
 
+    /// Where a host gets its certificate from; `None` where no site has it.
+    pub(crate) fn choice(&self, host: &HostPattern) -> Option<&Choice> {
+        self.assignment.hosts.get(&Some(host.clone()))
+    }
+
+    /// Where certificates are kept.
+    pub(crate) fn state(&self) -> &StateFolder {
+        &self.state
+    }
+
     fn next_id(&mut self) -> CertificateId {
         self.last_id += 1;
         CertificateId(self.last_id)
+    }
+
+    /// Keeps the files that are known, and reads the others.
+    fn take_files(&mut self, wanted: &[CertificateFiles], events: &mut Vec<Event>) {
+        let known = self.files.drain(..).map(|watched| (watched.files.clone(), watched));
+        let mut known: HashMap<_, _> = known.collect();
+        let new: Vec<_> = wanted.iter().filter(|files| !known.contains_key(*files)).cloned().collect();
+        let new: Vec<_> = new.into_iter().map(|files| (files, self.next_id())).collect();
+        let mut new = WatchedFiles::open_all(&new, events).into_iter();
+        let files = wanted.iter().filter_map(|files| known.remove(files).or_else(|| new.next()));
+        self.files = files.collect();
+        self.next_look = 0;
+    }
+
+    /// Looks for changes of the files whose turn it is. Answers which those were, and whether anything else is served now.
+    fn look(&mut self, events: &mut Vec<Event>) -> (Range<usize>, bool) {
+        let start = if self.next_look < self.files.len() { self.next_look } else { 0 };
+        let end = self.files.len().min(start + LOOK);
+        self.next_look = end;
+        let mut changed = false;
+        for index in start..end {
+            let id = self.next_id();
+            changed |= self.files[index].refresh(id, events);
+        }
+        (start..end, changed)
     }
 
     /// Decides anew which certificate serves which host, obtains what is missing, and replaces the table.
@@ -159,7 +195,7 @@ impl Store {
         let leaf = |index: usize| self.files[index].loaded.as_ref().map(|(_, loaded)| &loaded.leaf);
         self.assignment = self.wanted.assign(leaf, now);
         self.obtain_own(now, events);
-        self.report_problems(now, events);
+        self.report_problems(0..self.files.len(), now, events);
         let serving = self.assigned();
         self.resolver.replace(serving.table());
         self.serving = Arc::new(serving);
@@ -255,16 +291,16 @@ impl Store {
         Some((*id, Arc::clone(&loaded.pair)))
     }
 
-    fn report_problems(&mut self, now: SystemTime, events: &mut Vec<Event>) {
-        for index in 0..self.files.len() {
+    fn report_problems(&mut self, which: Range<usize>, now: SystemTime, events: &mut Vec<Event>) {
+        for index in which {
             let problems = self.problems_of_files(index, now);
             self.files[index].report(problems, events);
         }
     }
 
     fn problems_of_files(&self, index: usize, now: SystemTime) -> Vec<Problem> {
-        let missing = self.assignment.missing.iter().filter(|(files, _)| *files == index);
-        let missing = missing.map(|(_, name)| Problem::NameMissing { name: name.clone() });
+        let missing = self.assignment.missing.get(&index).into_iter().flatten();
+        let missing = missing.map(|name| Problem::NameMissing { name: name.clone() });
         self.files[index].problems(now).into_iter().chain(missing).collect()
     }
 

@@ -3,9 +3,10 @@
 use crate::certificate::Certificate;
 use crate::names::{covers, of_address};
 use model::host::{HostName, HostPattern};
-use model::plan::{CertificateFiles, Plan, Scheme, StreamTls};
+use model::plan::{CertificateFiles, Plan, Scheme, Site, SiteAddress, StreamTls};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 /// What a plan wants.
@@ -35,6 +36,39 @@ struct WantedHost {
     site: String,
 }
 
+/// All of a plan that certificates depend on.
+#[derive(Debug, Default)]
+pub(crate) struct Asked {
+    shared: Vec<CertificateFiles>,
+    sites: Vec<Arc<Site>>,
+    streams: Vec<(String, Vec<HostPattern>)>,
+}
+
+impl Asked {
+    pub(crate) fn of(plan: &Plan) -> Self {
+        let streams = plan.streams.iter().filter(|stream| stream.tls == StreamTls::Terminate);
+        Self {
+            shared: plan.tls.certificates.clone(),
+            sites: plan.sites.iter().map(|site| Arc::clone(&site.site)).collect(),
+            streams: streams.map(|stream| (stream.name.clone(), stream.hosts.clone())).collect(),
+        }
+    }
+}
+
+impl PartialEq for Asked {
+    fn eq(&self, other: &Self) -> bool {
+        let is_alike =
+            |(one, other): (&Arc<Site>, &Arc<Site>)| Arc::ptr_eq(one, other) || asks(one) == asks(other);
+        (&self.shared, &self.streams, self.sites.len()) == (&other.shared, &other.streams, other.sites.len())
+            && self.sites.iter().zip(&other.sites).all(is_alike)
+    }
+}
+
+/// What of a site its certificate depends on.
+fn asks(site: &Site) -> (&SiteAddress, &[HostPattern], Option<&CertificateFiles>, &str) {
+    (&site.address, &site.aliases, site.certificate.as_ref(), &site.label)
+}
+
 /// Where a host gets its certificate from.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Choice {
@@ -56,7 +90,7 @@ pub(crate) struct Assignment {
     /// The sites that each choice serves, by their label.
     pub(crate) used_for: BTreeMap<Choice, BTreeSet<String>>,
     /// Names that sites want from their own files and that these do not carry.
-    pub(crate) missing: Vec<(usize, HostPattern)>,
+    pub(crate) missing: BTreeMap<usize, Vec<HostPattern>>,
 }
 
 /// The folder of the certificate for everything that has no name: addresses, and any host.
@@ -189,7 +223,7 @@ impl Assignment {
             (Choice::Files(index), Some(wanted)) => {
                 let carries = |leaf: &Certificate| leaf.names.iter().any(|name| covers(name, wanted));
                 if leaf(*index).is_some_and(|leaf| !leaf.names.is_empty() && !carries(leaf)) {
-                    self.missing.push((*index, wanted.clone()));
+                    self.missing.entry(*index).or_default().push(wanted.clone());
                 }
             }
             (Choice::Files(_), None) => {}

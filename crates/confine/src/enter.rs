@@ -44,7 +44,7 @@ pub fn enter(cage: &Cage) -> Result<Report, EnterError> {
         } else {
             match name {
                 LayerName::Mounts => mounts::enter(cage, &mut missing)?,
-                LayerName::Rights => rights::drop_all(cage.account)?,
+                LayerName::Rights => rights::drop_all(cage.account.as_ref())?,
                 LayerName::Landlock => access::restrict()?,
                 LayerName::Calls => calls::filter()?,
             }

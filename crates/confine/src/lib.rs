@@ -8,6 +8,7 @@ mod access;
 mod account;
 mod cage;
 mod calls;
+mod descriptors;
 mod enter;
 mod features;
 mod mounts;
@@ -17,6 +18,7 @@ mod rights;
 
 pub use account::{Account, NotAnAccount, account};
 pub use cage::{Cage, LayerName};
+pub use descriptors::close_inherited;
 pub use enter::{EnterError, enter};
 pub use features::{Features, features};
 pub use mounts::{MountError, Outside};

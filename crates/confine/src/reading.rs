@@ -27,7 +27,7 @@ pub enum Unreadable {
 ///
 /// # Errors
 /// It cannot, and at which step.
-pub fn can_read(account: Account, path: &Path) -> Result<(), Unreadable> {
+pub fn can_read(account: &Account, path: &Path) -> Result<(), Unreadable> {
     if !geteuid().is_root() && geteuid() != account.user() {
         return Err(Unreadable::Unknown);
     }

@@ -16,7 +16,7 @@ const USER: &str =
     "create the user portcullis: useradd --system --no-create-home --shell /usr/sbin/nologin portcullis";
 
 /// Becomes the account and gives up every capability, every way to get one back, and to be looked into.
-pub(crate) fn drop_all(account: Option<Account>) -> Result<Layer, EnterError> {
+pub(crate) fn drop_all(account: Option<&Account>) -> Result<Layer, EnterError> {
     let layer = match account {
         Some(account) if geteuid().is_root() => {
             let bounded = give_up_capabilities();
@@ -34,6 +34,8 @@ pub(crate) fn drop_all(account: Option<Account>) -> Result<Layer, EnterError> {
         Some(account) if geteuid() == account.user() => Layer::enforced(LayerName::Rights),
         Some(_) => Layer::partly(LayerName::Rights, runs_as_caller(), "start portcullis as root"),
         None if geteuid().is_root() => {
+            // It is partly in force in any case; no-new-privileges stands in for what fails.
+            let _ = give_up_capabilities();
             Layer::partly(LayerName::Rights, "runs as root, without capabilities", USER)
         }
         None => Layer::partly(LayerName::Rights, runs_as_caller(), USER),
@@ -67,10 +69,10 @@ fn give_up_capabilities() -> Result<(), Errno> {
     )
 }
 
-fn become_account(account: Account) -> Result<(), EnterError> {
+fn become_account(account: &Account) -> Result<(), EnterError> {
     let failed = |error| EnterError::step(format!("become the user {}", account.uid()), error);
     let (user, group) = (account.user(), account.group());
-    set_thread_groups(&[group]).map_err(failed)?;
+    set_thread_groups(&account.all_groups()).map_err(failed)?;
     rustix::thread::set_thread_res_gid(group, group, group).map_err(failed)?;
     rustix::thread::set_thread_res_uid(user, user, user).map_err(failed)?;
     if (geteuid(), getgid()) != (user, group) {
@@ -101,10 +103,10 @@ fn close_up() -> Result<(), EnterError> {
 /// Runs `work` on this thread with the rights that `account` has to files, and takes its own back. The kernel judges,
 /// access control lists included. Without an account it runs as who it is. As a side effect of the kernel's, the process
 /// can no longer be looked into by others (`PR_SET_DUMPABLE`), which suits every caller.
-pub(crate) fn with_rights_of<T>(account: Option<Account>, work: impl FnOnce() -> T) -> io::Result<T> {
+pub(crate) fn with_rights_of<T>(account: Option<&Account>, work: impl FnOnce() -> T) -> io::Result<T> {
     let Some(account) = account.filter(|_| geteuid().is_root()) else { return Ok(work()) };
     let (groups, group, root) = (rustix::process::getgroups()?, rustix::process::getegid(), geteuid());
-    set_thread_groups(&[account.group()])?;
+    set_thread_groups(&account.all_groups())?;
     rustix::thread::set_thread_res_gid(None, account.group(), None)?;
     rustix::thread::set_thread_res_uid(None, account.user(), None)?;
     let result = work();

@@ -8,6 +8,7 @@ use crate::metrics;
 use crate::names::{Names, ResolverFiles};
 use crate::notice::Notices;
 use crate::patience::Patience;
+use crate::pulse::Pulse;
 use crate::service::{InstanceTlsError, client_config, literal_addresses};
 use crate::shared::{Connections, Shared};
 use crate::snapshot::Snapshot;
@@ -18,8 +19,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::io;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
@@ -78,6 +79,8 @@ pub struct Gate {
     threads: Vec<JoinHandle<io::Result<usize>>>,
     names: Names,
     log: Option<AccessLog>,
+    current: Mutex<Arc<Snapshot>>,
+    pulse: Arc<Pulse>,
 }
 
 impl Gate {
@@ -104,14 +107,18 @@ impl Gate {
         let orders: Vec<UnboundedSender<Order>> = channels.iter().map(|(sender, _)| sender.clone()).collect();
         let names = Names::start(files, telling(orders.clone())).map_err(StartError::Thread)?;
         let served = served(content, &names)?;
-        let mut gate = Self { shared, orders, threads: Vec::new(), names, log };
-        for (number, (_, receiver)) in channels.into_iter().enumerate() {
+        let current = Mutex::new(Arc::clone(&served.snapshot));
+        let (pulse, hands) = Pulse::new(channels.len());
+        let mut gate =
+            Self { shared, orders, threads: Vec::new(), names, log, current, pulse: Arc::new(pulse) };
+        for (number, ((_, receiver), beating)) in channels.into_iter().zip(hands).enumerate() {
             let start = Start {
                 number,
                 shared: Arc::clone(&gate.shared),
                 served: served.clone(),
                 listeners: listeners.to_vec(),
                 log: gate.log.clone(),
+                beating,
             };
             let thread = std::thread::Builder::new().name(format!("gate-{number}"));
             gate.threads.push(thread.spawn(move || run(start, receiver)).map_err(StartError::Thread)?);
@@ -130,21 +137,31 @@ impl Gate {
         let (most, most_per_address) = connection_limits(plan);
         let ports = real_ports(listeners);
         let served = served(content, &self.names)?;
+        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&served.snapshot);
         self.shared.connections.set_limits(most, most_per_address);
-        *self.shared.real_ports.write().unwrap_or_else(std::sync::PoisonError::into_inner) = ports;
+        *self.shared.real_ports.write().unwrap_or_else(PoisonError::into_inner) = ports;
         for orders in &self.orders {
             // A thread ends only with the gate.
             let _ = orders.send(Order::Install(served.clone(), listeners.to_vec()));
         }
         // A name that was resolved while this was prepared was told to what is gone now.
-        for (name, addresses) in self.names.known() {
+        let unknown =
+            |(name, addresses): &(String, Vec<IpAddr>)| served.resolved.get(name) != Some(addresses);
+        for (name, addresses) in self.names.known().into_iter().filter(unknown) {
             tell_all(&self.orders, &name, &addresses);
         }
         Ok(())
     }
 
+    /// What is served; [`Snapshot::after`] shares with it what stays.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.current.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Takes no more connections, waits for the open ones, and ends. Answers how many were cut.
     pub fn drain(self, patience: Patience) -> usize {
+        drop(self.pulse);
         for orders in &self.orders {
             let _ = orders.send(Order::Drain(patience));
         }
@@ -158,6 +175,12 @@ impl Gate {
     /// Resolves names like this from now on.
     pub fn resolve_with(&self, files: ResolverFiles) {
         self.names.use_files(files);
+    }
+
+    /// Whether its threads run; nothing once it is being drained.
+    #[must_use]
+    pub fn pulse(&self) -> Weak<Pulse> {
+        Arc::downgrade(&self.pulse)
     }
 
     /// Open client connections.

@@ -208,17 +208,16 @@ impl Channel {
         if got.flags.intersects(cut) || got.bytes > LARGEST_PACKET {
             return Err(ReceiveError::TooMuch);
         }
-        let (place, value) = frame::open(&packet[..got.bytes]).map_err(ReceiveError::Frame)?;
-        let message = match place {
-            Place::Here => frame::decode(value),
-            Place::Beside if self.other == Trust::Gate => return Err(ReceiveError::TooMuch),
-            Place::Beside => {
+        let message = match frame::from_packet(&packet[..got.bytes]).map_err(ReceiveError::Frame)? {
+            Some(message) => message,
+            None if self.other == Trust::Gate => return Err(ReceiveError::TooMuch),
+            None => {
                 let memory = descriptors.pop().ok_or(ReceiveError::Frame(FrameError::Head))?;
                 let value = payload::read_memory(&memory.into(), LARGEST).map_err(ReceiveError::Payload)?;
-                frame::decode(&value)
+                frame::decode(&value).map_err(ReceiveError::Frame)?
             }
         };
-        Ok(Some(Received { message: message.map_err(ReceiveError::Frame)?, descriptors, sender }))
+        Ok(Some(Received { message, descriptors, sender }))
     }
 
     /// Ends the conversation for both sides, also for who waits in [`Channel::receive`].

@@ -65,13 +65,25 @@ pub fn decode<M: DeserializeOwned>(bytes: &[u8]) -> Result<M, FrameError> {
     }
 }
 
+/// The message in a packet; `None` where it lies beside it.
+///
+/// # Errors
+///
+/// It is no packet, or what is in it is no such message.
+pub fn from_packet<M: DeserializeOwned>(packet: &[u8]) -> Result<Option<M>, FrameError> {
+    match open(packet)? {
+        (Place::Here, value) => decode(value).map(Some),
+        (Place::Beside, _) => Ok(None),
+    }
+}
+
 /// The head of a packet.
 pub(crate) fn head(place: Place) -> [u8; HEAD] {
     [MAGIC[0], MAGIC[1], MAGIC[2], place as u8]
 }
 
 /// What a packet says about its value, and what is behind its head.
-pub(crate) fn open(packet: &[u8]) -> Result<(Place, &[u8]), FrameError> {
+fn open(packet: &[u8]) -> Result<(Place, &[u8]), FrameError> {
     let (head, value) = packet.split_at_checked(HEAD).ok_or(FrameError::Head)?;
     let place = match head.strip_prefix(&MAGIC) {
         Some([0]) => Place::Here,

@@ -16,7 +16,7 @@ mod told;
 
 pub use ask::{Ask, AskRefused, LONGEST_NAME, Pem};
 pub use channel::{Channel, MOST_DESCRIPTORS, ReceiveError, Received, SendError, Trust};
-pub use frame::{FrameError, decode, encode};
+pub use frame::{FrameError, decode, encode, from_packet};
 pub use order::{
     Certificate, CertificateChange, Install, Key, Listener, Numbered, Order, Patience, Protocol, Start, Texts,
 };

@@ -1,5 +1,6 @@
 //! From a file or the command line to a plan or problems: the order of the steps, and nothing else.
 
+use crate::again::Former;
 use crate::lower::{self, Merged};
 use crate::plan::Plan;
 use crate::problem::{Problem, Problems};
@@ -26,7 +27,38 @@ pub struct Compiled {
 pub fn compile(file: &Path, surroundings: &dyn Surroundings) -> Compiled {
     let mut reading = Reading::new(surroundings);
     let configs = reading.read_with_includes(file);
-    reading.finish(configs)
+    reading.finish(configs).0
+}
+
+/// Compiles a file again and again, and looks only at what changed where that is enough.
+#[derive(Debug, Default)]
+pub struct Compiler {
+    former: Option<Former>,
+}
+
+impl Compiler {
+    /// What [`compile()`] says.
+    ///
+    /// Environment variables in what did not change are taken to be what they were.
+    pub fn compile(&mut self, file: &Path, surroundings: &dyn Surroundings) -> Compiled {
+        let mut reading = Reading::new(surroundings);
+        if let Some(mut former) = self.former.take()
+            && let Ok(source) = reading.source(file)
+            && let Some(plan) = former.compile(&source, surroundings)
+        {
+            self.former = Some(former);
+            reading.sources.add(source);
+            return Compiled { plan: Some(plan), problems: Problems::new(Vec::new(), reading.sources) };
+        }
+        let configs = reading.read_with_includes(file);
+        let is_alone = configs.first().is_some_and(|main| main.include.is_none());
+        let (compiled, merged) = reading.finish(configs);
+        if let (true, true, Some(plan)) = (is_alone, compiled.problems.is_empty(), &compiled.plan) {
+            let source = compiled.problems.sources().iter().next().cloned();
+            self.former = source.and_then(|source| Former::new(source, merged, plan.clone()));
+        }
+        compiled
+    }
 }
 
 /// Compiles a text that stands alone: nothing is included and no environment variable is set.
@@ -131,17 +163,22 @@ impl<'a> Reading<'a> {
 
     /// Reads and decodes one file.
     fn read(&mut self, file: &Path) -> Result<RawConfig, String> {
+        let source = self.source(file)?;
+        let id = self.sources.add(source.clone());
+        let parsed = raw::parse(id, &source, self.surroundings, &mut self.problems);
+        self.complete &= parsed.complete;
+        Ok(parsed.config)
+    }
+
+    /// Reads the text of a file.
+    fn source(&self, file: &Path) -> Result<Source, String> {
         let bytes = self.surroundings.read(file).map_err(|error| error.to_string())?;
         let text = String::from_utf8(bytes).map_err(|error| {
             let line =
                 error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|b| **b == b'\n').count();
             format!("line {} is not UTF-8", line + 1)
         })?;
-        let source = Source::new(Origin::File(file.to_owned()), text);
-        let id = self.sources.add(source.clone());
-        let parsed = raw::parse(id, &source, self.surroundings, &mut self.problems);
-        self.complete &= parsed.complete;
-        Ok(parsed.config)
+        Ok(Source::new(Origin::File(file.to_owned()), text))
     }
 
     /// Reads every file that one pattern names.
@@ -188,9 +225,10 @@ impl<'a> Reading<'a> {
         self.problems.push(Problem::error(pattern.at, title).label("included here"));
     }
 
-    fn finish(mut self, configs: Vec<RawConfig>) -> Compiled {
+    fn finish(mut self, configs: Vec<RawConfig>) -> (Compiled, Merged) {
         let merged = Merged::new(configs, &mut self.problems);
-        lowered(&merged, self.sources, self.problems, self.complete)
+        let compiled = lowered(&merged, self.sources, self.problems, self.complete);
+        (compiled, merged)
     }
 }
 

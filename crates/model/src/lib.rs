@@ -17,11 +17,12 @@ pub mod registry;
 pub mod routes;
 pub mod source;
 
+mod again;
 mod compile;
 mod lower;
 mod places;
 mod raw;
 
-pub use compile::{Compiled, compile, compile_text, quick_start};
+pub use compile::{Compiled, Compiler, compile, compile_text, quick_start};
 pub use places::{Places, places};
 pub use raw::{KeyReference, SectionReference, reference, schema};

@@ -6,6 +6,7 @@ use crate::plan::Place;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// What lies around a configuration: files and environment variables.
 pub trait Surroundings {
@@ -92,23 +93,29 @@ pub enum Origin {
 }
 
 /// One text.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Source {
     /// Where it came from.
     pub origin: Origin,
     /// The text.
     pub text: String,
-    /// The first byte of each line.
-    lines: Vec<usize>,
+    /// The first byte of each line, once somebody asks for a line.
+    lines: OnceLock<Vec<usize>>,
 }
+
+impl PartialEq for Source {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.origin, &self.text) == (&other.origin, &other.text)
+    }
+}
+
+impl Eq for Source {}
 
 impl Source {
     /// A text and where it came from.
     #[must_use]
     pub fn new(origin: Origin, text: String) -> Self {
-        let starts = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
-        let lines = std::iter::once(0).chain(starts).collect();
-        Self { origin, text, lines }
+        Self { origin, text, lines: OnceLock::new() }
     }
 
     /// The name for people: the path of a file, or "command line".
@@ -134,13 +141,18 @@ impl Source {
     pub fn position(&self, byte: usize) -> (usize, usize) {
         let byte = self.floor(byte);
         let line = self.line(byte);
-        let start = self.lines.get(line - 1).copied().unwrap_or(0);
+        let start = self.lines().get(line - 1).copied().unwrap_or(0);
         (line, self.text.get(start..byte).unwrap_or("").chars().count() + 1)
+    }
+
+    fn lines(&self) -> &[usize] {
+        let starts = || self.text.match_indices('\n').map(|(at, _)| at + 1);
+        self.lines.get_or_init(|| std::iter::once(0).chain(starts()).collect())
     }
 
     /// The line of a byte, from 1.
     fn line(&self, byte: usize) -> usize {
-        self.lines.partition_point(|start| *start <= byte).max(1)
+        self.lines().partition_point(|start| *start <= byte).max(1)
     }
 
     /// The text of a range, moved to the borders of characters and into the text.

@@ -7,7 +7,7 @@ use crate::terminal;
 use model::plan::Plan;
 use model::problem::Problems;
 use model::source::Surroundings;
-use model::{Compiled, compile, quick_start};
+use model::{Compiled, Compiler, quick_start};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
@@ -58,11 +58,16 @@ impl Origin {
     /// Problems of the text are in the result. A file that cannot be read at all, or that root must not obey, is a
     /// failure.
     pub(crate) fn compile(&self) -> Result<Compiled, Failure> {
+        self.compile_again(&mut Compiler::default())
+    }
+
+    /// The same, by somebody who compiles it again and again.
+    pub(crate) fn compile_again(&self, compiler: &mut Compiler) -> Result<Compiled, Failure> {
         match self {
             Self::QuickStart(sites) => Ok(quick_start(sites)),
             Self::File(path) => {
                 try_to_open(path)?;
-                Ok(compile(path, &Machine))
+                Ok(compiler.compile(path, &Machine))
             }
         }
     }

@@ -8,6 +8,7 @@ mod configuration;
 mod day;
 mod failure;
 mod gate_process;
+mod gate_user;
 mod hello;
 mod installation;
 mod keeper;

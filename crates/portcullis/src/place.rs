@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 /// The state folder of root where none is named.
 const OF_ROOT: &str = "/var/lib/portcullis";
 
+/// The admin socket in a state folder.
+const ADMIN_SOCKET: &str = "admin/socket";
+
 /// Where the gate keeps things.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Places {
@@ -27,13 +30,25 @@ impl Places {
     /// The places with these names, and the usual ones where there is none.
     pub(crate) fn named(state: Option<PathBuf>, admin_socket: Option<PathBuf>) -> Self {
         let state = state.unwrap_or_else(default_state);
-        let admin_socket = admin_socket.unwrap_or_else(|| state.join("admin/socket"));
+        let admin_socket = admin_socket.unwrap_or_else(|| state.join(ADMIN_SOCKET));
         Self { state, admin_socket }
     }
 
     /// Whether anything of a gate or a firewall is in the state folder. What cannot be looked at is taken for used.
     pub(crate) fn are_used(&self) -> bool {
         ["firewall", "admin"].iter().any(|name| self.state.join(name).try_exists().unwrap_or(true))
+    }
+
+    /// The admin socket that a command asks at. Members of the operators' group ask root's gate where they named no other
+    /// and have none of their own.
+    pub(crate) fn socket_to_ask(&self) -> PathBuf {
+        let of_root = Path::new(OF_ROOT).join(ADMIN_SOCKET);
+        let is_unnamed = self.admin_socket == default_state().join(ADMIN_SOCKET);
+        let is_there = |socket: &Path| socket.try_exists().unwrap_or(false);
+        if is_unnamed && !is_there(&self.admin_socket) && is_there(&of_root) {
+            return of_root;
+        }
+        self.admin_socket.clone()
     }
 
     /// Refuses to answer from the folder of a user who named none where root keeps the packets of this machine: that

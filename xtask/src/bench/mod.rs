@@ -17,6 +17,7 @@ pub(crate) mod relay;
 pub(crate) mod reloads;
 mod report;
 mod sample;
+pub(crate) mod sites;
 mod spread;
 
 use crate::{Outcome, workspace};

@@ -2,6 +2,7 @@
 
 mod files;
 mod handshake;
+mod obtained;
 mod own;
 mod state;
 mod support;

@@ -45,7 +45,7 @@ pub(crate) fn enter(cage: &Cage, missing: &mut Vec<Missing>) -> Result<Layer, En
         Err(error) => return Err(MountError::new("make a mount namespace", error).into()),
     }
     let paths: Vec<PathBuf> = cage.shown.iter().cloned().collect();
-    missing.extend(furnish(cage.account, &paths, |_, _| {})?);
+    missing.extend(furnish(cage.account.as_ref(), &paths, |_, _| {})?);
     Ok(Layer::enforced(name))
 }
 
@@ -55,7 +55,7 @@ const AT_ONCE: usize = 256;
 /// In a fresh mount namespace: an empty root with what is at these paths, parents first, and nothing else, read-only.
 /// `placed` is told of each tree and where it came to lie.
 fn furnish(
-    account: Option<Account>,
+    account: Option<&Account>,
     paths: &[PathBuf],
     mut placed: impl FnMut(PathBuf, Tree),
 ) -> Result<Vec<Missing>, MountError> {
@@ -81,7 +81,7 @@ fn furnish(
 /// What lies at these paths, looked for with the rights of the account: what it could not reach by its path, it does not
 /// reach through a mount either, wherever a link of somebody else points.
 fn find(
-    account: Option<Account>,
+    account: Option<&Account>,
     old: &OldRoot,
     paths: &[PathBuf],
 ) -> Result<Vec<Result<Found, String>>, MountError> {

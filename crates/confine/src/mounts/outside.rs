@@ -23,6 +23,8 @@ use std::time::Instant;
 pub struct Outside {
     entrance: Entrance,
     shown: BTreeMap<PathBuf, Shown>,
+    /// Why what is not shown is not.
+    missing: BTreeMap<PathBuf, String>,
     former: Former,
 }
 
@@ -56,8 +58,9 @@ impl Outside {
         if (theirs.dev(), theirs.ino()) == (ours.dev(), ours.ino()) {
             return Ok(None);
         }
-        let entrance = Entrance { namespace, account: cage.account };
-        let mut outside = Self { entrance, shown: BTreeMap::new(), former: Former::default() };
+        let entrance = Entrance { namespace, account: cage.account.clone() };
+        let mut outside =
+            Self { entrance, shown: BTreeMap::new(), missing: BTreeMap::new(), former: Former::default() };
         let root = identity_at(Path::new("/"));
         let seen = outside.on_a_thread(|entrance, _| {
             let places: Vec<PathBuf> = cage.shown.iter().map(|path| without_links(path)).collect();
@@ -96,6 +99,8 @@ impl Outside {
             let before = self.shown.insert(path.clone(), Shown { identity, place });
             left.extend(before.map(|before| before.place));
         }
+        self.missing.retain(|path, _| !paths.contains(path));
+        self.missing.extend(missing.iter().map(|missing| (missing.path.clone(), missing.reason.clone())));
         left.retain(|place| !self.is_needed(place));
         left.extend(missing.iter().map(|missing| missing.path.clone()));
         self.take_away(&left)?;
@@ -109,6 +114,7 @@ impl Outside {
     pub fn hide(&mut self, paths: impl IntoIterator<Item = PathBuf>) -> Result<(), MountError> {
         let mut left = BTreeSet::new();
         for path in paths {
+            self.missing.remove(&path);
             if let Some(shown) = self.shown.remove(&path) {
                 left.extend([path, shown.place]);
             }
@@ -141,6 +147,20 @@ impl Outside {
         changed.extend(self.seen_through(&changed));
         self.show(changed.clone())?;
         Ok(changed.into_iter().collect())
+    }
+
+    /// The same, with what the process itself could not show when it started. What has come since does not count.
+    #[must_use]
+    pub fn with_missing(mut self, missing: &[Missing]) -> Self {
+        let is_absent = |path| self.shown.get(path).is_none_or(|shown| shown.identity.is_none());
+        let still = missing.iter().filter(|missing| is_absent(&missing.path));
+        self.missing = still.map(|missing| (missing.path.clone(), missing.reason.clone())).collect();
+        self
+    }
+
+    /// What is to be shown and is not.
+    pub fn missing(&self) -> impl Iterator<Item = Missing> {
+        self.missing.iter().map(|(path, reason)| Missing { path: path.clone(), reason: reason.clone() })
     }
 
     /// Everything that is to be shown, whether it is there or not.
@@ -218,7 +238,7 @@ fn show(
 ) -> Result<(Places, Vec<Missing>), MountError> {
     root::unshare().map_err(|error| MountError::new("make a mount namespace", error))?;
     let mut furniture = Vec::with_capacity(paths.len());
-    let mut missing = furnish(entrance.account, paths, |place, tree| furniture.push((place, tree)))?;
+    let mut missing = furnish(entrance.account.as_ref(), paths, |place, tree| furniture.push((place, tree)))?;
     for (place, tree) in &mut furniture {
         tree.copy = copy(CWD, &*place)
             .map_err(|error| MountError::new(format!("copy {}", place.display()), error))?;

@@ -14,6 +14,7 @@ pub(crate) const ALL: &[(&str, fn())] = &[
         "links_single_files_and_parents_are_shown_at_their_paths",
         links_single_files_and_parents_are_shown_at_their_paths,
     ),
+    ("a_group_opens_what_others_may_not_read", a_group_opens_what_others_may_not_read),
     ("what_is_mounted_beneath_is_shown_and_read_only", what_is_mounted_beneath_is_shown_and_read_only),
     ("a_folder_shown_later_is_read_only_and_readable", a_folder_shown_later_is_read_only_and_readable),
     ("a_switched_link_is_followed_without_a_gap", a_switched_link_is_followed_without_a_gap),
@@ -280,17 +281,36 @@ fn the_obstacle_to_reading_is_named() {
     file(&secret, "");
     open_up(&secret, 0o600);
     let account = caged(&[]).account.expect("an account");
-    let says = |path: &Path| confine::can_read(account, path).map_err(|error| error.to_string());
+    let says = |path: &Path| confine::can_read(&account, path).map_err(|error| error.to_string());
     let through = Err(format!("may not go through {}", home.display()));
     assert_eq!(says(top.path()), Ok(()));
     assert_eq!(says(&site), through);
     assert_eq!(says(&top.path().join("link")), through);
     assert_eq!(says(&secret), Err("may not be read".to_owned()));
-    let absent = confine::can_read(account, &top.path().join("absent"));
+    let absent = confine::can_read(&account, &top.path().join("absent"));
     assert!(matches!(absent, Err(Unreadable::Absent(_))), "{absent:?}");
     open_up(&site, 0o744);
     open_up(&home, 0o755);
     assert_eq!(says(&site), Err(format!("may not go through {}", site.display())));
+}
+
+fn a_group_opens_what_others_may_not_read() {
+    const WEB: u32 = 4242;
+    let top = folder("shown");
+    let site = make(&top.path().join("site"));
+    let page = site.join("page");
+    file(&page, "inside");
+    for (path, mode) in [(&page, 0o640), (&site, 0o750)] {
+        std::os::unix::fs::chown(path, None, Some(WEB)).expect("needs root");
+        open_up(path, mode);
+    }
+    let mut cage = caged(&[top.path()]);
+    let read = format!("read {}", page.display());
+    assert_eq!(Captive::new(&cage).try_to(&read), "EACCES");
+    cage.account = cage.account.map(|account| account.with_groups([0, WEB]));
+    let account = cage.account.as_ref().expect("an account");
+    assert_eq!(confine::can_read(account, &site).map_err(|error| error.to_string()), Ok(()));
+    assert_eq!(Captive::new(&cage).try_to(&read), "6 bytes");
 }
 
 fn more_folders_than_descriptors_are_shown() {

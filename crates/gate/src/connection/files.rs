@@ -22,8 +22,12 @@ impl Client {
         route: &RouteRuntime,
     ) -> After {
         let request = file_request(working);
-        let answer =
-            active.files[route.files].answer(&request, &self.worker.file_cache, working.facts.started);
+        let number = working.outcome.site.unwrap_or_default();
+        let answer = active.files[number][route.files].answer(
+            &request,
+            &self.worker.file_cache,
+            working.facts.started,
+        );
         let edits = &route.route.response_headers;
         match answer {
             FileAnswer::Otherwise => {

@@ -106,7 +106,7 @@ mod tests {
         let target = |port| Target::plain(TargetAddress::Tcp { host: "127.0.0.1".into(), port });
         let mut plan = Service::with_defaults("test".into(), vec![target(1), target(2), target(3)]);
         plan.balance = balance;
-        ServiceRuntime::new(std::sync::Arc::new(plan), None, None)
+        ServiceRuntime::new(plan.into(), None, None)
     }
 
     #[test]

@@ -18,6 +18,7 @@ use crate::fastcgi::Scripts;
 use instance::Endpoint;
 use model::plan::{Service, Target, TargetAddress};
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -76,6 +77,11 @@ impl ServiceRuntime {
 
     /// Takes new addresses of a name. Instances whose address is still among them stay as they are.
     pub(crate) fn resolved(&self, name: &str, addresses: &[IpAddr]) {
+        let is_named =
+            |target: &Target| matches!(&target.address, TargetAddress::Tcp { host, .. } if host == name);
+        if !self.plan.instances.iter().any(is_named) {
+            return;
+        }
         for known in self.targets.borrow_mut().iter_mut() {
             let TargetAddress::Tcp { host, port } = &known.target.address else { continue };
             if host != name {
@@ -89,6 +95,21 @@ impl ServiceRuntime {
             known.instances = instances.collect();
         }
         self.flatten();
+    }
+
+    /// Takes what is known of the addresses of names.
+    pub(crate) fn resolve(&self, known: &HashMap<String, Vec<IpAddr>>) {
+        for target in &self.plan.instances {
+            let TargetAddress::Tcp { host, .. } = &target.address else { continue };
+            if let Some(addresses) = known.get(host) {
+                self.resolved(host, addresses);
+            }
+        }
+    }
+
+    /// Whether it is what a plan says, to the letter, and speaks no TLS.
+    pub(crate) fn is_of(&self, plan: &Arc<Service>) -> bool {
+        self.tls.is_none() && self.plan == *plan
     }
 
     fn flatten(&self) {

@@ -5,7 +5,8 @@ use super::site::{ErrorPages, RouteRuntime, SiteRuntime};
 use super::{PlannedPort, Snapshot, StreamTable};
 use crate::given::Given;
 use crate::respond::page::Page;
-use model::plan::{Handler, Hsts, Plan, Route, Scheme, Site};
+use model::host::HostPattern;
+use model::plan::{Handler, Hsts, PlacedSite, Plan, Route, Scheme, Site, SiteAddress};
 use model::routes::RouteTable;
 use std::collections::HashMap;
 use std::fmt;
@@ -61,13 +62,25 @@ impl Snapshot {
     ///
     /// A page that was not read, or a port that would have to speak two protocols.
     pub fn new(plan: Plan, given: &Given) -> Result<Self, SnapshotError> {
-        let mut files = 0;
-        let sites = plan
-            .sites
-            .iter()
-            .map(|site| site_runtime(site, &plan, given, &mut files))
-            .collect::<Result<Vec<_>, _>>()?;
-        let ports = port_tables(&plan)?;
+        Self::after(plan, given, None)
+    }
+
+    /// The same; shares with a former snapshot what both have.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Snapshot::new`].
+    pub fn after(plan: Plan, given: &Given, former: Option<&Self>) -> Result<Self, SnapshotError> {
+        let mut known = former.map(Known::new);
+        let sites = plan.sites.iter().enumerate().map(|(index, site)| {
+            let kept = known.as_mut().and_then(|known| known.site(index, site, &plan));
+            kept.map_or_else(|| site_runtime(site, &plan, given).map(Arc::new), Ok)
+        });
+        let sites = sites.collect::<Result<Vec<_>, _>>()?;
+        let ports = match former.filter(|former| claims_of(&former.plan).eq(claims_of(&plan))) {
+            Some(former) if former.plan.listen == plan.listen => Arc::clone(&former.ports),
+            _ => Arc::new(port_tables(&plan)?),
+        };
         let head_limits = http1::HeadLimits {
             bytes: plan.limits.header_bytes,
             fields: plan.limits.header_count,
@@ -93,17 +106,56 @@ pub fn planned_ports(plan: &Plan) -> Result<Vec<PlannedPort>, SnapshotError> {
     Ok(ports)
 }
 
-fn site_runtime(
-    site: &Site,
-    plan: &Plan,
-    given: &Given,
-    files: &mut usize,
-) -> Result<SiteRuntime, SnapshotError> {
+/// The sites of a former snapshot.
+struct Known<'a> {
+    snapshot: &'a Snapshot,
+    /// By identity, once one is not where it was.
+    places: Option<HashMap<*const Site, usize>>,
+}
+
+impl<'a> Known<'a> {
+    fn new(snapshot: &'a Snapshot) -> Self {
+        Self { snapshot, places: None }
+    }
+
+    /// What is known of a site that is the very same. Pages are read again, for their text may have changed.
+    fn site(&mut self, index: usize, site: &PlacedSite, plan: &Plan) -> Option<Arc<SiteRuntime>> {
+        let old = &self.snapshot.plan;
+        let has_pages = site.maintenance.is_some() || !site.error_pages.is_empty();
+        if has_pages || plan.limits.body != old.limits.body {
+            return None;
+        }
+        let identity = Arc::as_ptr(&site.site);
+        let is_same =
+            |place: &usize| old.sites.get(*place).is_some_and(|known| Arc::ptr_eq(&known.site, &site.site));
+        let all = || {
+            let sites = old.sites.iter().enumerate();
+            sites.map(|(place, known)| (Arc::as_ptr(&known.site), place)).collect()
+        };
+        let place = Some(index).filter(is_same);
+        let place = place.or_else(|| self.places.get_or_insert_with(all).get(&identity).copied())?;
+        self.snapshot.sites.get(place).cloned()
+    }
+}
+
+/// What decides which site answers for which host and port.
+fn claims_of(plan: &Plan) -> impl Iterator<Item = (&SiteAddress, &[HostPattern])> {
+    // A gate without anything listens all the same.
+    let nothing = plan.streams.is_empty().then_some(&NOWHERE);
+    let sites = plan.sites.iter().map(|site| (&site.address, site.aliases.as_slice()));
+    sites.chain(nothing.map(|nothing| (nothing, [].as_slice())))
+}
+
+/// No site is there: there is no port 0.
+const NOWHERE: SiteAddress = SiteAddress { scheme: Scheme::Http, host: None, port: Some(0) };
+
+fn site_runtime(site: &Site, plan: &Plan, given: &Given) -> Result<SiteRuntime, SnapshotError> {
+    let mut files = 0;
     let pages = site.error_pages.iter().map(|error| Ok((error.status, page(&error.page, given)?)));
     Ok(SiteRuntime {
         address: site.address.clone(),
         table: RouteTable::new(&site.routes),
-        routes: site.routes.iter().map(|route| route_runtime(route, plan, files)).collect(),
+        routes: site.routes.iter().map(|route| route_runtime(route, plan, &mut files)).collect(),
         hsts: site.hsts.as_ref().map(hsts_line),
         error_pages: ErrorPages { pages: pages.collect::<Result<_, _>>()? },
         maintenance: site.maintenance.as_deref().map(|path| page(path, given)).transpose()?,

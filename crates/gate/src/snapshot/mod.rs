@@ -13,14 +13,15 @@ pub(crate) use streams::{Destination, StreamPort, StreamTable};
 use model::plan::Plan;
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// A plan made ready for requests.
 #[derive(Debug)]
 pub struct Snapshot {
     pub(crate) plan: Plan,
-    pub(crate) sites: Vec<SiteRuntime>,
+    pub(crate) sites: Vec<Arc<SiteRuntime>>,
     /// Which hosts are served on which port of the plan.
-    pub(crate) ports: HashMap<u16, PortTable>,
+    pub(crate) ports: Arc<HashMap<u16, PortTable>>,
     /// Which streams are served where.
     pub(crate) streams: StreamTable,
     pub(crate) head_limits: http1::HeadLimits,

@@ -24,7 +24,7 @@ pub(crate) struct RouteRuntime {
     pub(crate) strip: usize,
     /// Bytes of a request body; `None` is unlimited.
     pub(crate) body_limit: Option<u64>,
-    /// For a files route: its number among all files routes of the snapshot.
+    /// For a files route: its number among the files routes of its site.
     pub(crate) files: usize,
 }
 

@@ -6,6 +6,7 @@ use crate::connection;
 use crate::listener::Listener;
 use crate::log::{AccessLog, LogBuffer};
 use crate::patience::Patience;
+use crate::pulse::Beating;
 use crate::shared::Shared;
 use crate::snapshot::{PlannedPort, Speaks};
 use crate::stream;
@@ -44,6 +45,7 @@ pub(crate) struct Start {
     pub(crate) served: Served,
     pub(crate) listeners: Vec<Listener>,
     pub(crate) log: Option<AccessLog>,
+    pub(crate) beating: Beating,
 }
 
 /// Runs a thread until it is drained, and answers how many connections were cut then.
@@ -54,7 +56,8 @@ pub(crate) fn run(start: Start, orders: UnboundedReceiver<Order>) -> io::Result<
         .enable_time()
         .event_interval(61)
         .max_blocking_threads(READERS)
-        .build_local(Default::default())?;
+        .build_local(Default::default())
+        .inspect_err(|_| start.beating.lose())?;
     Ok(runtime.block_on(serve(start, orders)))
 }
 
@@ -75,6 +78,7 @@ async fn serve(start: Start, mut orders: UnboundedReceiver<Order>) -> usize {
     loop {
         tokio::select! {
             _ = interval.tick() => {
+                start.beating.tick();
                 last += tick(&mut ticks, last, &worker);
                 if end.is_some_and(|end| worker.connections.get() == 0 || Instant::now() >= end) {
                     break;

@@ -28,10 +28,11 @@ pub(crate) use merge::Merged;
 pub(crate) use policy::{ends_at, limit_of, traffic_of};
 pub(crate) use template::is_variable;
 
-use crate::plan::Plan;
+use crate::plan::{PlacedSite, Plan};
 use crate::problem::{Problem, Severity, shown};
 use crate::raw::decode::Text;
-use crate::source::Sources;
+use crate::raw::site::SiteEntry;
+use crate::source::{Located, Sources};
 use std::path::PathBuf;
 
 /// The longest path of a Unix socket in bytes (`sun_path` of unix(7), less its NUL).
@@ -65,6 +66,37 @@ pub(crate) fn lower(merged: &Merged, sources: &Sources, problems: &mut Vec<Probl
     }
     plan.services = services.finish(&plan.sites, &names, &mut lowering);
     plan
+}
+
+/// Makes one site of a plan again, of which all but the sites was `merged` without any problem. `None` where something is
+/// wrong with it, or where it means something to other parts of the plan that the one before did not mean.
+pub(crate) fn site_again(
+    merged: &Merged,
+    sources: &Sources,
+    plan: &Plan,
+    site: (&Text, &Located<SiteEntry>),
+    index: usize,
+) -> Option<PlacedSite> {
+    // Which files a site may send depends on the scripts of all the others.
+    if merged.services.iter().any(|(_, service)| service.value.fastcgi.is_some()) {
+        return None;
+    }
+    let mut problems = Vec::new();
+    let mut lowering = Lowering { sources, problems: &mut problems };
+    let mut names = policy::Names::new(merged, &mut lowering);
+    let hosts = policy::hosts(merged, &names, &mut lowering);
+    let mut services = services::Services::of_plan(merged, &plan.listen, &hosts, &plan.services);
+    let mut claims = sites::HostClaims::new();
+    let new = sites::site(site, &plan.listen, &mut claims, &mut services, &hosts, &mut names, &mut lowering)?;
+    let old = &plan.sites[index];
+    let claims =
+        |site: &PlacedSite| (site.address.clone(), site.aliases.clone(), site.on.clone(), site.from.clone());
+    let used = |new| services::used(plan, merged.services.len(), index, new);
+    let is_alike = claims(old) == claims(&new)
+        && unenforced::sends_files(old) == unenforced::sends_files(&new)
+        && !unenforced::has_odd_conditions(&new)
+        && used(&new).is_some_and(|now| Some(now) == used(old));
+    (services.len() == plan.services.len() && is_alike && problems.is_empty()).then_some(new)
 }
 
 /// The folder of the state and the admin socket alone.

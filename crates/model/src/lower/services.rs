@@ -5,7 +5,7 @@ use super::scripts::ScriptFolder;
 use super::service_settings;
 use super::target::{self, Named};
 use super::{Lowering, Merged, fastcgi, service_host};
-use crate::plan::{Listen, PlacedSite, Service, ServiceIndex, Target};
+use crate::plan::{Listen, PlacedSite, Plan, Service, ServiceIndex, Site, Target};
 use crate::problem::{Problem, Severity, closest};
 use crate::raw::decode::Text;
 use crate::raw::service as raw;
@@ -19,7 +19,7 @@ pub(super) struct Services<'a> {
     hosts: &'a Hosts,
     /// The names as written, in the order of `list`; direct addresses follow them there.
     names: Vec<(&'a Text, bool)>,
-    list: Vec<Service>,
+    list: Vec<Arc<Service>>,
     /// The names by text, and the direct addresses.
     by_name: HashMap<&'a str, usize>,
     /// With the name that a certificate must carry, where it is not the address.
@@ -50,9 +50,39 @@ impl<'a> Services<'a> {
         for (name, service) in &merged.services {
             services.declare(name, service, names, lowering);
         }
-        let declared = |name: &str| services.by_name.get(name).and_then(|index| services.list.get(*index));
+        let declared = |name: &str| {
+            services.by_name.get(name).and_then(|index| services.list.get(*index)).map(Arc::as_ref)
+        };
         services.script_folders = ScriptFolder::all(merged, declared, lowering);
         services
+    }
+
+    /// The services of a plan that came of `merged` without a problem, and none of which runs scripts.
+    pub(super) fn of_plan(
+        merged: &'a Merged,
+        listen: &'a Listen,
+        hosts: &'a Hosts,
+        list: &[Arc<Service>],
+    ) -> Self {
+        let names = || merged.services.iter().map(|(name, _)| name);
+        let direct = list.iter().enumerate().skip(merged.services.len());
+        let target =
+            |service: &Service| Some((service.instances.first()?.clone(), service.tls.server_name.clone()));
+        Self {
+            listen,
+            hosts,
+            names: names().map(|name| (name, false)).collect(),
+            list: list.to_vec(),
+            by_name: names().enumerate().map(|(index, name)| (name.as_str(), index)).collect(),
+            by_target: direct.filter_map(|(index, service)| Some((target(service)?, index))).collect(),
+            lost: &merged.lost_services,
+            script_folders: Vec::new(),
+        }
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.list.len()
     }
 
     fn declare(
@@ -84,7 +114,7 @@ impl<'a> Services<'a> {
         service.fastcgi = fastcgi::settings(&service, &raw.value, name.at, lowering);
         service_host::certificate_name(&mut service, &hosts, name.at, lowering);
         service_host::place(&mut service, name, &raw.value, self.hosts, names, lowering);
-        self.list.push(service);
+        self.list.push(Arc::new(service));
     }
 
     /// The targets of a service, each with the name of a host where it was written by that.
@@ -211,7 +241,7 @@ impl<'a> Services<'a> {
             let mut service = Service::with_defaults(written.to_owned(), vec![target.clone()]);
             service.tls.server_name.clone_from(name);
             service.on = hosts.of_target(target).cloned();
-            list.push(service);
+            list.push(Arc::new(service));
             list.len() - 1
         });
         ServiceIndex(index)
@@ -224,8 +254,8 @@ impl<'a> Services<'a> {
         names: &Names<'_>,
         lowering: &mut Lowering<'_>,
     ) -> Vec<Arc<Service>> {
-        for ((name, _), service) in self.names.iter().zip(self.list.iter().enumerate()) {
-            service_host::refuse_elsewhere(service, name.at, sites, lowering);
+        for ((name, _), (index, service)) in self.names.iter().zip(self.list.iter().enumerate()) {
+            service_host::refuse_elsewhere((index, service), name.at, sites, lowering);
         }
         let sound = !lowering.problems.iter().any(|problem| problem.severity == Severity::Error);
         let unused = self.names.iter().zip(&self.list).filter(|((name, used), service)| {
@@ -238,8 +268,24 @@ impl<'a> Services<'a> {
                     .label("never used"),
             );
         }
-        self.list.into_iter().map(Arc::new).collect()
+        self.list
     }
+}
+
+/// Which of the named services the routes of a plan lead to when one site is another. `None` where the services without a
+/// name would not come in their order then.
+pub(super) fn used(plan: &Plan, named: usize, index: usize, other: &Site) -> Option<Vec<bool>> {
+    let mut used = vec![false; named];
+    let mut next = named;
+    let sites = plan.sites.iter().enumerate().map(|(at, site)| if at == index { other } else { site });
+    for service in sites.flat_map(|site| &site.routes).filter_map(|route| route.handler.service()) {
+        match used.get_mut(service.0) {
+            Some(used) => *used = true,
+            None if service.0 > next => return None,
+            None => next = next.max(service.0 + 1),
+        }
+    }
+    (next == plan.services.len()).then_some(used)
 }
 
 pub(super) fn is_service_name(name: &str) -> bool {

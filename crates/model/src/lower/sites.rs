@@ -26,40 +26,50 @@ pub(super) fn sites(
     names: &mut Declared<'_>,
     lowering: &mut Lowering<'_>,
 ) -> Vec<PlacedSite> {
-    // Two hosts may serve one name, each on its own ports.
-    let mut claims: BTreeMap<Option<Name>, Claims> = BTreeMap::new();
+    let mut claims = HostClaims::new();
     let mut sites = Vec::new();
     for (name, entry) in &merged.sites {
-        let address = site_name::site_name(name, listen, lowering);
-        // The routes of a site whose name is wrong are judged all the same.
-        let judged = address.clone().unwrap_or(SiteAddress { scheme: Scheme::Http, host: None, port: None });
-        let mut site = empty(name, judged);
-        place(&mut site, name, &entry.value, hosts, names, lowering);
-        let claims = claims.entry(site.on.clone()).or_default();
-        if let Some(address) = &address {
-            claims.add(name, Claim::Site, (address, address.host.as_ref()), listen);
-        }
-        match &entry.value {
-            raw::SiteEntry::Short(target) => {
-                routes::routes(&mut site, &SiteRoutes::short(name, target), services, lowering);
-            }
-            raw::SiteEntry::Long(long) => {
-                if address.is_some() {
-                    keys(&mut site, name, &long.keys, lowering);
-                    aliases(&mut site, name, &long.keys, listen, claims, lowering);
-                }
-                routes::routes(&mut site, &SiteRoutes::long(name, entry.at, long), services, lowering);
-            }
-        }
-        if address.is_some() {
-            let place = lowering.sources.place(name.at);
-            sites.push(PlacedSite { site: Arc::new(site), place });
-        }
+        sites.extend(site((name, entry), listen, &mut claims, services, hosts, names, lowering));
     }
     for claims in claims.into_values() {
         claims.check(lowering);
     }
     sites
+}
+
+/// One site, and what it claims.
+pub(super) fn site(
+    (name, entry): (&Text, &Located<raw::SiteEntry>),
+    listen: &Listen,
+    claims: &mut HostClaims,
+    services: &mut Services<'_>,
+    hosts: &Hosts,
+    names: &mut Declared<'_>,
+    lowering: &mut Lowering<'_>,
+) -> Option<PlacedSite> {
+    let address = site_name::site_name(name, listen, lowering);
+    // The routes of a site whose name is wrong are judged all the same.
+    let judged = address.clone().unwrap_or(SiteAddress { scheme: Scheme::Http, host: None, port: None });
+    let mut site = empty(name, judged);
+    place(&mut site, name, &entry.value, hosts, names, lowering);
+    let claims = claims.entry(site.on.clone()).or_default();
+    if let Some(address) = &address {
+        claims.add(name, Claim::Site, (address, address.host.as_ref()), listen);
+    }
+    match &entry.value {
+        raw::SiteEntry::Short(target) => {
+            routes::routes(&mut site, &SiteRoutes::short(name, target), services, lowering);
+        }
+        raw::SiteEntry::Long(long) => {
+            if address.is_some() {
+                keys(&mut site, name, &long.keys, lowering);
+                aliases(&mut site, name, &long.keys, listen, claims, lowering);
+            }
+            routes::routes(&mut site, &SiteRoutes::long(name, entry.at, long), services, lowering);
+        }
+    }
+    let place = lowering.sources.place(name.at);
+    address.map(|_| PlacedSite { site: Arc::new(site), place })
 }
 
 fn empty(name: &Text, address: SiteAddress) -> Site {
@@ -259,9 +269,12 @@ enum Claim {
 /// Something that takes a place, where it is written, and as what.
 type Taker = (Claim, Location, String);
 
+/// Two hosts may serve one name, each on its own ports.
+pub(super) type HostClaims = BTreeMap<Option<Name>, Claims>;
+
 /// Which port and host is taken by what.
 #[derive(Default)]
-struct Claims {
+pub(super) struct Claims {
     taken: BTreeMap<(u16, Option<HostPattern>), Vec<Taker>>,
     /// The scheme of each port, and the first site that says so.
     schemes: BTreeMap<u16, (Scheme, Location)>,

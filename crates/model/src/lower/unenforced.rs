@@ -44,6 +44,16 @@ impl Uses {
     }
 }
 
+/// Whether a site makes use of what is said of files.
+pub(super) fn sends_files(site: &Site) -> bool {
+    site.routes.iter().any(|route| matches!(route.handler, Handler::Files(_)))
+}
+
+/// Whether a route of a site depends on a field that the gate may refuse.
+pub(super) fn has_odd_conditions(site: &Site) -> bool {
+    site.routes.iter().flat_map(|route| &route.headers).any(|condition| condition.name.contains('_'))
+}
+
 /// Whether a site is on a port of plain HTTP, itself or with its redirect.
 fn is_plain(site: &Site, listen: &Listen) -> bool {
     let on_https = site.address.port.is_none_or(|port| port == listen.https);

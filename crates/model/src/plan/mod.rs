@@ -9,6 +9,7 @@ mod delta;
 mod handler;
 mod here;
 mod limits;
+mod places;
 mod policy;
 mod service;
 mod settings;

@@ -26,7 +26,7 @@ pub use reference::{KeyReference, SectionReference, reference};
 pub use schema::schema;
 
 use crate::problem::Problem;
-use crate::source::{Source, SourceId, Surroundings};
+use crate::source::{Located, Source, SourceId, Surroundings};
 use decode::{Decoder, List, Names, Text};
 use section::{Field, Section, section};
 use tree::{Entry, Value};
@@ -92,6 +92,19 @@ pub(crate) fn parse(
     }
     problems.extend(found.into_iter().filter(|problem| problem.at.is_some_and(|at| verdict.believes(at))));
     Parsed { config, complete: verdict.complete }
+}
+
+/// The only site of a text that has nothing else in it; `None` where it has, or where anything is wrong with it.
+pub(crate) fn only_site(
+    source: &Source,
+    surroundings: &dyn Surroundings,
+) -> Option<(Text, Located<site::SiteEntry>)> {
+    let mut problems = Vec::new();
+    let mut parsed = parse(SourceId::default(), source, surroundings, &mut problems);
+    let mut sites = parsed.config.site.take()?.value.0.list;
+    let is_alone =
+        problems.is_empty() && parsed.complete && sites.len() == 1 && parsed.config == RawConfig::default();
+    sites.pop().filter(|_| is_alone)
 }
 
 /// A top-level key that does not exist.

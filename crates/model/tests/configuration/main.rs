@@ -6,6 +6,7 @@
     reason = "a case or document that cannot be read is a failed test"
 )]
 
+mod again;
 mod cases;
 mod documents;
 mod hosts;

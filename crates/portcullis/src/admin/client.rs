@@ -63,7 +63,7 @@ impl From<AskError> for Failure {
             AskError::NotRunning(_) => Self::no(reason)
                 .with_hint("`portcullis up` starts one; --config or --state says which is meant; one that is stopping answers no more"),
             AskError::NoRights(path, error) => Self::refused(reason).with_hint(remedy(&path, &error)),
-            AskError::NotAllowed(_) => Self::refused(reason).with_hint("ask as that user, or as root"),
+            AskError::NotAllowed(_) => Self::refused(reason).with_hint("ask as that user, as root, or as a member of the group portcullis-admin"),
             AskError::ReloadRefused(refused) => Self { hint: refused.hint, ..Self::no(reason) },
             AskError::FirewallRefused(refused) => refused.into(),
             AskError::Io(..) | AskError::Answer(_) => Self::refused(reason),

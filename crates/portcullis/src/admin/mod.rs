@@ -8,12 +8,14 @@ mod client;
 mod folder;
 mod lock;
 mod message;
+mod operators;
 mod remedy;
 mod server;
 
 pub(crate) use client::{AskError, Client};
 pub(crate) use folder::{FolderError, judge_for as judge_folder, prepare as prepare_folder};
 pub(crate) use lock::GateLock;
+pub(crate) use operators::Operators;
 pub(crate) use remedy::remedy;
 pub(crate) use server::Server;
 
@@ -37,6 +39,9 @@ pub(crate) trait Control: Send + Sync + 'static {
 
     /// The metrics in the text format of `OpenMetrics`.
     fn metrics(&self) -> String;
+
+    /// Whether a process is a gate of this keeper.
+    fn is_gate(&self, process: u32) -> bool;
 
     /// Asks the keeper about packets.
     fn firewall(&self, asked: &Asked) -> Result<serde_json::Value, Refused>;

@@ -2,6 +2,7 @@
 
 use super::folder::{self, FolderError};
 use super::message::{self, Answer, Asked};
+use super::operators::{GROUP, Operators, Peer};
 use super::{
     Control, FIREWALL, METRICS, Message, RELOAD, ReloadRequest, STATUS, STOP, UPGRADE, UpgradeRequest,
 };
@@ -26,6 +27,10 @@ const AT_ONCE: u32 = 16;
 const DEADLINE: Duration = Duration::from_secs(5);
 /// For answers under way when the server ends.
 const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Who may ask, for who may not.
+const NOT_ALLOWED: &str =
+    "only root, the keeper's own user and the group portcullis-admin may ask, and the gate never";
 
 /// A running admin server. The value's end ends it and removes the socket.
 #[derive(Debug)]
@@ -70,17 +75,32 @@ impl From<ServerError> for crate::failure::Failure {
 }
 
 impl Server {
-    /// Listens at `socket` and serves what `control` offers.
-    pub(crate) fn start(socket: &Path, control: Arc<dyn Control>) -> Result<Self, ServerError> {
+    /// Listens at `socket` and serves operators what `control` offers. A folder that is ours is opened to them; any other
+    /// stays as it is.
+    pub(crate) fn start(
+        socket: &Path,
+        ours: &Path,
+        operators: Operators,
+        control: Arc<dyn Control>,
+    ) -> Result<Self, ServerError> {
         folder::prepare(socket).map_err(ServerError::Folder)?;
         let failed = |error| ServerError::Bind(socket.to_owned(), error);
         let listener = socket_file::bind(socket, Mode::RUSR | Mode::WUSR).map_err(failed)?;
+        let opened = operators.open_socket(socket).and_then(|()| match socket.parent() {
+            Some(folder) if folder == ours => operators.open_folder(folder),
+            _ => Ok(()),
+        });
+        if let Err(error) = opened {
+            report::warning(format_args!(
+                "only root can use the admin socket: it cannot be given to the group {GROUP}: {error}"
+            ));
+        }
         listener.set_nonblocking(true).map_err(ServerError::Io)?;
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServerError::Io)?;
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::Builder::new().name("admin".to_owned()).spawn(move || {
-            let served = runtime.block_on(serve(listener, control, stopped));
+            let served = runtime.block_on(serve(listener, operators, control, stopped));
             if let Err(error) = served {
                 report::error(format_args!("the admin socket is not served any more: {error}"));
             }
@@ -105,6 +125,7 @@ impl Drop for Server {
 
 async fn serve(
     listener: std::os::unix::net::UnixListener,
+    operators: Operators,
     control: Arc<dyn Control>,
     mut stopped: oneshot::Receiver<()>,
 ) -> io::Result<()> {
@@ -121,7 +142,7 @@ async fn serve(
                 let control = Arc::clone(&control);
                 tokio::spawn(async move {
                     // A client that breaks off has nobody to be told.
-                    let _ = converse(stream, control).await;
+                    let _ = converse(stream, operators, control).await;
                     drop(place);
                 });
             }
@@ -135,18 +156,23 @@ async fn serve(
     Ok(())
 }
 
-async fn converse(mut stream: UnixStream, control: Arc<dyn Control>) -> io::Result<()> {
-    let peer = stream.peer_cred()?.uid();
-    let answer = if may_ask(peer, rustix::process::geteuid().as_raw()) {
+async fn converse(mut stream: UnixStream, operators: Operators, control: Arc<dyn Control>) -> io::Result<()> {
+    let credentials = stream.peer_cred()?;
+    let peer = Peer { user: credentials.uid(), group: credentials.gid(), process: credentials.pid() };
+    let answer = if operators.may_ask(&peer) {
+        let suspect = peer.process.filter(|_| operators.may_be_the_gate(&peer));
         match timeout(DEADLINE, message::read(&mut stream)).await {
-            Ok(Ok(Ok(asked))) => answer(asked, control).await,
+            Ok(Ok(Ok(asked))) => match operators.is_member(&peer) && names_a_program(&asked) {
+                true => Answer::text(403, "only root names another program"),
+                false => answer(asked, suspect, control).await,
+            },
             Ok(Ok(Err(refused))) => refused,
             Ok(Err(error)) => return Err(error),
             Err(_) => Answer::text(408, "the request took too long"),
         }
     } else {
-        report::warning(format_args!("the admin socket refused the user with id {peer}"));
-        Answer::text(403, "only root and the user of the gate may ask")
+        report::warning(format_args!("the admin socket refused the user with id {}", peer.user));
+        Answer::text(403, NOT_ALLOWED)
     };
     timeout(DEADLINE, send(&mut stream, &answer)).await.unwrap_or(Ok(()))
 }
@@ -161,14 +187,23 @@ async fn send(stream: &mut UnixStream, answer: &Answer) -> io::Result<()> {
     tokio::io::copy(&mut rest, &mut tokio::io::sink()).await.map(drop)
 }
 
-/// Root and the gate's own user may ask.
-pub(super) fn may_ask(peer: u32, own: u32) -> bool {
-    peer == 0 || peer == own
+/// Whether the keeper is to become a program that is named, which then has all its rights.
+fn names_a_program(asked: &Asked) -> bool {
+    let request = serde_json::from_slice::<UpgradeRequest>(&asked.body);
+    asked.path == UPGRADE && request.is_ok_and(|request| request.program.is_some())
 }
 
-async fn answer(asked: Asked, control: Arc<dyn Control>) -> Answer {
+/// Answers, unless it is the gate that asks; it may be where a process is suspected.
+async fn answer(asked: Asked, suspect: Option<i32>, control: Arc<dyn Control>) -> Answer {
+    let decide = move || {
+        if suspect.is_some_and(|process| control.is_gate(process.cast_unsigned())) {
+            report::warning("the admin socket refused the gate");
+            return Answer::text(403, NOT_ALLOWED);
+        }
+        decide(&asked, control.as_ref())
+    };
     // A reload reads files and compiles; a status must not wait for it.
-    let answered = tokio::task::spawn_blocking(move || decide(&asked, control.as_ref())).await;
+    let answered = tokio::task::spawn_blocking(decide).await;
     answered.unwrap_or_else(|_| Answer::text(500, "a bug in portcullis; the gate's log has more"))
 }
 

@@ -1,7 +1,7 @@
 //! The admin socket from end to end, with a control that records what it was asked.
 
 use super::message::{self, Asked};
-use super::server::{decide, may_ask};
+use super::server::{self, decide};
 use super::*;
 use crate::keeper::{Caller, Request};
 use std::fs;
@@ -49,6 +49,10 @@ impl Control for Recorder {
 
     fn metrics(&self) -> String {
         "# EOF\n".to_owned()
+    }
+
+    fn is_gate(&self, process: u32) -> bool {
+        process == u32::MAX
     }
 
     fn firewall(&self, asked: &crate::keeper::Asked) -> Result<serde_json::Value, Refused> {
@@ -103,13 +107,8 @@ fn five_requests_are_answered_and_no_other() {
     }
 }
 
-#[test]
-fn only_root_and_the_own_user_may_ask() {
-    for (peer, own, verdict) in
-        [(0, 0, true), (0, 1000, true), (1000, 1000, true), (1000, 0, false), (1001, 1000, false)]
-    {
-        assert_eq!(may_ask(peer, own), verdict, "peer {peer}, own {own}");
-    }
+fn start(socket: &Path, control: Arc<dyn Control>) -> Result<Server, server::ServerError> {
+    Server::start(socket, Path::new("/nonexistent"), Operators::here(None), control)
 }
 
 fn read(bytes: &[u8]) -> Result<Asked, u16> {
@@ -142,7 +141,7 @@ fn a_client_gets_what_the_control_says() {
     let folder = testkit::Folder::new();
     let socket = folder.join("admin/socket");
     let recorder = Arc::new(Recorder::default());
-    let server = Server::start(&socket, recorder.clone()).expect("a server");
+    let server = start(&socket, recorder.clone()).expect("a server");
     let client = Client::new(&socket);
     assert_eq!(client.status().expect("a status"), serde_json::json!({ "process": 7 }));
     assert_eq!(client.metrics().expect("metrics"), b"# EOF\n");
@@ -168,7 +167,7 @@ fn a_client_gets_what_the_control_says() {
 fn the_socket_is_for_its_owner_alone() {
     let folder = testkit::Folder::new();
     let socket = folder.join("admin/socket");
-    let _server = Server::start(&socket, Arc::new(Recorder::default())).expect("a server");
+    let _server = start(&socket, Arc::new(Recorder::default())).expect("a server");
     let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
     assert_eq!(mode(&socket), 0o600);
     assert_eq!(mode(&folder.join("admin")), 0o700);
@@ -178,7 +177,7 @@ fn the_socket_is_for_its_owner_alone() {
 fn a_folder_that_others_can_write_is_refused() {
     let folder = testkit::Folder::new();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).expect("our folder");
-    let error = Server::start(&folder.join("socket"), Arc::new(Recorder::default())).expect_err("refused");
+    let error = start(&folder.join("socket"), Arc::new(Recorder::default())).expect_err("refused");
     assert!(error.to_string().contains("others can put files into"), "{error}");
 }
 
@@ -187,15 +186,15 @@ fn a_stale_socket_is_replaced_and_a_living_one_is_not() {
     let folder = testkit::Folder::new();
     let stale = folder.join("stale");
     drop(UnixListener::bind(&stale).expect("a socket"));
-    drop(Server::start(&stale, Arc::new(Recorder::default())).expect("the stale socket is replaced"));
+    drop(start(&stale, Arc::new(Recorder::default())).expect("the stale socket is replaced"));
 
     let living = folder.join("living");
     let _listener = UnixListener::bind(&living).expect("a socket");
-    let error = Server::start(&living, Arc::new(Recorder::default())).expect_err("refused");
+    let error = start(&living, Arc::new(Recorder::default())).expect_err("refused");
     assert!(error.to_string().ends_with(&format!("process {} answers there", std::process::id())), "{error}");
 
     let file = folder.write("file", "precious");
-    Server::start(&file, Arc::new(Recorder::default())).expect_err("no socket");
+    start(&file, Arc::new(Recorder::default())).expect_err("no socket");
     assert_eq!(fs::read(file).expect("still there"), b"precious");
 }
 
@@ -203,7 +202,7 @@ fn a_stale_socket_is_replaced_and_a_living_one_is_not() {
 fn a_slow_client_does_not_keep_others_from_asking() {
     let folder = testkit::Folder::new();
     let socket = folder.join("socket");
-    let _server = Server::start(&socket, Arc::new(Recorder::default())).expect("a server");
+    let _server = start(&socket, Arc::new(Recorder::default())).expect("a server");
     let mut slow = UnixStream::connect(&socket).expect("a connection");
     slow.write_all(b"GET /sta").expect("room for it");
     Client::new(&socket).status().expect("an answer for the other");

@@ -89,23 +89,31 @@ impl Keeping {
 
     /// Asks; problems of a file are written to standard error before the failure is given back.
     pub(super) fn ask(&self, request: Request) -> Result<Value, Failure> {
-        if !matches!(request, Request::ShowPlanned(_)) {
-            self.places.refuse_in_place_of_root()?;
-        }
         let asked = Asked { caller: self.caller.clone(), request };
-        self.ask_gate(&asked).unwrap_or_else(|| match self.ask_here(&asked) {
+        let judge = || match asked.request {
+            Request::ShowPlanned(_) => Ok(()),
+            _ => self.places.refuse_in_place_of_root(),
+        };
+        if self.places.socket_to_ask() == self.places.admin_socket {
+            judge()?;
+        }
+        if let Some(answer) = self.ask_gate(&asked) {
+            return answer;
+        }
+        judge()?;
+        match self.ask_here(&asked) {
             Ok(value) => Ok(value),
             // A gate that was starting has the packets, and may answer by now.
             Err(refused) if GateLock::is_taken(&self.places.state) => {
                 self.ask_gate(&asked).unwrap_or_else(|| Err(explain(refused)))
             }
             Err(refused) => Err(explain(refused)),
-        })
+        }
     }
 
     /// Asks the running gate; `None` where none answers.
     fn ask_gate(&self, asked: &Asked) -> Option<Result<Value, Failure>> {
-        Some(match Client::new(&self.places.admin_socket).firewall(asked) {
+        Some(match Client::new(&self.places.socket_to_ask()).firewall(asked) {
             Ok(value) => Ok(value),
             Err(AskError::NotRunning(_)) => return None,
             Err(AskError::FirewallRefused(refused)) => Err(explain(refused)),

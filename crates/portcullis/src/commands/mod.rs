@@ -79,5 +79,5 @@ fn planned(common: &Common) -> Result<Plan, Failure> {
 
 /// A client of the running gate.
 fn client(common: &Common, file: Option<&Path>) -> Result<Client, Failure> {
-    Ok(Client::new(&locate::places(common, file)?.admin_socket))
+    Ok(Client::new(&locate::places(common, file)?.socket_to_ask()))
 }

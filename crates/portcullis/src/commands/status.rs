@@ -24,7 +24,7 @@ const WITHOUT_KEEPER: &str =
 
 pub(super) fn run(common: &Common, arguments: &Status) -> Result<Exit, Failure> {
     let places = locate::places(common, None)?;
-    let client = Client::new(&places.admin_socket);
+    let client = Client::new(&places.socket_to_ask());
     if arguments.metrics {
         terminal::print_bytes(&client.metrics()?)?;
         return Ok(Exit::Done);

@@ -16,7 +16,7 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 
 pub(super) fn run(common: &Common, arguments: &Stop) -> Result<Exit, Failure> {
     let places = locate::places(common, None)?;
-    let message = match Client::new(&places.admin_socket).stop() {
+    let message = match Client::new(&places.socket_to_ask()).stop() {
         Err(AskError::NotRunning(_)) if orphans::are_in(&places.state.join("admin")) => {
             return stop_orphans(&places, arguments);
         }

@@ -7,6 +7,7 @@ use crate::failure::{Exit, Failure};
 use crate::place::Places;
 use crate::report;
 use crate::run;
+use model::Compiler;
 
 pub(super) fn run(common: &Common, arguments: &Up) -> Result<Exit, Failure> {
     let ended = serve(common, arguments);
@@ -21,7 +22,10 @@ fn serve(common: &Common, arguments: &Up) -> Result<Exit, Failure> {
         report::speak_json();
     }
     let origin = Origin::of_up(common, arguments)?;
-    let compiled = check::with_missing_folders(origin.compile()?, arguments.host.name.as_deref());
+    // It knows the file already when the first reload comes.
+    let mut compiler = Compiler::default();
+    let compiled =
+        check::with_missing_folders(origin.compile_again(&mut compiler)?, arguments.host.name.as_deref());
     let plan = require_plan(&origin, compiled)?;
     let places = Places::of(&plan, common.state.clone());
     let start = run::Start {
@@ -31,5 +35,5 @@ fn serve(common: &Common, arguments: &Up) -> Result<Exit, Failure> {
         state_is_named: common.state.is_some(),
         rehearsal: arguments.rehearse,
     };
-    run::run(origin, plan, &places, start)
+    run::run(origin, (plan, compiler), &places, start)
 }

@@ -44,10 +44,16 @@ impl Shelf {
     }
 
     /// What the gate serves for a plan.
-    pub(super) fn content(&self, plan: Plan, given: Given) -> Result<gate::Content, SnapshotError> {
+    /// Shares with what is served already what stays.
+    pub(super) fn content(
+        &self,
+        plan: Plan,
+        given: Given,
+        former: Option<&Snapshot>,
+    ) -> Result<gate::Content, SnapshotError> {
         let tls = certs::server_config(Arc::clone(&self.resolver), &plan.tls, Arc::clone(&self.ticketer));
         Ok(gate::Content {
-            snapshot: Snapshot::new(plan, &given)?,
+            snapshot: Snapshot::after(plan, &given, former)?,
             tls: Arc::unwrap_or_clone(tls),
             identities: Arc::new(Certificates(Arc::clone(&self.resolver))),
             given,

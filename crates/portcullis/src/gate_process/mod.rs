@@ -8,6 +8,7 @@ mod obey;
 mod orphan;
 mod sockets;
 mod watch;
+mod watchdog;
 
 use crate::failure::{Exit, Failure};
 use content::Shelf;
@@ -42,6 +43,8 @@ struct Process {
 
 /// Runs the gate of the keeper at standard input, until it is told to end.
 pub(crate) fn run() -> Result<Exit, Failure> {
+    confine::close_inherited()
+        .map_err(|error| Failure::refused(format!("inherited files stay open: {error}")))?;
     obey::let_signals_pass().map_err(|error| Failure::refused(format!("no signals: {error}")))?;
     let socket = std::io::stdin().as_fd().try_clone_to_owned();
     let socket = socket.map_err(|error| Failure::refused(format!("no keeper: {error}")))?;

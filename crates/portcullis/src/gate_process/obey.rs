@@ -1,7 +1,7 @@
 //! Obeying the keeper, one order after the other.
 
 use super::sockets::Held;
-use super::{Process, content, orphan, watch};
+use super::{Process, content, orphan, watch, watchdog};
 use crate::failure::with_causes;
 use gate::{Gate, Patience, ResolverFiles};
 use link::{Answer, Channel, Counts, Install, Numbered, Order, ReceiveError, Refusal, Told};
@@ -124,7 +124,11 @@ impl Process {
         let before = if install.whole { &nothing } else { &self.edition };
         let edition = install.plan.apply(before).map_err(|error| error.to_string())?;
         let listeners = self.held.listeners(&install.listeners)?;
-        let content = self.shelf.content(edition.plan.clone(), given).map_err(|error| with_causes(&error))?;
+        let former = self.gate.as_ref().map(Gate::snapshot);
+        let content = self
+            .shelf
+            .content(edition.plan.clone(), given, former.as_deref())
+            .map_err(|error| with_causes(&error))?;
         match &self.gate {
             Some(gate) => gate.install(content, &listeners).map_err(|error| with_causes(&error))?,
             None => {
@@ -147,6 +151,7 @@ impl Process {
         let started = Gate::start(content, listeners, Some(self.log.clone()), files, self.threads);
         let (gate, told) = started.map_err(|error| with_causes(&error))?;
         watch::pass_on(told, Arc::clone(&self.voice)).map_err(|error| error.to_string())?;
+        watchdog::start(&gate, Arc::clone(&self.voice)).map_err(|error| error.to_string())?;
         self.gate = Some(gate);
         Ok(())
     }

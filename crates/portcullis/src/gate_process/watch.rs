@@ -26,13 +26,11 @@ impl Voice {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    fn say(&self, notice: &str) {
+    /// Says something; whether there is a keeper that hears it.
+    pub(super) fn say(&self, notice: &str) -> bool {
         let end = notice.floor_char_boundary(LONGEST);
         let channel = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(channel) = channel {
-            // What nobody takes stands in the access log all the same.
-            let _ = channel.send(&Told::Notice(notice[..end].to_owned()), &[]);
-        }
+        channel.is_some_and(|channel| channel.send(&Told::Notice(notice[..end].to_owned()), &[]).is_ok())
     }
 }
 
@@ -41,7 +39,8 @@ pub(super) fn pass_on(told: Receiver<String>, voice: Arc<Voice>) -> std::io::Res
     let thread = std::thread::Builder::new().name("notices".to_owned());
     thread.spawn(move || {
         for notice in &told {
-            voice.say(&notice);
+            // What nobody takes stands in the access log all the same.
+            let _ = voice.say(&notice);
         }
     })?;
     Ok(())

@@ -150,7 +150,8 @@ impl Keeper {
         self.kernel().is_ok_and(|kernel| kernel.counters().is_ok_and(|counters| !counters.is_empty()))
     }
 
-    fn protected(&mut self, caller: &Caller) -> Result<Protected, Refused> {
+    /// What must not be banned.
+    pub(super) fn protected(&mut self, caller: &Caller) -> Result<Protected, Refused> {
         let observed = self.machine.observe(&[])?;
         let own = observed.interfaces.iter().flat_map(|interface| &interface.addresses).map(IpNet::addr);
         let administration =

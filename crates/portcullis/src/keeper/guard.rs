@@ -5,7 +5,7 @@ use super::answer::Status;
 use super::request::{Asked, Refused};
 use super::state::{Entry, Fate, Number, Snapshot};
 use super::tables::{self, Generation};
-use super::{Keeper, Serving, names, policy, status, texts};
+use super::{AutomaticBan, Keeper, Serving, automatic, names, policy, status, texts};
 use crate::report;
 use firewall::draft::bridges;
 use host::nft::Watch;
@@ -34,14 +34,28 @@ impl Guard {
 
     /// Asks the keeper.
     pub(crate) fn ask(&self, asked: &Asked, serving: Serving<'_>) -> Result<serde_json::Value, Refused> {
+        self.opened(|keeper| keeper.ask(asked, serving))?
+    }
+
+    /// Bans an address that the gate asked to be banned, where it may be.
+    pub(crate) fn ban_for_gate(
+        &self,
+        asked: &AutomaticBan,
+        serving: Serving<'_>,
+    ) -> Result<(), link::AskRefused> {
+        let answer = self.opened(|keeper| keeper.ban_for_gate(asked, serving));
+        answer.unwrap_or_else(|refused| Err(automatic::by_keeper(&refused)))
+    }
+
+    fn opened<T>(&self, work: impl FnOnce(&mut Keeper) -> T) -> Result<T, Refused> {
         let mut kept = self.kept();
         if kept.is_none() {
             *kept = Some(Keeper::open(&self.state)?);
         }
         let Some(keeper) = kept.as_mut() else { return Err(Refused::no("the packets are not looked after")) };
-        let answer = keeper.ask(asked, serving);
+        let answer = work(keeper);
         keeper.take_notices().iter().for_each(report::warning);
-        answer
+        Ok(answer)
     }
 
     /// Whether something may have been applied with this state folder.

@@ -6,6 +6,7 @@ use super::policy;
 use super::request::Refused;
 use super::resolver::{self, Resolved};
 use crate::failure::Failure;
+use crate::gate_user;
 use firewall::observed::{Interface, Observed};
 use host::conntrack::{self, Flow, Load};
 use host::rights;
@@ -29,9 +30,7 @@ impl Machine for Here {
     }
 
     fn observe(&mut self, containers: &[String]) -> Result<Observed, Refused> {
-        // The gate runs as the user who started it, which for a firewall is whoever runs this.
-        let gate_user = rustix::process::geteuid().as_raw();
-        host::observe(gate_user, containers, self.now()).map_err(|error| Refused::machine(&error))
+        host::observe(gate_user::number(), containers, self.now()).map_err(|error| Refused::machine(&error))
     }
 
     fn interfaces(&mut self, containers: &[String]) -> Result<Vec<Interface>, Refused> {

@@ -10,6 +10,7 @@ mod addresses;
 mod adopt;
 mod answer;
 mod apply;
+mod automatic;
 mod banning;
 mod bans;
 mod caller;
@@ -51,6 +52,7 @@ pub(crate) use answer::{
 #[cfg(test)]
 pub(crate) use answer::{Change, ConnectionTable, Refusals, RouteChange, RuleCount, TrialStatus};
 pub(crate) use apply::{END_TRIAL, during_trial};
+pub(crate) use automatic::AutomaticBan;
 pub(crate) use bans::{Ban as BannedSource, shown as shown_source};
 pub(crate) use caller::Caller;
 #[cfg(test)]
@@ -152,17 +154,27 @@ impl Keeper {
 
     /// Answers a request.
     pub(crate) fn ask(&mut self, asked: &Asked, serving: Serving<'_>) -> Result<Value, Refused> {
+        self.settled(helps_in_need(&asked.request), serving, |keeper| keeper.answer(asked, serving))
+    }
+
+    /// Does something with records that agree with the kernel.
+    fn settled<T>(
+        &mut self,
+        in_need: bool,
+        serving: Serving<'_>,
+        work: impl FnOnce(&mut Self) -> Result<T, Refused>,
+    ) -> Result<T, Refused> {
         if self.kernel.is_ok()
             && let Err(refused) = self.settle(serving)
         {
             // What helps in need does not wait for a disk with room.
-            if !helps_in_need(&asked.request) {
+            if !in_need {
                 return Err(refused);
             }
             self.notices.push(refused.reason);
         }
         let known = self.is_known();
-        let answer = self.answer(asked, serving);
+        let answer = work(self);
         if known {
             // Nobody else can change a table of ours, so what changed is what was asked for.
             self.seen = self.kernel.as_mut().ok().and_then(|kernel| kernel.generation().ok());

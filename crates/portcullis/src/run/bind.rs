@@ -8,6 +8,7 @@ use gate::{Listener, PlannedPort, Speaks};
 use link::HeldSocket;
 use model::plan::Listen;
 use socket2::{Domain, Protocol, Socket, Type};
+use std::collections::BTreeSet;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -29,13 +30,19 @@ pub(crate) struct Listeners {
 impl Listeners {
     /// None is open but what somebody else opened, each for a port of the plan.
     pub(crate) fn inherit(sockets: Vec<(OwnedFd, u16)>) -> Self {
-        let inherited = sockets.into_iter().map(|(socket, port)| (Arc::new(socket), port)).collect();
+        let mut known = BTreeSet::new();
+        // One socket may come on several ways; where the kernel does not number it, nobody can tell.
+        let mut is_new = |socket: &OwnedFd| {
+            rustix::net::sockopt::socket_cookie(socket).map_or(true, |number| known.insert(number))
+        };
+        let once = sockets.into_iter().filter(|(socket, _)| is_new(socket));
+        let inherited = once.map(|(socket, port)| (Arc::new(socket), port)).collect();
         Self { open: Vec::new(), inherited }
     }
 
     /// Opens what is planned and not open yet, and answers with the listeners of exactly this plan. When one cannot
     /// be opened, nothing changes.
-    pub(crate) fn open(
+    pub(crate) fn bind(
         &mut self,
         planned: &[PlannedPort],
         listen: &Listen,
@@ -74,24 +81,31 @@ impl Listeners {
         Ok(lent)
     }
 
+    /// The open listeners.
+    pub(crate) fn open(&self) -> &[Bound] {
+        &self.open
+    }
+
     /// Where the gate listens, for people and programs.
     pub(crate) fn describe(&self) -> Vec<String> {
         self.open.iter().map(|bound| describe(&bound.listener)).collect()
     }
 
     /// The sockets of a former keeper for a port and an address.
-    fn inherited(&self, planned: PlannedPort, address: IpAddr) -> Option<Bound> {
+    fn inherited(&self, planned: PlannedPort, address: IpAddr, threads: usize) -> Option<Bound> {
         let wanted = if planned.speaks == Speaks::Udp { Type::DGRAM } else { Type::STREAM };
         let of_port = self.inherited.iter().filter(|(_, port)| *port == planned.port);
         let sockets = of_port.filter_map(|(socket, _)| Some(Socket::from(socket.try_clone().ok()?)));
         let fits = |socket: &Socket| {
             let local = socket.local_addr().ok().and_then(|local| local.as_socket());
             socket.r#type().is_ok_and(|kind| kind == wanted)
-                && local.is_some_and(|local| local.ip() == address)
+                && local.is_some_and(|local| local.ip() == address && may_serve(local.port(), planned))
                 // One that a gate gave, and that does not listen, would be no listener.
                 && (wanted == Type::DGRAM || socket.is_listener().unwrap_or(false))
         };
-        let sockets: Vec<Socket> = sockets.filter(fits).collect();
+        // Nobody would take what comes to more of them than the threads need.
+        let most = Listener::sockets_for(planned.speaks, threads);
+        let sockets: Vec<Socket> = sockets.filter(fits).take(most).collect();
         let local = sockets.first()?.local_addr().ok()?.as_socket()?;
         let listener = match planned.speaks {
             Speaks::Udp => {
@@ -117,7 +131,7 @@ impl Listeners {
         if let Some(known) = known {
             return Ok(Some(known));
         }
-        if let Some(inherited) = self.inherited(planned, address) {
+        if let Some(inherited) = self.inherited(planned, address, threads) {
             return Ok(Some(inherited));
         }
         let local = SocketAddr::new(address, planned.port);
@@ -147,19 +161,29 @@ fn unprivileged(
     listen: &Listen,
     threads: usize,
 ) -> Result<Bound, Failure> {
-    let other = match (planned.speaks, planned.port) {
-        (Speaks::Http, 80) if !listen.ports_written => 8080,
-        (Speaks::Https, 443) if !listen.ports_written => 8443,
-        _ => {
-            return Err(Failure::refused(format!("no right to listen on {local}")).with_hint(
-                "ports below 1024 need root or CAP_NET_BIND_SERVICE; [listen] and [stream] take other ports",
-            ));
-        }
+    let Some(other) = instead_of(planned).filter(|_| !listen.ports_written) else {
+        return Err(Failure::refused(format!("no right to listen on {local}")).with_hint(
+            "ports below 1024 need root or CAP_NET_BIND_SERVICE; [listen] and [stream] take other ports",
+        ));
     };
     let instead = SocketAddr::new(local.ip(), other);
     let listener = listener(planned, instead, threads).map_err(|error| refused(planned, instead, &error))?;
     report::warning(format_args!("no right to listen on {local}, so {instead} serves in its place"));
     Ok(listener)
+}
+
+/// The port that serves where there is no right to a usual one.
+fn instead_of(planned: PlannedPort) -> Option<u16> {
+    match (planned.speaks, planned.port) {
+        (Speaks::Http, 80) => Some(8080),
+        (Speaks::Https, 443) => Some(8443),
+        _ => None,
+    }
+}
+
+/// Whether a socket that a gate gave is one for a port of the plan, whatever the gate says: the kernel knows where it is.
+fn may_serve(port: u16, planned: PlannedPort) -> bool {
+    port == planned.port || instead_of(planned) == Some(port)
 }
 
 /// The same sockets for another port of the plan; nothing where they are of another kind.

@@ -1,7 +1,10 @@
 //! The certificates that the keeper keeps: they are read and made here, and handed to the gate.
 
+use crate::failure::with_causes;
 use crate::report;
 use certs::{Event, Serving, Severity, Store};
+use link::AskRefused;
+use model::host::HostPattern;
 use model::plan::Plan;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
@@ -33,6 +36,14 @@ impl Certificates {
     pub(super) fn refresh(&self) {
         let events = self.store().refresh(SystemTime::now());
         report_events(&events);
+    }
+
+    /// Keeps a certificate that was obtained for a host, where it is one that the plan wants.
+    pub(super) fn keep(&self, host: &HostPattern, chain: &str, key: &str) -> Result<(), AskRefused> {
+        let kept = self.store().keep(host, chain, key, SystemTime::now());
+        kept.map_err(|why| AskRefused::new(why.rule(), with_causes(&why)))?;
+        report::info(format_args!("a certificate was obtained for {host}"));
+        Ok(())
     }
 
     fn store(&self) -> std::sync::MutexGuard<'_, Store> {

@@ -2,18 +2,24 @@
 
 use super::bind::Listeners;
 use super::certificates::Certificates;
+use super::judge::Powers;
 use super::packets::Packets;
+use super::service::Service;
 use super::signals::Signal;
 use super::{places, upgrade};
 use crate::admin::{Control, Message, ReloadRefused};
 use crate::configuration::Origin;
 use crate::failure::{Failure, with_causes};
-use crate::keeper::{Asked, Refused, Routes, Served};
+use crate::keeper::{Asked, AutomaticBan, Refused, Routes, Served};
 use crate::report;
 use crate::supervision::{Offer, Supervisor, resolver_texts};
 use gate::{AccessLog, Given};
-use link::Texts;
+use link::{AskRefused, Pem, Texts};
+use model::Compiler;
+use model::host::HostPattern;
 use model::plan::{Edition, Plan};
+use model::printable;
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,7 +36,9 @@ pub(super) struct Running {
     threads: usize,
     started: Instant,
     signals: Mutex<Sender<Signal>>,
+    service: Service,
     current: Mutex<Current>,
+    compiler: Mutex<Compiler>,
 }
 
 /// What a reload changes.
@@ -59,6 +67,8 @@ impl Running {
         gates: Arc<Supervisor>,
         threads: usize,
         signals: Sender<Signal>,
+        compiler: Compiler,
+        service: Service,
     ) -> Self {
         let texts = resolver_texts();
         let current =
@@ -70,7 +80,9 @@ impl Running {
             threads,
             started: Instant::now(),
             signals: Mutex::new(signals),
+            service,
             current,
+            compiler: Mutex::new(compiler),
         }
     }
 
@@ -78,6 +90,7 @@ impl Running {
     pub(super) fn end(&self) -> u64 {
         let drain = self.drain_timeout();
         self.current().listeners = Listeners::default();
+        self.service.keep(&[]);
         self.gates.end(drain)
     }
 
@@ -89,6 +102,22 @@ impl Running {
     /// Has gates end that a rehearsal left and nobody took over.
     pub(super) fn dismiss_strangers(&self) {
         self.gates.dismiss_strangers();
+    }
+
+    /// The service manager.
+    pub(super) fn service(&self) -> &Service {
+        &self.service
+    }
+
+    /// Tells the service manager that the gate serves, and what.
+    pub(super) fn announce(&self) {
+        let current = self.current();
+        self.service.ready(&current.plan, current.listeners.open());
+    }
+
+    /// Whether the gate is looked after as it should be.
+    pub(super) fn is_well(&self) -> bool {
+        self.gates.is_well()
     }
 
     pub(super) fn refresh_certificates(&self) {
@@ -139,17 +168,29 @@ impl Running {
         self.gates.log(file)
     }
 
+    fn compiler(&self) -> MutexGuard<'_, Compiler> {
+        self.compiler.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn install(&self, current: &mut Current, plan: Plan) -> Result<usize, Failure> {
+        self.service.reloading();
+        let installed = self.exchange(current, plan);
+        self.service.ready(&current.plan, current.listeners.open());
+        installed
+    }
+
+    fn exchange(&self, current: &mut Current, plan: Plan) -> Result<usize, Failure> {
         // Everything that can fail comes first, so that a refusal changes nothing.
         let given = Given::read(&plan).map_err(|error| Failure::no(with_causes(&error)))?;
         let ports = gate::planned_ports(&plan).map_err(|error| Failure::no(with_causes(&error)))?;
         let mut listeners = current.listeners.clone();
-        let bound = listeners.open(&ports, &plan.listen, self.threads)?;
+        let bound = listeners.bind(&ports, &plan.listen, self.threads)?;
         let serving = self.certificates.serving();
         let edition = Edition { number: current.editions + 1, plan: places::absolute(plan.clone()) };
         self.gates.install(Offer { edition, given, listeners: bound, serving })?;
         current.editions += 1;
         current.listeners = listeners;
+        self.service.keep(current.listeners.open());
         let broken = self.certificates.apply(&plan);
         self.gates.certify(&self.certificates.serving());
         if plan.log.access != current.plan.log.access
@@ -190,7 +231,7 @@ impl Control for Running {
             "gate_uptime_seconds": facts.age.as_secs(),
             "gate_deaths": facts.deaths,
             "gates_ending": facts.ending,
-            "confinement": confinement(facts.confined.as_ref()),
+            "confinement": confinement(facts.confined.as_ref(), &facts.hidden),
         })
     }
 
@@ -200,7 +241,8 @@ impl Control for Running {
             let origin = file.map_or_else(|| current.origin.clone(), |file| Origin::File(file.to_owned()));
             (origin, current.plan.clone())
         };
-        let compiled = origin.compile().map_err(|failure| refused(failure, String::new()))?;
+        let compiled =
+            origin.compile_again(&mut self.compiler()).map_err(|failure| refused(failure, String::new()))?;
         let problems = compiled.problems.render(false);
         let Some(plan) = compiled.plan else {
             let failure = Failure::no(format!("{} cannot be used as it is", origin.name()));
@@ -256,11 +298,36 @@ impl Control for Running {
     }
 
     fn metrics(&self) -> String {
-        self.gates.metrics().unwrap_or_default()
+        // They come from the gate, which may say anything, and `status --metrics` writes them to terminals as they are.
+        self.gates.metrics().map(|text| printable::lines(&text)).unwrap_or_default()
+    }
+
+    fn is_gate(&self, process: u32) -> bool {
+        let facts = self.gates.facts();
+        facts.process == Some(process) || facts.ending.contains(&process)
     }
 
     fn firewall(&self, asked: &Asked) -> Result<serde_json::Value, Refused> {
         self.packets.ask(asked, Some(self))
+    }
+}
+
+impl Powers for Running {
+    fn ban(&self, address: IpAddr, seconds: u32, rule: &str) -> Result<(), AskRefused> {
+        let (has_firewall, listen) = {
+            let plan = &self.current().plan;
+            (plan.policy.firewall.is_some(), plan.listen.clone())
+        };
+        if !has_firewall {
+            return Err(AskRefused::new("no-firewall", "the file has no [firewall]"));
+        }
+        let proxies = listen.trusted_proxies.into_iter().chain(listen.proxy_protocol).collect();
+        let asked = AutomaticBan { address, seconds, rule: rule.to_owned(), proxies };
+        self.packets.ban_for_gate(&asked, Some(self))
+    }
+
+    fn keep(&self, host: &HostPattern, chain: &Pem, key: &Pem) -> Result<(), AskRefused> {
+        self.certificates.keep(host, &chain.0, &key.0)
     }
 }
 
@@ -280,12 +347,15 @@ impl Routes for Running {
     }
 }
 
-/// How the gate is confined, a line for each layer.
-fn confinement(confined: Option<&confine::Report>) -> serde_json::Value {
+/// How the gate is confined, a line for each layer, and what it should see and does not, a line for each path.
+fn confinement(confined: Option<&confine::Report>, hidden: &[confine::Missing]) -> serde_json::Value {
     let layers = confined.into_iter().flat_map(|report| &report.layers);
     let lines =
         layers.map(|layer| (layer.name.to_string(), serde_json::Value::String(layer.state.to_string())));
-    lines.collect::<serde_json::Map<_, _>>().into()
+    let hidden = hidden
+        .iter()
+        .map(|missing| (missing.path.display().to_string(), format!("not shown: {}", missing.reason).into()));
+    lines.chain(hidden).collect::<serde_json::Map<_, _>>().into()
 }
 
 /// Whether a plan names pages, whose text may have changed where the plan did not.

@@ -3,6 +3,7 @@
 use super::bind::describe as describe_listener;
 use crate::report;
 use crate::supervision::Bound;
+use confine::{LayerName, State};
 use model::plan::{Handler, Plan, Route, Scheme, Site};
 use std::collections::BTreeSet;
 
@@ -40,6 +41,29 @@ pub(super) fn greet(plan: &Plan, listeners: &[Bound], threads: usize) {
     }
 }
 
+/// Says what does not hold the gate, and what would change that.
+pub(super) fn warn_of_confinement(report: Option<&confine::Report>) {
+    let is_root = rustix::process::geteuid().is_root();
+    for gap in report.into_iter().flat_map(|report| gaps(report, is_root)) {
+        report::warning(gap);
+    }
+}
+
+fn gaps(report: &confine::Report, is_root: bool) -> Vec<String> {
+    // Both need root, and it is one thing to say.
+    let needs_root = |name| matches!(name, LayerName::Mounts | LayerName::Rights);
+    let open = || report.layers.iter().filter(|layer| layer.state != State::Enforced);
+    let mut gaps = Vec::new();
+    if !is_root && open().any(|layer| needs_root(layer.name)) {
+        gaps.push("without root the gate is not confined to its folders and to a user of its own".to_owned());
+    }
+    for layer in open().filter(|layer| is_root || !needs_root(layer.name)) {
+        let hint = layer.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
+        gaps.push(format!("the gate is not wholly confined: {layer}{hint}"));
+    }
+    gaps
+}
+
 fn describe(site: &Site, plan: &Plan, listeners: &[Bound]) -> String {
     let (scheme, usual) = match site.address.scheme {
         Scheme::Https => ("https", 443),
@@ -73,5 +97,35 @@ fn handler(route: &Route, plan: &Plan) -> String {
         },
         Handler::Redirect(_) => "a redirect".to_owned(),
         Handler::Respond(_) => "a fixed response".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use confine::{Layer, Report};
+
+    #[test]
+    fn what_needs_root_is_one_line_without_it_and_the_rest_a_line_each() {
+        let open = State::NotEnforced("why".to_owned());
+        let report = |open_layers: &[LayerName]| {
+            let layer = |name| {
+                let is_open = open_layers.contains(&name);
+                let state = if is_open { open.clone() } else { State::Enforced };
+                Layer { name, state, hint: is_open.then(|| "do".to_owned()) }
+            };
+            Report { layers: LayerName::ALL.map(layer).to_vec(), missing: Vec::new() }
+        };
+        let without = "without root the gate is not confined to its folders and to a user of its own";
+        let landlock = "the gate is not wholly confined: landlock: not enforced: why (do)";
+        let mounts = "the gate is not wholly confined: mount namespace: not enforced: why (do)";
+        for (layers, is_root, expected) in [
+            (&[][..], true, vec![]),
+            (&[LayerName::Mounts, LayerName::Rights], false, vec![without]),
+            (&[LayerName::Rights, LayerName::Landlock], false, vec![without, landlock]),
+            (&[LayerName::Mounts, LayerName::Landlock], true, vec![mounts, landlock]),
+        ] {
+            assert_eq!(gaps(&report(layers), is_root), expected, "{layers:?}, root: {is_root}");
+        }
     }
 }

@@ -1,22 +1,26 @@
 //! Running the gate: the only place that wires plan, certificates, listeners and threads together.
 
+mod asks;
 mod bind;
 mod build;
 mod certificates;
 mod control;
 mod greeting;
+mod judge;
 mod notices;
 mod packets;
 mod places;
+mod service;
 mod signals;
 mod upgrade;
 
 pub(crate) use signals::Signal;
 pub(crate) use upgrade::fall_back;
 
-use crate::admin::{GateLock, Server};
+use crate::admin::{GateLock, Operators, Server};
 use crate::configuration::Origin;
 use crate::failure::{Exit, Failure, with_causes};
+use crate::gate_user;
 use crate::known;
 use crate::place::Places;
 use crate::report;
@@ -26,9 +30,11 @@ use certificates::Certificates;
 use certs::{StateFolder, Store};
 use control::Running;
 use gate::{AccessLog, Given};
-use host::service_manager::{Message, ServiceManager};
+use model::Compiler;
 use model::plan::{Edition, Plan};
 use packets::Packets;
+use service::Service;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
@@ -38,9 +44,6 @@ use std::time::{Duration, Instant, SystemTime};
 const LONGEST_ANSWER: Duration = Duration::from_secs(10);
 /// Between two tries to end.
 const BETWEEN_TRIES: Duration = Duration::from_millis(5);
-
-/// The user that a gate becomes.
-const USER: &str = "portcullis";
 
 /// How the gate was started.
 #[derive(Clone, Debug, Default)]
@@ -61,11 +64,16 @@ pub(crate) struct Start {
 const CERTIFICATES: Duration = Duration::from_secs(5);
 
 /// Runs the gate until it is told to stop.
-pub(crate) fn run(origin: Origin, plan: Plan, places: &Places, start: Start) -> Result<Exit, Failure> {
+pub(crate) fn run(
+    origin: Origin,
+    (plan, compiler): (Plan, Compiler),
+    places: &Places,
+    start: Start,
+) -> Result<Exit, Failure> {
     if start.rehearsal {
         return rehearse(&plan, places, &start);
     }
-    serve(origin, plan, places, start)
+    serve(origin, (plan, compiler), places, start)
 }
 
 /// Brings up a gate with what the running keeper lends, sees that it serves, and leaves it for the next keeper.
@@ -74,10 +82,13 @@ fn rehearse(plan: &Plan, places: &Places, start: &Start) -> Result<Exit, Failure
     let packets = Packets::new(&places.state, start.host.clone());
     raise_descriptor_limit();
     let served = packets.of_this_host(plan).and_then(|plan| {
-        let stage = Stage::set(&plan, places, threads(start), inheritance)?;
+        let stage = Stage::set(&plan, places, threads(start), inheritance, Vec::new())?;
         let (gates, _) = Supervisor::start(stage.settings, stage.offer, stage.log, stage.predecessors)?;
-        match gates.verify() {
-            Ok(()) => Ok(gates.leave()),
+        match gates.verify().and_then(|()| lender.is_there()) {
+            Ok(()) => {
+                gates.leave();
+                Ok(())
+            }
             Err(failure) => {
                 // It has the listeners already, and may have taken connections from them.
                 gates.end(plan.limits.drain_timeout);
@@ -102,7 +113,13 @@ struct Stage {
 }
 
 impl Stage {
-    fn set(plan: &Plan, places: &Places, threads: usize, inheritance: Inheritance) -> Result<Self, Failure> {
+    fn set(
+        plan: &Plan,
+        places: &Places,
+        threads: usize,
+        inheritance: Inheritance,
+        kept: Vec<(OwnedFd, u16)>,
+    ) -> Result<Self, Failure> {
         let now = SystemTime::now();
         let (store, noted) = Store::open(StateFolder::new(&places.state), plan, now)
             .map_err(|error| Failure::refused(error.to_string()).with_hint(error.hint()))?;
@@ -110,16 +127,17 @@ impl Stage {
         let certificates = Certificates::new(store);
         let given = Given::read(plan).map_err(|error| Failure::no(with_causes(&error)))?;
         let ports = gate::planned_ports(plan).map_err(|error| Failure::no(with_causes(&error)))?;
-        let (predecessors, sockets) = inheritance.split();
+        let (predecessors, mut sockets) = inheritance.split();
+        sockets.extend(kept);
         let mut listeners = Listeners::inherit(sockets);
-        let bound = listeners.open(&ports, &plan.listen, threads)?;
+        let bound = listeners.bind(&ports, &plan.listen, threads)?;
         let log = AccessLog::open(&plan.log.access).map_err(|error| log_failure(plan, &error))?;
         let settings = Settings {
             program: build::program(),
             build: build::id(),
             threads,
             folder: prepared_folder(places)?,
-            account: confine::account(USER),
+            account: gate_user::account(),
         };
         let edition = Edition { number: control::FIRST_EDITION, plan: places::absolute(plan.clone()) };
         let offer = Offer { edition, given, listeners: bound, serving: certificates.serving() };
@@ -132,7 +150,13 @@ fn threads(start: &Start) -> usize {
     start.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
 }
 
-fn serve(origin: Origin, plan: Plan, places: &Places, start: Start) -> Result<Exit, Failure> {
+fn serve(
+    origin: Origin,
+    (plan, compiler): (Plan, Compiler),
+    places: &Places,
+    start: Start,
+) -> Result<Exit, Failure> {
+    let (service, kept) = Service::from_environment();
     let _lock = GateLock::take(&places.state)?;
     if let (Origin::File(file), Some(_), false) = (&origin, &plan.policy.firewall, start.state_is_named)
         && let Err(reason) = known::note(file, places)
@@ -151,33 +175,51 @@ fn serve(origin: Origin, plan: Plan, places: &Places, start: Start) -> Result<Ex
         signals::listen().map_err(|error| Failure::refused(format!("no signals: {error}")))?;
     let inheritance = find_predecessors(&prepared_folder(places)?);
     let Stage { certificates, listeners, settings, offer, log, predecessors } =
-        Stage::set(&plan, places, threads, inheritance)?;
+        Stage::set(&plan, places, threads, inheritance, kept)?;
     let bound = offer.listeners.clone();
+    service.keep(&bound);
     let (gates, heard) = Supervisor::start(settings, offer, log, predecessors)?;
     notices::pass_on(heard.notices)
         .map_err(|error| Failure::refused(format!("no thread for notices: {error}")))?;
     greeting::greet(&plan, &bound, threads);
+    greeting::warn_of_confinement(gates.facts().confined.as_ref());
     // A listener that is open anywhere takes connections, which nobody would serve once the gate is ending.
     drop(bound);
-    let running =
-        Running::new(origin, plan, packets.clone(), certificates, listeners, gates, threads, signals);
+    let running = Running::new(
+        origin,
+        plan,
+        packets.clone(),
+        certificates,
+        listeners,
+        gates,
+        threads,
+        signals,
+        compiler,
+        service,
+    );
     let running = Arc::new(running);
+    asks::answer(heard.asks, &running)
+        .map_err(|error| Failure::refused(format!("no thread for what gates ask: {error}")))?;
     packets
         .watch(&running)
         .map_err(|error| Failure::refused(format!("no thread for the firewall: {error}")))?;
-    let mut admin = Server::start(&places.admin_socket, Arc::clone(&running) as Arc<_>)?;
-    let manager = ServiceManager::from_environment();
-    manager.tell(Message::Ready);
+    let listen = || {
+        let ours = places.state.join("admin");
+        let operators = Operators::here(gate_user::account());
+        Server::start(&places.admin_socket, &ours, operators, Arc::clone(&running) as Arc<_>)
+    };
+    let mut admin = listen()?;
+    running.announce();
     upgrade::settle();
-    while let Some(program) = wait(&running, &events, &manager) {
+    while let Some(program) = wait(&running, &events) {
         drop(admin);
         let error = upgrade::become_program(&program);
         report::error(format_args!("{} cannot be started, this program goes on: {error}", program.display()));
         running.dismiss_strangers();
-        admin = Server::start(&places.admin_socket, Arc::clone(&running) as Arc<_>)?;
+        admin = listen()?;
     }
     drop(admin);
-    manager.tell(Message::Stopping(running.drain_timeout() + LONGEST_ANSWER));
+    running.service().stopping(running.drain_timeout() + LONGEST_ANSWER);
     report::info("stopping: no new connections; requests in flight end (a second signal cuts them)");
     signals::let_the_next_one_kill();
     finish(running);
@@ -185,19 +227,21 @@ fn serve(origin: Origin, plan: Plan, places: &Places, start: Start) -> Result<Ex
 }
 
 /// Obeys signals and looks after certificates until the gate is to stop, or this process to become another program.
-fn wait(
-    running: &Running,
-    events: &std::sync::mpsc::Receiver<Signal>,
-    manager: &ServiceManager,
-) -> Option<PathBuf> {
+fn wait(running: &Running, events: &std::sync::mpsc::Receiver<Signal>) -> Option<PathBuf> {
+    let rhythm = running.service().rhythm().map_or(CERTIFICATES, |rhythm| rhythm.min(CERTIFICATES));
+    let mut looked = Instant::now();
     loop {
-        manager.tell(Message::Alive);
-        match events.recv_timeout(CERTIFICATES) {
+        if running.is_well() {
+            running.service().alive();
+        }
+        match events.recv_timeout(rhythm) {
             Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => return None,
             Ok(Signal::Become(program)) => return Some(program),
             Ok(Signal::Reload) => running.reload_and_report(),
             Ok(Signal::ReopenLogs) => running.reopen_log(),
+            Err(RecvTimeoutError::Timeout) if looked.elapsed() < CERTIFICATES => {}
             Err(RecvTimeoutError::Timeout) => {
+                looked = Instant::now();
                 running.refresh_certificates();
                 running.refresh_resolver();
             }

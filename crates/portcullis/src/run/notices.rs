@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 /// Lines that are passed on in one [`SPAN`].
 const MOST: u32 = 10;
+/// Bytes of a line at most.
+const LONGEST: usize = 8 << 10;
 const SPAN: Duration = Duration::from_secs(1);
 
 /// Passes notices on in a thread of its own, which ends with the gate.
@@ -28,7 +30,8 @@ pub(super) fn pass_on(notices: Receiver<String>) -> std::io::Result<()> {
                 left_out = 0;
             }
             passed += 1;
-            report::warning(notice);
+            // It is escaped there, for a gate may say anything.
+            report::warning(&notice[..notice.floor_char_boundary(LONGEST)]);
         }
     })?;
     Ok(())

@@ -5,12 +5,13 @@ use super::control::Running;
 use crate::configuration::Origin;
 use crate::failure::Failure;
 use crate::keeper::{
-    self, Applied, Asked, Caller, Guard, Number, Planned, Refused, Request, Restored, Risks, Routes, Source,
-    Status, Trial, Wanted,
+    self, Applied, Asked, AutomaticBan, Caller, Guard, Number, Planned, Refused, Request, Restored, Risks,
+    Routes, Source, Status, Trial, Wanted,
 };
 use crate::report;
 use crate::show;
 use crate::terminal;
+use link::AskRefused;
 use model::plan::Plan;
 use serde::de::DeserializeOwned;
 use std::io::IsTerminal;
@@ -38,6 +39,15 @@ impl Packets {
     ) -> Result<serde_json::Value, Refused> {
         let dormant = if asked.request == Request::Status { self.guard.dormant() } else { None };
         dormant.map_or_else(|| self.guard.ask(asked, routes), Ok)
+    }
+
+    /// Bans an address for a gate, where it may be banned.
+    pub(super) fn ban_for_gate(
+        &self,
+        asked: &AutomaticBan,
+        routes: Option<&dyn Routes>,
+    ) -> Result<(), AskRefused> {
+        self.guard.ban_for_gate(asked, routes)
     }
 
     /// What a plan serves on this machine.

@@ -40,7 +40,7 @@ fn is_relative(target: &Target) -> bool {
 
 fn make_absolute(target: &mut Target) {
     if let TargetAddress::Unix(path) = &mut target.address {
-        *path = of(Path::new(path)).into();
+        *path = of(Path::new(path));
     }
 }
 

@@ -169,6 +169,15 @@ impl Lender {
         Ok((Self(channel), inheritance))
     }
 
+    /// Sees that the lender is there still: where it was killed, another keeper may have begun, which knows nothing of a
+    /// gate that is left to it now.
+    pub(super) fn is_there(&self) -> Result<(), Failure> {
+        match Inheritance::of_channel(&self.0) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(Failure::refused(format!("who asked for the rehearsal is gone: {error}"))),
+        }
+    }
+
     /// Says why the rehearsal failed.
     pub(super) fn tell(&self, reason: &str) {
         let order = Order::Failed { reason: reason.chars().take(1000).collect() };
@@ -217,11 +226,11 @@ pub(super) fn settle() {
 fn exec(program: &Path, (count, failures): (u64, u64), stdin: Stdio) -> io::Error {
     let name = std::env::args_os().next().unwrap_or_else(|| OsString::from("portcullis"));
     let arguments = std::env::args_os().skip(1);
-    Command::new(program)
-        .arg0(name)
-        .args(arguments)
-        .env(COUNT, count.to_string())
-        .env(FAILURES, failures.to_string())
-        .stdin(stdin)
-        .exec()
+    let mut command = Command::new(program);
+    // What the service manager handed over came to this program, under numbers that mean something else by now.
+    for variable in ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"] {
+        command.env_remove(variable);
+    }
+    command.env(COUNT, count.to_string()).env(FAILURES, failures.to_string());
+    command.arg0(name).args(arguments).stdin(stdin).exec()
 }

@@ -1,7 +1,6 @@
 //! What a gate asks for, on its way to who judges it.
 
 use super::conversation::Conversation;
-use crate::report;
 use link::{Ask, AskRefused};
 use std::sync::Arc;
 
@@ -14,15 +13,13 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    /// Has it judged, tells the gate what came of it, and the operator where it was refused.
-    pub(crate) fn answer(self, judge: impl FnOnce(&Ask) -> Result<(), AskRefused>) {
+    /// Has it judged, and tells the gate what came of it. Answers why not, and what was asked for, where it was refused.
+    pub(crate) fn answer(
+        self,
+        judge: impl FnOnce(&Ask) -> Result<(), AskRefused>,
+    ) -> Result<(), (&'static str, AskRefused)> {
         let judged = self.ask.check().and_then(|()| judge(&self.ask));
-        if let Err(refused) = &judged {
-            report::warning(format_args!(
-                "the gate asked for {} and was refused: {refused}",
-                self.ask.name()
-            ));
-        }
-        self.gate.answer(self.number, judged.err());
+        self.gate.answer(self.number, judged.clone().err());
+        judged.map_err(|refused| (self.ask.name(), refused))
     }
 }

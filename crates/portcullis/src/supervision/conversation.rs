@@ -1,6 +1,7 @@
 //! Speaking with a gate: orders go out, answers come back, and a gate that says nothing or nonsense is ended.
 
 use super::asks::Asked;
+use super::bucket::{Bucket, Seldom};
 use super::process::Process;
 use crate::report;
 use link::{Answer, CertificateChange, Channel, Numbered, Order, ReceiveError, SendError, Told};
@@ -15,12 +16,22 @@ use std::time::{Duration, Instant};
 
 /// How long a gate may take to read what it is told.
 const READING: Duration = Duration::from_secs(10);
+/// What a gate may ask for at once: a burst of bans. Each is looked at by one thread, and costs a look at the machine.
+const ASKS_AT_ONCE: u32 = 100;
+/// Between two asks in the long run.
+const BETWEEN_ASKS: Duration = Duration::from_millis(50);
+/// What a gate may say unasked at once. A gate of ours says less by itself.
+const WORDS_AT_ONCE: u32 = 1000;
+/// Between two words in the long run; a gate that says more is heard no faster, so that a flood costs the keeper little.
+const BETWEEN_WORDS: Duration = Duration::from_millis(1);
+/// Between two lines in the log about a gate that asks too much.
+const BETWEEN_LINES: Duration = Duration::from_secs(10);
 
 /// A gate that runs.
 #[derive(Debug)]
 pub(super) struct Conversation {
     pub(super) process: Process,
-    channel: Channel,
+    pub(super) channel: Channel,
     number: AtomicU64,
     waiting: Mutex<HashMap<u64, SyncSender<Reply>>>,
     /// Numbers of the sockets that it has.
@@ -140,8 +151,20 @@ impl Conversation {
 
     /// Tells what came of something that the gate asked for.
     pub(super) fn answer(&self, number: u64, refused: Option<link::AskRefused>) {
-        // A gate that is gone needs no answer.
-        let _ = self.tell(Order::Answered { number, refused }, &[]);
+        let order = Order::Answered { number, refused };
+        // Nobody waits for what comes of it, so that nothing is kept for a gate that asks and does not listen.
+        let number = self.number.fetch_add(1, Ordering::Relaxed);
+        match self.channel.send(&Numbered { number, order }, &[]) {
+            // A gate that is gone needs no answer.
+            Ok(()) | Err(SendError::Gone) => {}
+            Err(error) => {
+                report::error(format_args!(
+                    "the gate (process {}) is ended, for it asks and does not hear the answer: {error}",
+                    self.process.pid()
+                ));
+                self.kill();
+            }
+        }
     }
 
     /// Serves other certificates from now on.
@@ -173,22 +196,25 @@ impl Conversation {
     }
 
     fn listen(self: Arc<Self>, ears: &Ears) {
+        let mut manners = Manners::new(Instant::now());
         loop {
-            match self.channel.receive::<Told>() {
-                Ok(Some(received)) => self.hear(received.message, received.descriptors, ears),
+            let received = match self.channel.receive::<Told>() {
+                Ok(Some(received)) => received,
                 Ok(None) => break,
                 Err(ReceiveError::Io(error)) => {
                     report::error(format_args!("the gate cannot be heard any more: {error}"));
                     break;
                 }
                 Err(error) => {
-                    report::error(format_args!(
-                        "the gate (process {}) is ended, for it says what no gate says: {error}",
-                        self.process.pid()
-                    ));
+                    self.complain(&error.to_string());
                     break;
                 }
+            };
+            if !belong(&received.message, received.descriptors.len()) {
+                self.complain("descriptors came with it that do not belong to it");
+                break;
             }
+            self.hear(received.message, received.descriptors, ears, &mut manners);
         }
         self.kill();
         // Nobody comes to it any more; where the file stays, the next keeper finds it to be nobody's.
@@ -199,25 +225,71 @@ impl Conversation {
         let _ = ears.events.send(Event::Gone(self));
     }
 
-    fn hear(self: &Arc<Self>, told: Told, descriptors: Vec<OwnedFd>, ears: &Ears) {
-        match told {
+    fn complain(&self, what: &str) {
+        report::error(format_args!(
+            "the gate (process {}) is ended, for it says what no gate says: {what}",
+            self.process.pid()
+        ));
+    }
+
+    fn hear(self: &Arc<Self>, told: Told, descriptors: Vec<OwnedFd>, ears: &Ears, manners: &mut Manners) {
+        let told = match told {
             Told::Answer { number, answer } => {
                 let waiting = self.waiting().remove(&number);
                 if let Some(waiting) = waiting {
                     let _ = waiting.try_send((answer, descriptors));
+                    return;
                 }
+                Told::Answer { number, answer }
             }
+            told => told,
+        };
+        if !manners.words.take(Instant::now()) {
+            std::thread::sleep(BETWEEN_WORDS);
+        }
+        match told {
+            // Whoever gave the order may have given up, so that an answer to nothing is no fault. A conversation begins
+            // with `Hello`, where it does, and it was heard then.
+            Told::Answer { .. } | Told::Hello(_) => {}
             // What does not fit is left out; it stands in the access log all the same.
             Told::Notice(text) => drop(ears.notices.try_send(text)),
             Told::Ask { number, ask } => {
                 let asked = Asked { gate: Arc::clone(self), number, ask };
-                if let Err(error) = ears.asks.try_send(asked) {
-                    drop(error);
-                    self.answer(number, Some(link::AskRefused::new("busy", "too much is asked at once")));
+                let now = Instant::now();
+                if manners.asks.take(now) && ears.asks.try_send(asked).is_ok() {
+                    return;
                 }
+                if let Some(times) = manners.busy.again(now) {
+                    report::warning(format_args!("the gate asks too much: {times} not looked at (busy)"));
+                }
+                self.answer(number, Some(link::AskRefused::new("busy", "too much is asked at once")));
             }
-            // It was heard when the conversation began.
-            Told::Hello(_) => {}
         }
     }
+}
+
+/// How much a gate has said unasked.
+struct Manners {
+    words: Bucket,
+    asks: Bucket,
+    busy: Seldom,
+}
+
+impl Manners {
+    fn new(now: Instant) -> Self {
+        Self {
+            words: Bucket::new(WORDS_AT_ONCE, BETWEEN_WORDS, now),
+            asks: Bucket::new(ASKS_AT_ONCE, BETWEEN_ASKS, now),
+            busy: Seldom::new(BETWEEN_LINES),
+        }
+    }
+}
+
+/// Whether so many descriptors belong to what was told: only sockets that are handed over come with any.
+fn belong(told: &Told, descriptors: usize) -> bool {
+    let sockets = match told {
+        Told::Answer { answer: Answer::Sockets(sockets), .. } => sockets.len(),
+        _ => 0,
+    };
+    sockets == descriptors
 }

@@ -2,6 +2,7 @@
 //! died.
 
 mod asks;
+mod bucket;
 mod conversation;
 mod loaded;
 mod offer;
@@ -13,8 +14,13 @@ mod sight;
 mod start;
 mod supervisor;
 
+pub(crate) use asks::Asked;
+pub(crate) use bucket::{Bucket, Seldom};
 pub(crate) use offer::{Bound, Offer};
 pub(crate) use predecessors::{Inheritance, find as find_predecessors};
 pub(crate) use supervisor::{Predecessors, Settings, Supervisor};
 
 pub(crate) use loaded::resolver_texts;
+
+#[cfg(test)]
+mod tests;

@@ -24,16 +24,22 @@ pub(crate) fn are_in(folder: &Path) -> bool {
     paths.filter(|path| path.contains(PREFIX)).any(is_here)
 }
 
-/// Has the gates in this folder end: one that serves within `total`, one that was ending already at once. Answers
-/// whether all have, where it waits so long.
+/// Has the gates in this folder end within `total`. Answers whether all have, where it waits so long. One that was
+/// ending already has no longer than that.
 pub(crate) fn end(folder: &Path, total: Duration, wait: Duration) -> bool {
-    let deadline = Instant::now() + wait;
+    let now = Instant::now();
+    let (deadline, cut) = (now + wait, now + wait.min(total));
     let (predecessors, sockets) = find(folder).split();
     // What is open anywhere takes connections.
     drop(sockets);
     predecessors.gates.iter().for_each(|gate| begin(gate, total));
     predecessors.gates.iter().all(|gate| {
-        let is_over = gate.process.is_over_within(deadline.saturating_duration_since(Instant::now()));
+        let until = if gate.hello.draining { cut } else { deadline };
+        let mut is_over = gate.process.is_over_within(until.saturating_duration_since(Instant::now()));
+        if gate.hello.draining && !is_over {
+            gate.process.kill();
+            is_over = true;
+        }
         if is_over {
             // A file that stays is found to be nobody's.
             let _ = fs::remove_file(&gate.place);
@@ -44,7 +50,8 @@ pub(crate) fn end(folder: &Path, total: Duration, wait: Duration) -> bool {
 
 fn begin(gate: &Predecessor, total: Duration) {
     let order = Order::Drain(Patience { total, handed_over: false });
-    if gate.hello.draining || gate.channel.send(&Numbered { number: 0, order }, &[]).is_err() {
+    // One that is ending obeys nobody any more.
+    if !gate.hello.draining && gate.channel.send(&Numbered { number: 0, order }, &[]).is_err() {
         gate.process.kill();
     }
 }

@@ -13,10 +13,14 @@ use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a gate may take to say who it is: it finishes what its former keeper asked of it.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long one may take to hand over its sockets, whatever else it says meanwhile.
+const LONGEST: Duration = Duration::from_secs(10);
+/// Sockets that are taken from one gate: more than any file has listeners.
+const MOST: usize = 10_000;
 
 /// What a former keeper left.
 #[derive(Debug, Default)]
@@ -147,12 +151,15 @@ fn meet(path: &Path, sockets: &mut BTreeMap<u64, (OwnedFd, u16)>) -> Result<Pred
 }
 
 fn take_sockets(channel: &Channel, sockets: &mut BTreeMap<u64, (OwnedFd, u16)>) -> Result<(), Unreachable> {
-    let mut after = 0;
+    let (mut after, begun) = (0, Instant::now());
     loop {
         let order = Numbered { number: after, order: Order::Sockets { after } };
         channel.send(&order, &[]).map_err(|error| Unreachable::Io(io::Error::other(error.to_string())))?;
         let (held, came) = loop {
             let received = channel.receive::<Told>()?.ok_or(Unreachable::Gone)?;
+            if begun.elapsed() > LONGEST || sockets.len() > MOST {
+                return Err(Unreachable::Odd("it does not come to an end with its sockets"));
+            }
             // What it tells the operator meanwhile stands in the access log.
             if let Told::Answer { answer: Answer::Sockets(held), .. } = received.message {
                 break (held, received.descriptors);

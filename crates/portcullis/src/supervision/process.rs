@@ -16,6 +16,9 @@ const SIGSYS: i32 = 31;
 /// What the process is called where processes are listed.
 const NAME: &str = "portcullis: gate";
 
+/// The one variable of the environment that a gate gets: the others are the keeper's, and some of them secret.
+const BACKTRACE: &str = "RUST_BACKTRACE";
+
 /// The process of a gate.
 #[derive(Debug)]
 pub(super) struct Process {
@@ -31,6 +34,8 @@ impl Process {
         let child = Command::new(program)
             .arg0(NAME)
             .arg("gate-process")
+            .env_clear()
+            .envs(std::env::var_os(BACKTRACE).map(|wanted| (BACKTRACE, wanted)))
             .stdin(Stdio::from(socket))
             .spawn()
             .map_err(refused)?;
@@ -77,7 +82,9 @@ impl Process {
             }
         };
         Some(match (status.terminating_signal(), status.exit_status()) {
-            (Some(SIGSYS), _) => "it made a system call that it may not make (SIGSYS)".to_owned(),
+            (Some(SIGSYS), _) => {
+                "the system call filter stopped it (SIGSYS); the log of the kernel names the call".to_owned()
+            }
             (Some(SIGKILL), _) => "it was killed (signal 9; perhaps for want of memory)".to_owned(),
             (Some(signal), _) => format!("signal {signal}"),
             (None, Some(0)) => "it ended by itself".to_owned(),

@@ -10,6 +10,9 @@ use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 use std::time::Instant;
 
+/// Folders that are named one by one; a gate says which, and may say anything.
+const NAMED: usize = 20;
+
 /// The folders that a gate needs for an offer: roots of files and of scripts, and those in which sockets of instances
 /// lie.
 pub(super) fn of(offer: &Offer) -> BTreeSet<PathBuf> {
@@ -23,9 +26,12 @@ pub(super) fn of(offer: &Offer) -> BTreeSet<PathBuf> {
 pub(super) fn begin(gate: &Conversation, cage: &Cage, report: &Report) {
     warn(&report.missing);
     match Outside::of(gate.process.pid(), cage) {
-        Ok(outside) => *gate.outside.lock().unwrap_or_else(PoisonError::into_inner) = outside,
+        Ok(outside) => {
+            let outside = outside.map(|outside| outside.with_missing(&report.missing));
+            *gate.outside.lock().unwrap_or_else(PoisonError::into_inner) = outside;
+        }
         Err(error) => {
-            report::warning(format_args!("folders that are added later stay hidden from the gate: {error}"))
+            report::warning(format_args!("folders that are added later stay hidden from the gate: {error}"));
         }
     }
 }
@@ -55,6 +61,12 @@ pub(super) fn refresh(gate: &Conversation) {
     with_outside(gate, |outside| outside.refresh(Instant::now()).map(drop));
 }
 
+/// What it should see and does not, as it is now.
+pub(super) fn hidden(gate: &Conversation) -> Vec<Missing> {
+    let outside = gate.outside.lock().unwrap_or_else(PoisonError::into_inner);
+    outside.as_ref().map(|outside| outside.missing().collect()).unwrap_or_default()
+}
+
 fn with_outside(gate: &Conversation, work: impl FnOnce(&mut Outside) -> Result<(), confine::MountError>) {
     let mut outside = gate.outside.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(outside) = outside.as_mut()
@@ -65,8 +77,11 @@ fn with_outside(gate: &Conversation, work: impl FnOnce(&mut Outside) -> Result<(
 }
 
 fn warn(missing: &[Missing]) {
-    for missing in missing {
+    for missing in missing.iter().take(NAMED) {
         report::warning(format_args!("the gate does not see {missing}"));
+    }
+    if let Some(more) = missing.len().checked_sub(NAMED).filter(|more| *more > 0) {
+        report::warning(format_args!("the gate does not see {more} further folders"));
     }
 }
 

@@ -1,7 +1,7 @@
 //! Keeping a gate running: it serves what it is offered, and is replaced when it dies.
 
 use super::asks::Asked;
-use super::conversation::{Conversation, Ears, Event};
+use super::conversation::{Conversation, Ears, Event, Silence};
 use super::offer::{self, Bound, Offer};
 use super::predecessors::{Predecessor, find_but};
 use super::probe;
@@ -26,8 +26,11 @@ use std::time::{Duration, Instant};
 const ANSWERING: Duration = Duration::from_secs(5);
 /// Between two looks whether it lives, and whether its folders are those that it sees.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
-/// How long a gate may be silent before it counts as stuck.
-const STUCK: Duration = Duration::from_secs(10);
+/// How long a gate may be silent before it counts as stuck. It is not asked while it takes a plan or certificates, and
+/// everything else it answers from memory: this is for a machine that is out of breath.
+const STUCK: Duration = Duration::from_secs(5);
+/// The longest that looking after it once can take: it is asked, is found to be stuck, and another one is started.
+const LONGEST_TURN: Duration = Duration::from_secs(STARTING.as_secs() + 3 * STUCK.as_secs());
 /// Beyond the time that its connections have, until an ending gate is cut off.
 const LEAVING: Duration = Duration::from_secs(5);
 /// A gate that served for so long is no part of a crash loop: what ends one now and then must not keep the next one away.
@@ -61,7 +64,7 @@ pub(crate) struct Settings {
 impl Settings {
     /// How a gate is confined that serves this.
     pub(super) fn cage(&self, offer: &Offer) -> confine::Cage {
-        confine::Cage { account: self.account, shown: sight::of(offer), ..confine::Cage::default() }
+        confine::Cage { account: self.account.clone(), shown: sight::of(offer), ..confine::Cage::default() }
     }
 }
 
@@ -81,6 +84,8 @@ pub(crate) struct Facts {
     pub(crate) age: Duration,
     /// How it is confined.
     pub(crate) confined: Option<confine::Report>,
+    /// What it should see and does not, as it is now.
+    pub(crate) hidden: Vec<confine::Missing>,
     /// Processes that end.
     pub(crate) ending: Vec<u32>,
     /// Gates that died since the keeper began.
@@ -93,6 +98,8 @@ pub(crate) struct Supervisor {
     settings: Settings,
     ears: Ears,
     state: Mutex<State>,
+    /// When the gate was looked after last.
+    looked: Mutex<Instant>,
 }
 
 #[derive(Debug)]
@@ -161,7 +168,8 @@ impl Supervisor {
         let deaths = VecDeque::new();
         let state =
             State { gate: Some(gate), ending, offer, log, deaths, told: None, dead: 0, is_over: false };
-        let supervisor = Arc::new(Self { settings, ears, state: Mutex::new(state) });
+        let supervisor =
+            Arc::new(Self { settings, ears, state: Mutex::new(state), looked: Mutex::new(Instant::now()) });
         let theirs = Arc::downgrade(&supervisor);
         let thread = std::thread::Builder::new().name("supervisor".to_owned());
         let started = thread.spawn(move || supervise(&theirs, &happened));
@@ -241,6 +249,7 @@ impl Supervisor {
             process: gate.map(|gate| gate.process.pid()),
             age: gate.map_or(Duration::ZERO, |gate| gate.began.elapsed()),
             confined: gate.and_then(|gate| gate.confined.get().cloned()),
+            hidden: gate.map(|gate| sight::hidden(gate)).unwrap_or_default(),
             ending: state.ending.iter().map(|gate| gate.process.pid()).collect(),
             deaths: state.dead,
         }
@@ -280,6 +289,11 @@ impl Supervisor {
         state.ending.extend(ending);
     }
 
+    /// Whether the gate answers, or is being replaced.
+    pub(crate) fn is_well(&self) -> bool {
+        self.looked.lock().unwrap_or_else(PoisonError::into_inner).elapsed() < LONGEST_TURN
+    }
+
     /// Leaves the gate without a keeper: another one takes it over.
     pub(crate) fn leave(&self) {
         let mut state = self.state();
@@ -297,17 +311,13 @@ impl Supervisor {
             state.offer.listeners.clear();
             (state.gate.take(), std::mem::take(&mut state.ending))
         };
+        let deadline = Instant::now() + total;
+        let cut = gate.map_or(0, |gate| drain(&gate, total));
         for former in ending {
+            // It has longer from its own keeper, and as long as everybody from who ends the service.
+            former.process.is_over_within(deadline.saturating_duration_since(Instant::now()));
             former.end();
         }
-        let Some(gate) = gate else { return 0 };
-        gate.ending.store(true, Ordering::Relaxed);
-        let drain = Order::Drain(Patience { total, handed_over: false });
-        let cut = match gate.ask(drain, &[], total + LEAVING) {
-            Ok((Answer::Drained { cut }, _)) => cut,
-            _ => 0,
-        };
-        gate.end();
         cut
     }
 
@@ -374,7 +384,9 @@ impl Supervisor {
     fn look(&self) {
         let Some(gate) = self.state().gate.clone() else { return };
         sight::refresh(&gate);
-        if gate.ask(Order::Ping, &[], STUCK).is_err() {
+        let answer = gate.ask(Order::Ping, &[], STUCK);
+        // Of one that is gone its event says how.
+        if answer.is_err_and(|silence| silence != Silence::Gone) {
             report::error(format_args!(
                 "the gate (process {}) has not answered for {} s and is ended",
                 gate.process.pid(),
@@ -427,6 +439,18 @@ fn send_off(former: Predecessor, ears: &Ears, offer: &Offer) -> Option<Arc<Conve
     Some(gate)
 }
 
+/// Ends a gate with what it serves. Answers how many connections were cut.
+fn drain(gate: &Conversation, total: Duration) -> u64 {
+    gate.ending.store(true, Ordering::Relaxed);
+    let order = Order::Drain(Patience { total, handed_over: false });
+    let cut = match gate.ask(order, &[], total + LEAVING) {
+        Ok((Answer::Drained { cut }, _)) => cut,
+        _ => 0,
+    };
+    gate.end();
+    cut
+}
+
 fn no_gate() -> Failure {
     Failure::refused("no gate serves at the moment")
         .with_hint("the log says why; it is started again by itself")
@@ -444,6 +468,7 @@ fn supervise(supervisor: &Weak<Supervisor>, happened: &Receiver<Event>) {
             Err(RecvTimeoutError::Timeout) => {}
         }
         supervisor.look();
+        *supervisor.looked.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         wait = supervisor.replace().map_or(BETWEEN_LOOKS, |pause| pause.min(BETWEEN_LOOKS));
     }
 }

@@ -78,23 +78,67 @@ fn another_user_is_refused_by_the_kernel_and_by_the_gate() {
             .expect("this test needs root");
     }
     let socket = folder.join("state/admin/socket");
-    let output = std::process::Command::new("setpriv")
-        .args([
-            "--reuid=65534",
-            "--clear-groups",
-            "curl",
-            "-s",
-            "--max-time",
-            "20",
-            "-w",
-            "%{http_code}",
-            "--unix-socket",
-        ])
-        .arg(&socket)
-        .arg("http://gate/status")
-        .output()
-        .expect("setpriv and curl");
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "only root and the user of the gate may ask\n403");
+    assert_eq!(ask_as(&socket, &["--reuid=65534", "--regid=65534", "--clear-groups"]), REFUSED);
+}
+
+/// What somebody is told who may not ask.
+const REFUSED: &str =
+    "only root, the keeper's own user and the group portcullis-admin may ask, and the gate never\n403";
+
+/// Asks for the status as somebody else; answers the text and the status, or what curl says of no connection.
+fn ask_as(socket: &std::path::Path, who: &[&str]) -> String {
+    let mut curl = std::process::Command::new("setpriv");
+    curl.args(who).args(["curl", "-s", "--max-time", "20", "-w", "%{http_code}", "--unix-socket"]);
+    let output = curl.arg(socket).arg("http://gate/status").output().expect("setpriv and curl");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// A gate on a machine that has the operators' group and the gate's user, as the package makes them.
+fn up_with_accounts(folder: &Folder) -> Program {
+    let (http, https) = (testkit::free_port(), testkit::free_port());
+    let listen = format!("[listen]\nhttp = {http}\nhttps = {https}\naddresses = [\"127.0.0.1\"]\n");
+    folder.write("portcullis.toml", listen + "[state]\nfolder = \"state\"\n");
+    folder.write("passwd", "root:x:0:0::/root:/bin/sh\nportcullis:x:64123:64123::/:/bin/false\n");
+    folder.write("group", "root:x:0:\nportcullis-admin:x:64124:\n");
+    let script = "mount --bind passwd /etc/passwd && mount --bind group /etc/group && exec \"$0\" up";
+    let mut command = std::process::Command::new("unshare");
+    command.args(["--mount", "--propagation", "private", "sh", "-c", script]);
+    command.arg(env!("CARGO_BIN_EXE_portcullis")).current_dir(folder.path());
+    let mut gate = Program::spawn(&mut command);
+    gate.wait_for_socket(&folder.join("state/admin/socket"));
+    gate
+}
+
+#[test]
+fn the_operators_group_may_ask_and_the_gate_may_not_although_it_is_in_it() {
+    let folder = Folder::new();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("this test needs root");
+    let _gate = up_with_accounts(&folder);
+    let socket = folder.join("state/admin/socket");
+    let facts = |name: &str| {
+        use std::os::unix::fs::MetadataExt;
+        let facts = fs::metadata(folder.join(name)).expect("it is there");
+        (facts.mode() & 0o777, facts.uid(), facts.gid())
+    };
+    assert_eq!(facts("state/admin/socket"), (0o660, 0, 64124));
+    assert_eq!(facts("state/admin"), (0o710, 0, 64124));
+    assert_eq!(facts("state/admin/lock").0, 0o600);
+    let group = "--groups=64124";
+    for (who, expected) in [
+        (["--reuid=65534", "--regid=65534", group], "200"),
+        (["--reuid=65534", "--regid=64124", "--clear-groups"], "200"),
+        (["--reuid=65534", "--regid=65534", "--clear-groups"], "000"),
+        (["--reuid=64123", "--regid=64123", group], REFUSED),
+        (["--reuid=64123", "--regid=64124", "--clear-groups"], REFUSED),
+    ] {
+        let answer = ask_as(&socket, &who);
+        assert!(answer.ends_with(expected), "{who:?}: {answer}");
+    }
+    // Even when the modes are wide open, the gate asks the kernel who it is.
+    for (name, mode) in [("state/admin", 0o755), ("state/admin/socket", 0o666)] {
+        fs::set_permissions(folder.join(name), fs::Permissions::from_mode(mode)).expect("our folder");
+    }
+    assert_eq!(ask_as(&socket, &["--reuid=65534", "--regid=65534", "--clear-groups"]), REFUSED);
 }
 
 #[test]

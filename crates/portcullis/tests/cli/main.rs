@@ -9,6 +9,7 @@ mod hello;
 mod help;
 mod logs;
 mod ownership;
+mod reading;
 mod service;
 mod usage;
 mod websocket;

@@ -18,6 +18,7 @@ mod docker;
 mod faults;
 mod flows;
 mod full_table;
+mod gate_user;
 mod gateway;
 mod hosts;
 mod kills;

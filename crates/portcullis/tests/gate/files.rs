@@ -30,7 +30,7 @@ impl Site {
         ));
         fs::create_dir(gate.folder.join("root")).unwrap();
         // What is made anew at the place of a root is shown to the gate within a second.
-        eventually("the folder", || (gate.get("b.test", "/").status != 500).then_some(()));
+        eventually("the folder", || (gate.get("a.test", "/").status != 500).then_some(()));
         Self { gate }
     }
 

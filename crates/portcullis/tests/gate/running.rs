@@ -22,11 +22,14 @@ pub(crate) struct Setup {
     pub(crate) threads: usize,
     /// Whether a copy of the program is run, `portcullis` beside the configuration.
     pub(crate) copied: bool,
+    /// Lines of a shell, run in the folder, that prepare for the program and end in words that start it. None: it is
+    /// started by the test.
+    pub(crate) shell: Option<&'static str>,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { listen: "", log: "", files: &[], threads: 2, copied: false }
+        Self { listen: "", log: "", files: &[], threads: 2, copied: false, shell: None }
     }
 }
 
@@ -137,6 +140,23 @@ impl Gate {
         values
     }
 
+    /// What `status` knows.
+    pub(crate) fn status(&self) -> serde_json::Value {
+        let mut admin = Raw::connect_unix(&self.folder.join("state/admin/socket"));
+        admin.send("GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        serde_json::from_slice(&admin.response("GET").body).unwrap()
+    }
+
+    /// The process that faces the network; none while it is replaced.
+    pub(crate) fn gate_process(&self) -> Option<u32> {
+        u32::try_from(self.status()["gate_process"].as_u64()?).ok()
+    }
+
+    /// The process that was started.
+    pub(crate) fn keeper(&self) -> u32 {
+        self.program().id()
+    }
+
     /// What it has said to its operator until now.
     pub(crate) fn stderr(&self) -> String {
         self.program().stderr()
@@ -164,12 +184,6 @@ impl Gate {
     /// The process that was started.
     pub(crate) fn id(&self) -> u32 {
         self.program().id()
-    }
-
-    /// What `status` says, for programs.
-    pub(crate) fn status(&self) -> serde_json::Value {
-        let asked = self.ask(&["status", "--json"]);
-        serde_json::from_str(&asked.stdout).unwrap_or_else(|_| panic!("{}{}", asked.stdout, asked.stderr))
     }
 
     /// Kills the process that was started (SIGKILL), and nothing that it had started.
@@ -240,7 +254,11 @@ impl Setup {
             env!("CARGO_BIN_EXE_portcullis").to_owned()
         };
         let arguments = [&program, "up", "--state", "state", "--threads", &threads, "portcullis.toml"];
-        let arguments: Vec<String> = arguments.map(str::to_owned).into();
+        let mut arguments: Vec<String> = arguments.map(str::to_owned).into();
+        if let Some(shell) = self.shell {
+            let script = format!("{shell} \"$@\"");
+            arguments.splice(0..0, ["/bin/sh", "-ec", &script, "sh"].map(str::to_owned));
+        }
         let (program, is_up) = start(&folder, &arguments);
         let (program, killed) = (Some(program), Vec::new());
         is_up.then_some(Gate { program, killed, start: arguments, folder, http, https, head })
@@ -271,6 +289,9 @@ pub(crate) fn command(folder: &Folder) -> Command {
 fn of(program: &str, folder: &Folder) -> Command {
     let mut command = Command::new(program);
     command.current_dir(folder.path()).env_clear().env("COLUMNS", "100");
+    if program == "/bin/sh" {
+        command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+    }
     command
 }
 

@@ -7,6 +7,7 @@ use crate::host::HostPattern;
 use crate::plan::{Name, Plan, Scheme, Site, Stream, Transport};
 use crate::problem::Problem;
 use crate::source::Location;
+use std::collections::HashMap;
 
 /// What is taken already.
 pub(super) struct Claims<'a> {
@@ -42,10 +43,11 @@ struct SitePort<'a> {
 
 impl<'a> Claims<'a> {
     pub(super) fn new(merged: &Merged, plan: &'a Plan) -> Self {
+        let names = merged.sites.iter().rev().map(|(name, _)| (name.as_str(), name.at));
+        let written: HashMap<&str, Location> = names.collect();
         let mut sites = Vec::new();
         for site in &plan.sites {
-            let written = merged.sites.iter().find(|(name, _)| name.as_str() == site.label);
-            let at = written.map_or_else(Location::default, |(name, _)| name.at);
+            let at = written.get(site.label.as_str()).copied().unwrap_or_default();
             let Some(port) = site_name::port(&site.address, &plan.listen) else { continue };
             let secure = site.address.scheme == Scheme::Https;
             sites.push(SitePort { site, at, port, secure });

@@ -1,8 +1,8 @@
 //! What a plan names, held against this machine: certificates, folders, pages. Looks, and changes nothing.
 //!
-//! It is judged as the user who asks; the gate may run as another.
+//! It is judged as the user who asks; whether the gate's own user could, is judged in `reading`.
 
-use super::scripts;
+use super::{reading, scripts};
 use certs::{Event, StateFolder, Store, StoreError};
 use model::plan::{AccessLog, FilesHandler, Handler, Place, Plan, Service, Site};
 use model::problem::{Problem, Severity};
@@ -38,6 +38,7 @@ pub(super) fn folders(plan: &Plan) -> Vec<Problem> {
     }
     plan.services.iter().for_each(|service| look_at_scripts(service, &mut found));
     scripts::look(plan, &mut found);
+    reading::look(plan, &mut found);
     found
 }
 

@@ -2,6 +2,7 @@
 
 mod machine;
 mod packets;
+mod reading;
 mod scripts;
 
 pub(super) use machine::look as look_at_machine;

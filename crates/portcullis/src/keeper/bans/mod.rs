@@ -8,7 +8,7 @@ mod refusal;
 mod spans;
 
 pub(crate) use refusal::shown;
-pub(super) use refusal::{Protected, refuse};
+pub(super) use refusal::{Protected, hit, refuse};
 
 use super::state::{State, StateError, at};
 use firewall::compile::elements;

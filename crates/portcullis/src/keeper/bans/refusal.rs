@@ -16,25 +16,56 @@ pub(in super::super) struct Protected {
     pub(in super::super) proxies: Vec<IpNet>,
 }
 
-/// Why a source must not be banned.
-pub(in super::super) fn refuse(source: &IpNet, protected: &Protected) -> Option<Refused> {
-    let no = |why: String| Some(Refused::no(format!("{} is not banned: {why}", shown(source))));
+/// Whom a ban would hit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in super::super) enum Hit {
+    /// This machine, speaking to itself.
+    Loopback,
+    /// An address of this machine.
+    Own(IpAddr),
+    /// Somebody who is logged in.
+    Operator(IpAddr),
+    /// A proxy, and with it everybody behind it.
+    Proxy(IpNet),
+}
+
+impl Hit {
+    /// The rule that refuses such a ban.
+    pub(in super::super) fn rule(&self) -> &'static str {
+        match self {
+            Self::Loopback | Self::Own(_) => "own-address",
+            Self::Operator(_) => "operator",
+            Self::Proxy(_) => "trusted-proxy",
+        }
+    }
+}
+
+/// Whom a ban of a source would hit that must not be banned.
+pub(in super::super) fn hit(source: &IpNet, protected: &Protected) -> Option<Hit> {
     let loopback = ["127.0.0.0/8", "::1/128"].iter().filter_map(|text| text.parse::<IpNet>().ok());
     if loopback.into_iter().any(|own| overlap(source, &own)) {
-        return no("this machine speaks to itself from there".to_owned());
+        return Some(Hit::Loopback);
     }
-    if let Some(own) = protected.own.iter().find(|own| source.contains(*own)) {
-        return no(format!("{own} is an address of this machine"));
-    }
-    if let Some(operator) = protected.operators.iter().find(|operator| source.contains(*operator)) {
-        return no(format!("somebody is logged in from {operator}"))
-            .map(|refused| refused.with_hint("it would lock them out; let them log out first"));
-    }
-    let proxy = protected.proxies.iter().find(|proxy| overlap(source, proxy))?;
-    no(format!("{} is a trusted proxy, and everybody who comes through it would be refused", shown(proxy)))
-        .map(|refused| {
-            refused.with_hint("[listen] trusted_proxies names it; ban the client's own address at the proxy")
-        })
+    let among = |addresses: &[IpAddr]| addresses.iter().copied().find(|address| source.contains(address));
+    let proxy = || protected.proxies.iter().copied().find(|proxy| overlap(source, proxy));
+    let own = among(&protected.own).map(Hit::Own);
+    own.or_else(|| among(&protected.operators).map(Hit::Operator)).or_else(|| proxy().map(Hit::Proxy))
+}
+
+/// Why a source must not be banned.
+pub(in super::super) fn refuse(source: &IpNet, protected: &Protected) -> Option<Refused> {
+    let no = |why: String| Refused::no(format!("{} is not banned: {why}", shown(source)));
+    Some(match hit(source, protected)? {
+        Hit::Loopback => no("this machine speaks to itself from there".to_owned()),
+        Hit::Own(own) => no(format!("{own} is an address of this machine")),
+        Hit::Operator(operator) => no(format!("somebody is logged in from {operator}"))
+            .with_hint("it would lock them out; let them log out first"),
+        Hit::Proxy(proxy) => {
+            let proxy = shown(&proxy);
+            no(format!("{proxy} is a trusted proxy, and everybody who comes through it would be refused"))
+                .with_hint("[listen] trusted_proxies names it; ban the client's own address at the proxy")
+        }
+    })
 }
 
 fn overlap(one: &IpNet, other: &IpNet) -> bool {

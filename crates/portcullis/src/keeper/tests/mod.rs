@@ -1,5 +1,6 @@
 //! The keeper against a kernel and a machine of values: the order of things, and what an interruption leaves.
 
+mod automatic;
 mod flows;
 mod interruption;
 mod lists;

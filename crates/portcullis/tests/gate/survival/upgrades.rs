@@ -72,7 +72,10 @@ fn a_former_gate_ends_with_its_time() {
 #[test]
 fn former_gates_are_known_to_every_later_keeper_and_end_with_the_service() {
     let hello = Hello::start("app");
-    let mut gate = Gate::up(&format!("[site]\n\"http://a.test\" = \"{}\"\n", hello.address));
+    let mut gate = Gate::up(&format!(
+        "[limits]\ndrain_timeout = \"1s\"\n[site]\n\"http://a.test\" = \"{}\"\n",
+        hello.address
+    ));
     let mut open = Vec::new();
     let mut processes = Vec::new();
     for _ in 0..3 {
