@@ -42,7 +42,10 @@ fn main() -> ExitCode {
             terminal::print_failure(&failure);
             failure.exit
         }
-        Err(_) => Exit::Bug,
+        Err(_) => {
+            run::fall_back("this program has a bug");
+            Exit::Bug
+        }
     };
     ExitCode::from(exit)
 }

@@ -10,6 +10,7 @@ use crate::failure::{Exit, Failure};
 use crate::keeper::{Finding, Request, Status as Packets, UNSEEN, is_table_there};
 use crate::place::Places;
 use crate::show;
+use crate::supervision::orphans;
 use crate::table::aligned;
 use crate::terminal;
 use serde_json::{Map, Value, json};
@@ -17,6 +18,9 @@ use std::fmt::Write;
 
 /// What stands in the place of a gate's facts where none runs.
 const NOT_RUNNING: &str = "not running (start: `portcullis up`)";
+/// What stands there where the keeper was killed.
+const WITHOUT_KEEPER: &str =
+    "serves without its keeper (`portcullis up` takes it over, `portcullis stop` ends it)";
 
 pub(super) fn run(common: &Common, arguments: &Status) -> Result<Exit, Failure> {
     let places = locate::places(common, None)?;
@@ -35,6 +39,7 @@ pub(super) fn run(common: &Common, arguments: &Status) -> Result<Exit, Failure> 
     let is_running = gate.is_ok();
     let gate = match (gate, &firewall) {
         (Ok(gate), _) => gate,
+        (Err(AskError::NotRunning(_)), _) if is_orphaned(&places) => json!({ "gate": WITHOUT_KEEPER }),
         // A machine may have packets of ours and no gate.
         (Err(AskError::NotRunning(_)), Some(_)) => json!({ "gate": NOT_RUNNING }),
         (Err(error), _) => return Err(error.into()),
@@ -55,6 +60,11 @@ pub(super) fn run(common: &Common, arguments: &Status) -> Result<Exit, Failure> 
         false if is_unseen => Exit::Refused,
         false => Exit::No,
     })
+}
+
+/// Whether a gate serves whose keeper is gone. One that starts or stops holds the lock.
+fn is_orphaned(places: &Places) -> bool {
+    !GateLock::is_taken(&places.state) && orphans::are_in(&places.state.join("admin"))
 }
 
 /// The firewall's part; nothing where neither a gate runs nor a firewall was ever applied.

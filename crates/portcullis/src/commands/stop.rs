@@ -1,17 +1,27 @@
 //! `portcullis stop`: asks the running gate to end, and waits until it has.
 
 use super::locate;
-use crate::admin::{Client, GateLock};
+use crate::admin::{AskError, Client, GateLock};
 use crate::cli::{Common, Stop};
 use crate::failure::{Exit, Failure};
+use crate::place::Places;
+use crate::supervision::orphans;
 use crate::terminal;
+use model::plan::Limits;
+use std::fs;
+use std::os::unix::fs::FileTypeExt;
 use std::time::{Duration, Instant};
 
 const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 
 pub(super) fn run(common: &Common, arguments: &Stop) -> Result<Exit, Failure> {
     let places = locate::places(common, None)?;
-    let message = Client::new(&places.socket_to_ask()).stop()?;
+    let message = match Client::new(&places.socket_to_ask()).stop() {
+        Err(AskError::NotRunning(_)) if orphans::are_in(&places.state.join("admin")) => {
+            return stop_orphans(&places, arguments);
+        }
+        asked => asked?,
+    };
     if arguments.wait == 0 {
         terminal::say(format_args!("{message}\n"));
         return Ok(Exit::Done);
@@ -19,10 +29,34 @@ pub(super) fn run(common: &Common, arguments: &Stop) -> Result<Exit, Failure> {
     let deadline = Instant::now() + Duration::from_secs(arguments.wait);
     while GateLock::is_taken(&places.state) {
         if Instant::now() >= deadline {
-            let reason = format!("the gate still finishes requests after {} s", arguments.wait);
-            return Err(Failure::no(reason).with_hint("`limits.drain_timeout` says how long it may"));
+            return Err(still_there(arguments.wait));
         }
         std::thread::sleep(BETWEEN_LOOKS);
     }
     Ok(Exit::Done)
+}
+
+/// Ends what a keeper that was killed has left. Holding its lock, so that no other one takes it over meanwhile.
+fn stop_orphans(places: &Places, arguments: &Stop) -> Result<Exit, Failure> {
+    let _lock = GateLock::take(&places.state)?;
+    // What the file says is known to the keeper that is gone.
+    let total = Limits::default().drain_timeout;
+    let wait = Duration::from_secs(arguments.wait);
+    if fs::symlink_metadata(&places.admin_socket).is_ok_and(|facts| facts.file_type().is_socket()) {
+        // Nobody answers there, and the lock keeps everybody away who would.
+        let _ = fs::remove_file(&places.admin_socket);
+    }
+    if orphans::end(&places.state.join("admin"), total, wait) {
+        return Ok(Exit::Done);
+    }
+    if arguments.wait == 0 {
+        terminal::say("the gate finishes its requests\n");
+        return Ok(Exit::Done);
+    }
+    Err(still_there(arguments.wait))
+}
+
+fn still_there(seconds: u64) -> Failure {
+    Failure::no(format!("the gate still finishes requests after {seconds} s"))
+        .with_hint("`limits.drain_timeout` says how long it may")
 }

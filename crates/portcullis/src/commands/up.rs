@@ -10,6 +10,14 @@ use crate::run;
 use model::Compiler;
 
 pub(super) fn run(common: &Common, arguments: &Up) -> Result<Exit, Failure> {
+    let ended = serve(common, arguments);
+    if let (Err(failure), false) = (&ended, arguments.rehearse) {
+        run::fall_back(&failure.reason);
+    }
+    ended
+}
+
+fn serve(common: &Common, arguments: &Up) -> Result<Exit, Failure> {
     if arguments.json {
         report::speak_json();
     }

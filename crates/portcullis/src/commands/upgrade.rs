@@ -15,7 +15,7 @@ pub(super) fn run(common: &Common, arguments: &Upgrade) -> Result<Exit, Failure>
     let places = locate::places(common, None)?;
     let client = Client::new(&places.admin_socket);
     let program = arguments.program.as_deref().map(absolute).transpose()?;
-    let before = upgrades(&client)?;
+    let (before, failed) = upgrades(&client)?;
     let message = match client.upgrade(program.as_deref()) {
         Ok(message) => message,
         Err(AskError::ReloadRefused(refused)) => {
@@ -28,11 +28,10 @@ pub(super) fn run(common: &Common, arguments: &Upgrade) -> Result<Exit, Failure>
     let deadline = Instant::now() + PATIENCE;
     loop {
         match upgrades(&client) {
-            Ok(now) if now > before => break,
-            Ok(_) | Err(_) if Instant::now() < deadline => std::thread::sleep(BETWEEN_LOOKS),
-            Ok(_) => {
-                return Err(Failure::no("the former program goes on").with_hint("the log says why"));
-            }
+            Ok((now, _)) if now > before => break,
+            Ok((_, now)) if now > failed => return Err(went_on()),
+            _ if Instant::now() < deadline => std::thread::sleep(BETWEEN_LOOKS),
+            Ok(_) => return Err(went_on()),
             Err(error) => return Err(error.into()),
         }
     }
@@ -40,9 +39,15 @@ pub(super) fn run(common: &Common, arguments: &Upgrade) -> Result<Exit, Failure>
     Ok(Exit::Done)
 }
 
-/// How many programs the keeper was before.
-fn upgrades(client: &Client) -> Result<u64, AskError> {
-    Ok(client.status()?["upgrades"].as_u64().unwrap_or(0))
+/// How many programs the keeper was before, and how many could not take over.
+fn upgrades(client: &Client) -> Result<(u64, u64), AskError> {
+    let status = client.status()?;
+    let count = |name| status[name].as_u64().unwrap_or(0);
+    Ok((count("upgrades"), count("upgrades_failed")))
+}
+
+fn went_on() -> Failure {
+    Failure::no("it could not take over; the former program goes on").with_hint("`portcullis logs` says why")
 }
 
 /// The keeper has a current folder of its own.

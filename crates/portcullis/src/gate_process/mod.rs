@@ -37,6 +37,8 @@ struct Process {
     report: confine::Report,
     /// To whom the gate's threads speak.
     voice: Arc<watch::Voice>,
+    /// Where the next keeper comes to.
+    rendezvous: Arc<Rendezvous>,
 }
 
 /// Runs the gate of the keeper at standard input, until it is told to end.
@@ -47,14 +49,14 @@ pub(crate) fn run() -> Result<Exit, Failure> {
     let socket = std::io::stdin().as_fd().try_clone_to_owned();
     let socket = socket.map_err(|error| Failure::refused(format!("no keeper: {error}")))?;
     let mut channel = Arc::new(Channel::new(socket, Trust::Keeper));
-    let Some((mut process, rendezvous)) = begin(&channel)? else { return Ok(Exit::Done) };
+    let Some(mut process) = begin(&channel)? else { return Ok(Exit::Done) };
     loop {
         if let Obeyed::Ended = process.obey(&channel) {
             return Ok(Exit::Done);
         }
         // The keeper is gone. Whoever comes next is its successor.
         process.voice.silence();
-        channel = Arc::new(rendezvous.wait()?);
+        channel = Arc::new(process.rendezvous.wait()?);
         process.voice.speak_to(Arc::clone(&channel));
         if channel.send(&Told::Hello(process.hello.clone()), &[]).is_err() {
             channel.close();
@@ -63,7 +65,7 @@ pub(crate) fn run() -> Result<Exit, Failure> {
 }
 
 /// Takes the first order, which says how to run.
-fn begin(channel: &Arc<Channel>) -> Result<Option<(Process, Rendezvous)>, Failure> {
+fn begin(channel: &Arc<Channel>) -> Result<Option<Process>, Failure> {
     let refused = |reason: &str| Failure::refused(format!("this command is for the keeper alone: {reason}"));
     let first = channel.receive::<link::Numbered>().map_err(|error| refused(&error.to_string()))?;
     let Some(first) = first else { return Ok(None) };
@@ -73,7 +75,7 @@ fn begin(channel: &Arc<Channel>) -> Result<Option<(Process, Rendezvous)>, Failur
     }
     let [rendezvous]: [OwnedFd; 1] =
         first.descriptors.try_into().map_err(|_| refused("there is no socket for a later keeper"))?;
-    let rendezvous = Rendezvous::new(rendezvous, start.keeper);
+    let rendezvous = Arc::new(Rendezvous::new(rendezvous, start.keeper));
     let report = confine::enter(&start.cage).map_err(|error| {
         let reason = format!("the gate cannot be confined: {error}");
         let refused = Answer::Refused(link::Refusal { reason: reason.clone() });
@@ -94,9 +96,10 @@ fn begin(channel: &Arc<Channel>) -> Result<Option<(Process, Rendezvous)>, Failur
         edition: Edition::default(),
         report: report.clone(),
         voice,
+        rendezvous,
     };
     let started = Told::Answer { number: first.message.number, answer: Answer::Started(report) };
     // A keeper that is gone already is found to be when the next order is awaited.
     let _ = channel.send(&started, &[]);
-    Ok(Some((process, rendezvous)))
+    Ok(Some(process))
 }

@@ -1,7 +1,7 @@
 //! Obeying the keeper, one order after the other.
 
 use super::sockets::Held;
-use super::{Process, content, watch, watchdog};
+use super::{Process, content, orphan, watch, watchdog};
 use crate::failure::with_causes;
 use gate::{Gate, Patience, ResolverFiles};
 use link::{Answer, Channel, Counts, Install, Numbered, Order, ReceiveError, Refusal, Told};
@@ -45,6 +45,8 @@ impl Process {
             let Numbered { number, order } = received.message;
             if let Order::Drain(patience) = order {
                 self.hello.draining = true;
+                // Where no thread can be had, a later keeper finds nobody here, and the gate ends all the same.
+                let _ = orphan::take_leave(Arc::clone(&self.rendezvous), self.hello.clone());
                 let cut = self.drain(patience);
                 let _ = channel.send(&Told::Answer { number, answer: Answer::Drained { cut } }, &[]);
                 return Obeyed::Ended;

@@ -1,10 +1,11 @@
 //! A gate without a keeper: it serves on, and waits for the next one.
 
 use crate::failure::Failure;
-use link::{Channel, Trust};
+use link::{Channel, Hello, Told, Trust};
 use rustix::io::Errno;
 use rustix::net::SocketFlags;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
 /// Where the next keeper comes to.
 #[derive(Debug)]
@@ -35,4 +36,19 @@ impl Rendezvous {
             }
         }
     }
+}
+
+/// Tells every later keeper that this gate is ending, for as long as that takes: it is known, and can be cut short.
+pub(super) fn take_leave(rendezvous: Arc<Rendezvous>, hello: Hello) -> std::io::Result<()> {
+    let thread = std::thread::Builder::new().name("leave".to_owned());
+    thread.spawn(move || {
+        // It is kept, so that the keeper sees when this process ends. A further one comes when that one is gone.
+        let mut _last = None;
+        while let Ok(channel) = rendezvous.wait() {
+            // A keeper that is gone again needs no word.
+            let _ = channel.send(&Told::Hello(hello.clone()), &[]);
+            _last = Some(channel);
+        }
+    })?;
+    Ok(())
 }

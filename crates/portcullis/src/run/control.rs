@@ -225,6 +225,7 @@ impl Control for Running {
             "requests": counts.map(|counts| counts.requests),
             "reloads": current.reloads,
             "upgrades": upgrade::count(),
+            "upgrades_failed": upgrade::failures(),
             "access_log_lost": counts.map(|counts| counts.log_lost),
             "gate_process": facts.process,
             "gate_uptime_seconds": facts.age.as_secs(),

@@ -15,6 +15,7 @@ mod signals;
 mod upgrade;
 
 pub(crate) use signals::Signal;
+pub(crate) use upgrade::fall_back;
 
 use crate::admin::{GateLock, Operators, Server};
 use crate::configuration::Origin;
@@ -72,11 +73,7 @@ pub(crate) fn run(
     if start.rehearsal {
         return rehearse(&plan, places, &start);
     }
-    let ended = serve(origin, (plan, compiler), places, start);
-    if ended.is_err() {
-        upgrade::fall_back();
-    }
-    ended
+    serve(origin, (plan, compiler), places, start)
 }
 
 /// Brings up a gate with what the running keeper lends, sees that it serves, and leaves it for the next keeper.
@@ -87,7 +84,7 @@ fn rehearse(plan: &Plan, places: &Places, start: &Start) -> Result<Exit, Failure
     let served = packets.of_this_host(plan).and_then(|plan| {
         let stage = Stage::set(&plan, places, threads(start), inheritance, Vec::new())?;
         let (gates, _) = Supervisor::start(stage.settings, stage.offer, stage.log, stage.predecessors)?;
-        match gates.verify() {
+        match gates.verify().and_then(|()| lender.is_there()) {
             Ok(()) => {
                 gates.leave();
                 Ok(())

@@ -15,16 +15,21 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// The hidden argument of `up` that asks for a rehearsal.
 const REHEARSE: &str = "--rehearse";
 /// How many programs this process was before, for the next one.
 const COUNT: &str = "PORTCULLIS_UPGRADES";
+/// How many programs could not take over, for the next one.
+const FAILURES: &str = "PORTCULLIS_UPGRADES_FAILED";
+/// Those of this process since it became this program.
+static FAILED: AtomicU64 = AtomicU64::new(0);
 /// How long a rehearsal may take.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Sockets in one message.
@@ -32,7 +37,16 @@ const AT_ONCE: usize = 100;
 
 /// How many programs this process was before.
 pub(crate) fn count() -> u64 {
-    std::env::var(COUNT).ok().and_then(|count| count.parse().ok()).unwrap_or(0)
+    counted(COUNT)
+}
+
+/// How many programs rehearsed and could not take over.
+pub(super) fn failures() -> u64 {
+    counted(FAILURES) + FAILED.load(Ordering::Relaxed)
+}
+
+fn counted(name: &str) -> u64 {
+    std::env::var(name).ok().and_then(|count| count.parse().ok()).unwrap_or(0)
 }
 
 /// The program that is meant: the one that is named, or what lies now where this one came from.
@@ -73,28 +87,45 @@ pub(super) fn rehearse(program: &Path, sockets: &[Lent]) -> Result<(), Failure> 
         .args(std::env::args_os().skip(1))
         .arg(REHEARSE)
         .env_remove(COUNT)
+        .env_remove(FAILURES)
         .stdin(Stdio::from(theirs))
         .spawn()
         .map_err(failed)?;
-    let said = lend(&channel, sockets);
+    let said = lend(&channel, sockets, || is_itself(&child, program));
     if said.is_err() {
         // It fails only when the program has ended already.
         let _ = child.kill();
     }
     let status = child.wait().map_err(failed)?;
     let reason = match said {
-        Ok(_) if status.success() => return Ok(()),
-        Ok(Some(reason)) => reason,
-        Ok(None) => format!("it ended with {status}"),
+        Ok(Rehearsed { failed: None, asked: true }) if status.success() => return Ok(()),
+        Ok(Rehearsed { failed: Some(reason), .. }) => reason,
+        Ok(_) => format!("it ended with {status}, and brought up no gate"),
         Err(reason) => reason,
     };
     Err(Failure::no(format!("{} does not serve: {reason}", program.display()))
         .with_hint("nothing has changed; the log has more"))
 }
 
-/// Lends sockets to a rehearsal until it ends. Answers what it said last.
-fn lend(channel: &Channel, sockets: &[Lent]) -> Result<Option<String>, String> {
-    let mut said = None;
+/// Whether a process runs this very file. What a script starts may rehearse and not be what takes over.
+fn is_itself(child: &Child, program: &Path) -> bool {
+    let file = |path: &Path| std::fs::metadata(path).map(|facts| (facts.dev(), facts.ino())).ok();
+    let running = file(Path::new(&format!("/proc/{}/exe", child.id())));
+    running.is_some() && running == file(program)
+}
+
+/// What there was of a rehearsal.
+#[derive(Debug, Default)]
+struct Rehearsed {
+    /// Why it failed, as it said itself.
+    failed: Option<String>,
+    /// Whether it asked for the sockets, which only a program of ours does.
+    asked: bool,
+}
+
+/// Lends sockets to a rehearsal until it ends.
+fn lend(channel: &Channel, sockets: &[Lent], is_itself: impl Fn() -> bool) -> Result<Rehearsed, String> {
+    let mut said = Rehearsed::default();
     loop {
         let received = match channel.receive::<Numbered>() {
             Ok(Some(received)) => received.message,
@@ -105,8 +136,12 @@ fn lend(channel: &Channel, sockets: &[Lent]) -> Result<Option<String>, String> {
             Err(error) => return Err(error.to_string()),
         };
         match received {
-            Numbered { order: Order::Failed { reason }, .. } => said = Some(reason),
+            Numbered { order: Order::Failed { reason }, .. } => said.failed = Some(reason),
+            Numbered { order: Order::Sockets { .. }, .. } if !is_itself() => {
+                return Err("it has another program rehearse in its place; that one may be named".to_owned());
+            }
             Numbered { number, order: Order::Sockets { after } } => {
+                said.asked = true;
                 let next = sockets.iter().filter(|(held, _)| held.number > after).take(AT_ONCE);
                 let (held, lent): (Vec<HeldSocket>, Vec<BorrowedFd<'_>>) =
                     next.map(|(held, socket)| (*held, socket.as_fd())).unzip();
@@ -134,6 +169,15 @@ impl Lender {
         Ok((Self(channel), inheritance))
     }
 
+    /// Sees that the lender is there still: where it was killed, another keeper may have begun, which knows nothing of a
+    /// gate that is left to it now.
+    pub(super) fn is_there(&self) -> Result<(), Failure> {
+        match Inheritance::of_channel(&self.0) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(Failure::refused(format!("who asked for the rehearsal is gone: {error}"))),
+        }
+    }
+
     /// Says why the rehearsal failed.
     pub(super) fn tell(&self, reason: &str) {
         let order = Order::Failed { reason: reason.chars().take(1000).collect() };
@@ -145,23 +189,25 @@ impl Lender {
 /// Becomes a program that has rehearsed. It comes back only where that fails.
 pub(super) fn become_program(program: &Path) -> io::Error {
     // So that the next program can become this one again, whatever happens to the file.
-    match File::open("/proc/self/exe") {
-        Ok(former) => exec(program, count() + 1, Stdio::from(former)),
+    let error = match File::open("/proc/self/exe") {
+        Ok(former) => exec(program, (count() + 1, failures()), Stdio::from(former)),
         Err(error) => error,
-    }
+    };
+    FAILED.fetch_add(1, Ordering::Relaxed);
+    error
 }
 
 /// Becomes the program that this process was before, where it has just become this one. It comes back only where that
 /// is not so, or fails.
-pub(super) fn fall_back() {
+pub(crate) fn fall_back(reason: &str) {
     let Some(before) = count().checked_sub(1) else { return };
     let Ok(former) = io::stdin().as_fd().try_clone_to_owned() else { return };
     let is_file = rustix::fs::fstat(&former)
         .is_ok_and(|facts| rustix::fs::FileType::from_raw_mode(facts.st_mode).is_file());
     if is_file {
-        report::error("the former program goes on in its place");
+        report::error(format_args!("{reason}; the former program goes on in its place"));
         let path = PathBuf::from(format!("/proc/self/fd/{}", former.as_raw_fd()));
-        let error = exec(&path, before, Stdio::null());
+        let error = exec(&path, (before, failures() + 1), Stdio::null());
         report::error(format_args!("the former program cannot go on: {error}"));
     }
 }
@@ -177,7 +223,7 @@ pub(super) fn settle() {
     }
 }
 
-fn exec(program: &Path, count: u64, stdin: Stdio) -> io::Error {
+fn exec(program: &Path, (count, failures): (u64, u64), stdin: Stdio) -> io::Error {
     let name = std::env::args_os().next().unwrap_or_else(|| OsString::from("portcullis"));
     let arguments = std::env::args_os().skip(1);
     let mut command = Command::new(program);
@@ -185,5 +231,6 @@ fn exec(program: &Path, count: u64, stdin: Stdio) -> io::Error {
     for variable in ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"] {
         command.env_remove(variable);
     }
-    command.arg0(name).args(arguments).env(COUNT, count.to_string()).stdin(stdin).exec()
+    command.env(COUNT, count.to_string()).env(FAILURES, failures.to_string());
+    command.arg0(name).args(arguments).stdin(stdin).exec()
 }

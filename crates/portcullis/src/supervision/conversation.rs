@@ -42,7 +42,7 @@ pub(super) struct Conversation {
     pub(super) outside: Mutex<Option<confine::Outside>>,
     pub(super) began: Instant,
     /// The name of the socket on which it awaits a later keeper.
-    place: PathBuf,
+    pub(super) place: PathBuf,
     /// Whether it was told to end.
     pub(super) ending: AtomicBool,
 }
@@ -181,6 +181,14 @@ impl Conversation {
     pub(super) fn kill(&self) {
         self.process.kill();
         self.channel.close();
+    }
+
+    /// Ends the process, and returns when nothing of it is left.
+    pub(super) fn end(&self) {
+        self.kill();
+        // What cannot be ended within that time waits for a disk, and serves nobody.
+        let _ = self.process.is_over_within(READING);
+        let _ = std::fs::remove_file(&self.place);
     }
 
     fn waiting(&self) -> MutexGuard<'_, HashMap<u64, SyncSender<Reply>>> {

@@ -6,6 +6,7 @@ mod bucket;
 mod conversation;
 mod loaded;
 mod offer;
+pub(crate) mod orphans;
 mod predecessors;
 mod probe;
 mod process;

@@ -15,8 +15,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// How long a gate may take to say who it is. One that ends says nothing more.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a gate may take to say who it is: it finishes what its former keeper asked of it.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// How long one may take to hand over its sockets, whatever else it says meanwhile.
 const LONGEST: Duration = Duration::from_secs(10);
 /// Sockets that are taken from one gate: more than any file has listeners.
@@ -61,7 +61,7 @@ pub(super) struct Predecessor {
 enum Unreachable {
     /// It is gone; only its socket is left.
     Gone,
-    /// It says nothing: it is ending already.
+    /// It says nothing.
     Silent,
     /// It says something else.
     Odd(&'static str),
@@ -73,7 +73,7 @@ impl fmt::Display for Unreachable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Gone => f.write_str("it is gone"),
-            Self::Silent => f.write_str("it does not answer, as one that is ending"),
+            Self::Silent => f.write_str("it does not answer"),
             Self::Odd(what) => f.write_str(what),
             Self::Io(error) => error.fmt(f),
         }
@@ -101,11 +101,16 @@ impl From<Errno> for Unreachable {
 
 /// Looks for gates of a former keeper in the folder in which they await the next one.
 pub(crate) fn find(folder: &Path) -> Inheritance {
+    find_but(folder, &[])
+}
+
+/// The same, without those that are known by the names of their sockets.
+pub(super) fn find_but(folder: &Path, known: &[PathBuf]) -> Inheritance {
     let mut inheritance = Inheritance::default();
     // Where the folder cannot be read, nobody left anything in it.
     let Ok(entries) = std::fs::read_dir(folder) else { return inheritance };
     for entry in entries.flatten() {
-        if !entry.file_name().to_string_lossy().starts_with(PREFIX) {
+        if !entry.file_name().to_string_lossy().starts_with(PREFIX) || known.contains(&entry.path()) {
             continue;
         }
         match meet(&entry.path(), &mut inheritance.sockets) {
@@ -116,7 +121,6 @@ pub(crate) fn find(folder: &Path) -> Inheritance {
                 // A file that stays is found to be nobody's the next time as well.
                 let _ = std::fs::remove_file(entry.path());
             }
-            Err(Unreachable::Silent) => {}
             Err(error) => report::warning(format_args!(
                 "a gate of a former keeper at {} cannot be taken over: {error}",
                 entry.path().display()

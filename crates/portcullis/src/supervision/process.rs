@@ -8,6 +8,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 /// Signals that say more than others (signal(7)).
 const SIGKILL: i32 = 9;
@@ -59,6 +60,17 @@ impl Process {
     pub(super) fn kill(&self) {
         // It fails when the process has ended already.
         let _ = rustix::process::pidfd_send_signal(&self.handle, Signal::KILL);
+    }
+
+    /// Waits until it has ended, also where it is somebody else's child, and no longer than this (`pidfd_open(2)`).
+    pub(super) fn is_over_within(&self, patience: Duration) -> bool {
+        let milliseconds = i32::try_from(patience.as_millis()).unwrap_or(i32::MAX);
+        let timeout = rustix::event::Timespec {
+            tv_sec: i64::from(milliseconds / 1000),
+            tv_nsec: i64::from(milliseconds % 1000) * 1_000_000,
+        };
+        let mut wanted = [rustix::event::PollFd::new(&self.handle, rustix::event::PollFlags::IN)];
+        rustix::event::poll(&mut wanted, Some(&timeout)).is_ok_and(|ready| ready > 0)
     }
 
     /// Waits until it has ended, and says how, where it is a child of this process.

@@ -3,7 +3,7 @@
 use super::asks::Asked;
 use super::conversation::{Conversation, Ears, Event, Silence};
 use super::offer::{self, Bound, Offer};
-use super::predecessors::Predecessor;
+use super::predecessors::{Predecessor, find_but};
 use super::probe;
 use super::sight;
 use super::start::{self, STARTING};
@@ -33,6 +33,8 @@ const STUCK: Duration = Duration::from_secs(5);
 const LONGEST_TURN: Duration = Duration::from_secs(STARTING.as_secs() + 3 * STUCK.as_secs());
 /// Beyond the time that its connections have, until an ending gate is cut off.
 const LEAVING: Duration = Duration::from_secs(5);
+/// A gate that served for so long is no part of a crash loop: what ends one now and then must not keep the next one away.
+const STEADY: Duration = Duration::from_secs(2);
 /// Deaths within this time are one crash loop.
 const LOOP: Duration = Duration::from_secs(60);
 /// Deaths that are answered at once.
@@ -108,6 +110,8 @@ struct State {
     log: Option<File>,
     /// When gates died lately.
     deaths: VecDeque<Instant>,
+    /// The last of them whose pause was told.
+    told: Option<Instant>,
     dead: u64,
     /// Whether the service ends, so that nothing is replaced.
     is_over: bool,
@@ -161,8 +165,9 @@ impl Supervisor {
             None => bring_up(&settings, &ears, &offer, log.as_ref())?,
         };
         let ending = others.into_iter().filter_map(|former| send_off(former, &ears, &offer)).collect();
+        let deaths = VecDeque::new();
         let state =
-            State { gate: Some(gate), ending, offer, log, deaths: VecDeque::new(), dead: 0, is_over: false };
+            State { gate: Some(gate), ending, offer, log, deaths, told: None, dead: 0, is_over: false };
         let supervisor =
             Arc::new(Self { settings, ears, state: Mutex::new(state), looked: Mutex::new(Instant::now()) });
         let theirs = Arc::downgrade(&supervisor);
@@ -274,8 +279,10 @@ impl Supervisor {
 
     /// Has gates end that somebody left in our folder and nobody took over.
     pub(crate) fn dismiss_strangers(&self) {
-        let (predecessors, _) = super::find_predecessors(&self.settings.folder).split();
         let mut state = self.state();
+        let known: Vec<PathBuf> =
+            state.gate.iter().chain(&state.ending).map(|gate| gate.place.clone()).collect();
+        let (predecessors, _) = find_but(&self.settings.folder, &known).split();
         let ending =
             predecessors.gates.into_iter().filter_map(|gate| send_off(gate, &self.ears, &state.offer));
         let ending: Vec<_> = ending.collect();
@@ -304,17 +311,13 @@ impl Supervisor {
             state.offer.listeners.clear();
             (state.gate.take(), std::mem::take(&mut state.ending))
         };
+        let deadline = Instant::now() + total;
+        let cut = gate.map_or(0, |gate| drain(&gate, total));
         for former in ending {
-            former.kill();
+            // It has longer from its own keeper, and as long as everybody from who ends the service.
+            former.process.is_over_within(deadline.saturating_duration_since(Instant::now()));
+            former.end();
         }
-        let Some(gate) = gate else { return 0 };
-        gate.ending.store(true, Ordering::Relaxed);
-        let drain = Order::Drain(Patience { total, handed_over: false });
-        let cut = match gate.ask(drain, &[], total + LEAVING) {
-            Ok((Answer::Drained { cut }, _)) => cut,
-            _ => 0,
-        };
-        gate.kill();
         cut
     }
 
@@ -333,7 +336,9 @@ impl Supervisor {
         }
         state.gate = None;
         state.dead += 1;
-        state.deaths.push_back(Instant::now());
+        if gone.began.elapsed() < STEADY {
+            state.deaths.push_back(Instant::now());
+        }
         let how = how.unwrap_or_else(|| "it was not this keeper's child".to_owned());
         report::error(format_args!("the gate (process {}) died: {how}", gone.process.pid()));
     }
@@ -351,12 +356,12 @@ impl Supervisor {
             && let Some(rest) = state.deaths.back().and_then(|last| pause.checked_sub(last.elapsed()))
             && !rest.is_zero()
         {
-            if state.deaths.len() == AT_ONCE + 1 {
+            if state.told != state.deaths.back().copied() {
+                state.told = state.deaths.back().copied();
                 report::error(format_args!(
-                    "the gate died {} times within {} s; the next start waits for {} s",
+                    "the gate died {} times in a row; the next one is started in {:.1} s",
                     state.deaths.len(),
-                    LOOP.as_secs(),
-                    rest.as_secs_f32().ceil()
+                    rest.as_secs_f32()
                 ));
             }
             return Some(rest);
@@ -432,6 +437,18 @@ fn send_off(former: Predecessor, ears: &Ears, offer: &Offer) -> Option<Arc<Conve
     // One that cannot be told ends by itself already, or is gone.
     let _ = gate.tell(Order::Drain(patience), &[]);
     Some(gate)
+}
+
+/// Ends a gate with what it serves. Answers how many connections were cut.
+fn drain(gate: &Conversation, total: Duration) -> u64 {
+    gate.ending.store(true, Ordering::Relaxed);
+    let order = Order::Drain(Patience { total, handed_over: false });
+    let cut = match gate.ask(order, &[], total + LEAVING) {
+        Ok((Answer::Drained { cut }, _)) => cut,
+        _ => 0,
+    };
+    gate.end();
+    cut
 }
 
 fn no_gate() -> Failure {

@@ -2,9 +2,9 @@
 
 use crate::machine::Machine;
 use crate::pair::{Pair, both};
-use rustix::process::Signal;
 use std::os::unix::process::CommandExt;
 use testkit::lab::{Reach, Service};
+use testkit::load::kill;
 use testkit::{Program, eventually};
 
 const FILE: &str = "[firewall]\ninbound = [\"22/tcp\", \"81/tcp\"]\n[log]\naccess = \"off\"\n";
@@ -97,10 +97,10 @@ fn a_gate_with_another_state_says_that_it_does_not_look_after_the_packets() {
 fn the_packets_outlive_a_killed_gate_and_the_next_one_owns_them() {
     let story = Story::new();
     let gate = story.gate();
-    gate.signal(Signal::KILL);
-    let _ = gate.finish();
+    kill(gate.id());
     assert!(story.is_closed());
-    let _next = story.gate();
+    let next = story.gate();
+    assert!(next.stderr().contains("the gate of the former keeper serves on"), "{}", next.stderr());
     has_owner(&story);
     assert!(story.is_closed());
 }

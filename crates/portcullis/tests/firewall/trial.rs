@@ -8,6 +8,7 @@ use rustix::process::Signal;
 use std::time::{Duration, Instant};
 use testkit::eventually;
 use testkit::lab::{Reach, Service};
+use testkit::load::kill;
 
 /// How often the lock-out is tried; the number of the environment is for those who want to know.
 fn rounds() -> usize {
@@ -126,9 +127,11 @@ fn a_gate_that_starts_during_a_trial_goes_on_with_it() {
     story.begin();
     let gate = story.machine().up();
     assert_eq!(story.machine().status()["trial"]["snapshot"], 2);
-    gate.signal(Signal::KILL);
-    let _ = gate.finish();
-    let _next = story.machine().up();
+    kill(gate.id());
+    assert_eq!(story.open(), [false, true], "without a keeper");
+    let next = story.machine().up();
+    assert!(next.stderr().contains("the gate of the former keeper serves on"), "{}", next.stderr());
+    assert_eq!(story.machine().status()["trial"]["snapshot"], 2);
     assert_eq!(story.open(), [false, true]);
     let session = story.door.enter(&story.pair.client, both(22)[0]);
     story.machine().ask_from(&session, &["confirm"]).expect(0);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use testkit::load::{self, Client, Door, Load, Outcome, Shape, Target};
 
 /// A number for a run that is longer or shorter than usual.
-fn setting(name: &str, usual: usize) -> usize {
+pub(crate) fn setting(name: &str, usual: usize) -> usize {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
 }
 
@@ -25,7 +25,7 @@ fn shape() -> Shape {
 /// A gate and the application behind it.
 pub(crate) struct Loaded {
     pub(crate) gate: Gate,
-    hello: Hello,
+    pub(crate) hello: Hello,
 }
 
 impl Loaded {

@@ -32,6 +32,7 @@ mod serving;
 mod smuggling;
 mod streams;
 mod stuck;
+mod survival;
 mod tunnel;
 mod vectors;
 

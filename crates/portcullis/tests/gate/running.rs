@@ -20,6 +20,8 @@ pub(crate) struct Setup {
     /// Files beside the configuration, with their content.
     pub(crate) files: &'static [(&'static str, &'static str)],
     pub(crate) threads: usize,
+    /// Whether a copy of the program is run, `portcullis` beside the configuration.
+    pub(crate) copied: bool,
     /// Lines of a shell, run in the folder, that prepare for the program and end in words that start it. None: it is
     /// started by the test.
     pub(crate) shell: Option<&'static str>,
@@ -27,13 +29,16 @@ pub(crate) struct Setup {
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { listen: "", log: "", files: &[], threads: 2, shell: None }
+        Self { listen: "", log: "", files: &[], threads: 2, copied: false, shell: None }
     }
 }
 
 /// A gate that runs until the value goes away.
 pub(crate) struct Gate {
     program: Option<Program>,
+    /// What was killed. Each keeps alive what it has started.
+    killed: Vec<Program>,
+    start: Vec<String>,
     pub(crate) folder: Folder,
     pub(crate) http: SocketAddr,
     pub(crate) https: SocketAddr,
@@ -176,6 +181,24 @@ impl Gate {
             .collect()
     }
 
+    /// The process that was started.
+    pub(crate) fn id(&self) -> u32 {
+        self.program().id()
+    }
+
+    /// Kills the process that was started (SIGKILL), and nothing that it had started.
+    pub(crate) fn kill_keeper(&mut self) {
+        testkit::load::kill(self.id());
+        self.killed.extend(self.program.take());
+    }
+
+    /// Starts it again, as a service manager would.
+    pub(crate) fn start_keeper(&mut self) {
+        let program = start(&self.folder, &self.start);
+        assert!(program.1, "{}", program.0.stderr());
+        self.program = Some(program.0);
+    }
+
     /// The resident memory of all its processes in bytes.
     pub(crate) fn memory(&self) -> u64 {
         testkit::process::memory(&testkit::process::family(self.program().id()))
@@ -223,22 +246,35 @@ impl Setup {
         );
         folder.write("portcullis.toml", head.clone() + &with_ports(configuration, http, https));
         let threads = self.threads.to_string();
-        let arguments = ["up", "--state", "state", "--threads", &threads, "portcullis.toml"];
-        let mut up = command(&folder);
+        let program = if self.copied {
+            let copy = folder.join("portcullis");
+            fs::copy(env!("CARGO_BIN_EXE_portcullis"), &copy).unwrap();
+            copy.display().to_string()
+        } else {
+            env!("CARGO_BIN_EXE_portcullis").to_owned()
+        };
+        let arguments = [&program, "up", "--state", "state", "--threads", &threads, "portcullis.toml"];
+        let mut arguments: Vec<String> = arguments.map(str::to_owned).into();
         if let Some(shell) = self.shell {
-            up = Command::new("/bin/sh");
-            up.current_dir(folder.path()).env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
-            up.args(["-ec", &format!("{shell} \"$@\""), "sh", env!("CARGO_BIN_EXE_portcullis")]);
+            let script = format!("{shell} \"$@\"");
+            arguments.splice(0..0, ["/bin/sh", "-ec", &script, "sh"].map(str::to_owned));
         }
-        let mut program = Program::spawn(up.args(arguments));
-        let socket = folder.join("state/admin/socket");
-        let is_up = program.wait_until("the admin socket", |program| {
-            let taken = program.stderr().contains("cannot listen");
-            let up = std::os::unix::net::UnixStream::connect(&socket).is_ok();
-            (taken || up).then_some(up)
-        });
-        is_up.then_some(Gate { program: Some(program), folder, http, https, head })
+        let (program, is_up) = start(&folder, &arguments);
+        let (program, killed) = (Some(program), Vec::new());
+        is_up.then_some(Gate { program, killed, start: arguments, folder, http, https, head })
     }
+}
+
+/// Starts a program with arguments. Whether it came up; it did not where a port is taken.
+fn start(folder: &Folder, arguments: &[String]) -> (Program, bool) {
+    let mut program = Program::spawn(of(&arguments[0], folder).args(&arguments[1..]));
+    let socket = folder.join("state/admin/socket");
+    let is_up = program.wait_until("the admin socket", |program| {
+        let taken = program.stderr().contains("cannot listen");
+        let up = std::os::unix::net::UnixStream::connect(&socket).is_ok();
+        (taken || up).then_some(up)
+    });
+    (program, is_up)
 }
 
 fn with_ports(configuration: &str, http: SocketAddr, https: SocketAddr) -> String {
@@ -247,8 +283,15 @@ fn with_ports(configuration: &str, http: SocketAddr, https: SocketAddr) -> Strin
 
 /// The program, in a folder and without the caller's settings.
 pub(crate) fn command(folder: &Folder) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+    of(env!("CARGO_BIN_EXE_portcullis"), folder)
+}
+
+fn of(program: &str, folder: &Folder) -> Command {
+    let mut command = Command::new(program);
     command.current_dir(folder.path()).env_clear().env("COLUMNS", "100");
+    if program == "/bin/sh" {
+        command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+    }
     command
 }
 

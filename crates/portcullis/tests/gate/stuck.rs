@@ -14,6 +14,8 @@ fn a_gate_that_hangs_is_replaced_and_who_waits_is_answered() {
     let hung = status()["gate_process"].as_u64().unwrap();
     let process = Pid::from_raw(i32::try_from(hung).unwrap()).unwrap();
     rustix::process::kill_process(process, Signal::STOP).unwrap();
+    // A thread that is not stopped yet would take the connection, and lose it.
+    eventually("every thread to stop", || is_stopped(hung).then_some(()));
     let began = Instant::now();
     let mut waiting = gate.raw();
     waiting.send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
@@ -24,4 +26,12 @@ fn a_gate_that_hangs_is_replaced_and_who_waits_is_answered() {
     assert!(gate.stderr().contains(&told), "{}", gate.stderr());
     eventually("another gate", || status()["gate_process"].as_u64().filter(|now| *now != hung));
     assert_eq!(status()["gate_deaths"], 1);
+}
+
+fn is_stopped(process: u64) -> bool {
+    let mut threads = std::fs::read_dir(format!("/proc/{process}/task")).unwrap();
+    threads.all(|thread| {
+        let stat = std::fs::read_to_string(thread.unwrap().path().join("stat")).unwrap();
+        stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
+    })
 }

@@ -44,6 +44,11 @@ impl Open {
         let (sent, expected) = frames(0x82, payload);
         assert!(self.0.send(sent).exactly(expected.len()) == expected, "{} bytes", payload.len());
     }
+
+    /// Waits until the other side has ended it.
+    pub(crate) fn ends(&mut self) {
+        assert_eq!(self.0.rest(), b"");
+    }
 }
 
 #[test]

@@ -44,10 +44,15 @@ impl Load {
 pub fn kill(process: u32) {
     let pid = i32::try_from(process).ok().and_then(Pid::from_raw).expect("a process id");
     kill_process(pid, Signal::KILL).unwrap_or_else(|error| panic!("cannot kill process {process}: {error}"));
-    // A zombie has closed everything, and waits for its parent alone.
+    // A zombie without further threads has closed everything, and waits for its parent alone.
+    let is_zombie = || state(process).is_none_or(|state| state == 'Z') && threads(process) <= 1;
     eventually("the end of what was killed", || {
-        (test_kill_process(pid).is_err() || state(process).is_none_or(|state| state == 'Z')).then_some(())
+        (test_kill_process(pid).is_err() || is_zombie()).then_some(())
     });
+}
+
+fn threads(process: u32) -> usize {
+    fs::read_dir(format!("/proc/{process}/task")).map_or(0, Iterator::count)
 }
 
 /// The state of a process as a letter (`proc_pid_stat(5)`).

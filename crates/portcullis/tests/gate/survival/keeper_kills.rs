@@ -1,0 +1,73 @@
+//! The process that keeps the gate is killed, under load, and started again.
+
+use super::{gate_process, sockets, stop, summary};
+use crate::load::{Loaded, setting};
+use crate::running::Gate;
+use crate::tunnel::Open;
+use std::time::{Duration, Instant};
+
+const PAUSE: Duration = Duration::from_millis(500);
+
+#[test]
+fn nothing_is_lost_when_the_keeper_is_killed() {
+    let kills = setting("PORTCULLIS_TEST_KEEPER_KILLS", 3);
+    let mut loaded = Loaded::up();
+    let serving = gate_process(&loaded.gate);
+    let mut load = loaded.start();
+    let mut times = Vec::new();
+    load.disturb(kills, PAUSE, |_| {
+        loaded.gate.kill_keeper();
+        let since = Instant::now();
+        loaded.gate.start_keeper();
+        times.push(since.elapsed());
+        assert_eq!(gate_process(&loaded.gate), serving);
+    });
+    load.disturb(1, PAUSE, |_| loaded.reload(1));
+    let report = load.finish();
+    println!("{report}");
+    println!("from a start to an answer of the next keeper: {}", summary(times));
+    report.assert_nothing_was_lost();
+    let status = loaded.gate.status();
+    assert_eq!((&status["gate_deaths"], &status["gates_ending"]), (&0.into(), &serde_json::json!([])));
+    assert_eq!(sockets(&loaded.gate).len(), 2);
+    stop(&loaded.gate, &[loaded.gate.id(), serving]);
+}
+
+#[test]
+fn a_gate_without_a_keeper_is_seen_and_can_be_stopped() {
+    let loaded = Loaded::up();
+    let Loaded { mut gate, hello: _hello } = loaded;
+    let serving = gate_process(&gate);
+    let mut socket = Open::new(&gate, "a.test");
+    gate.kill_keeper();
+    for _ in 0..2 {
+        let status = gate.ask(&["status"]);
+        assert_eq!(status.code(), 1, "{}", status.stderr);
+        assert!(status.stdout.contains("gate  serves without its keeper"), "{}", status.stdout);
+    }
+    socket.echoes(b"it serves on");
+    gate.start_keeper();
+    assert_eq!(gate_process(&gate), serving);
+    socket.echoes(b"and on");
+    gate.kill_keeper();
+    drop(socket);
+    stop(&gate, &[serving]);
+    assert!(std::net::TcpStream::connect(gate.http).is_err());
+    let status = gate.ask(&["status"]);
+    assert_ne!(status.code(), 0);
+    assert!(!status.stdout.contains("keeper"), "{}", status.stdout);
+}
+
+#[test]
+fn a_gate_that_died_without_a_keeper_leaves_nothing_in_the_way() {
+    let mut gate = Gate::any_host("routes = { \"/\" = { respond = \"here\" } }\n");
+    let serving = gate_process(&gate);
+    gate.kill_keeper();
+    testkit::load::kill(serving);
+    let stopped = gate.ask(&["stop"]);
+    assert_eq!(stopped.code(), 1, "{}", stopped.stderr);
+    assert!(stopped.stderr.contains("no gate answers"), "{}", stopped.stderr);
+    gate.start_keeper();
+    assert_eq!(gate.get("a.test", "/").text(), "here");
+    assert_eq!(sockets(&gate).len(), 2, "{:?}", sockets(&gate));
+}

@@ -1,0 +1,113 @@
+//! The program becomes another one, under load.
+
+use super::{ending, gate_process, memory, stop, summary};
+use crate::load::{Loaded, setting};
+use crate::running::{Gate, Hello, Setup};
+use crate::tunnel::Open;
+use std::fs;
+use std::time::{Duration, Instant};
+use testkit::eventually;
+use testkit::load::Client;
+
+const PAUSE: Duration = Duration::from_millis(500);
+
+fn upgrade(gate: &Gate, arguments: &[&str]) {
+    let done = gate.ask(&[&["upgrade"], arguments].concat());
+    assert_eq!(done.code(), 0, "{}{}\n{}", done.stdout, done.stderr, gate.stderr());
+}
+
+#[test]
+fn upgrades_under_load_fail_nobody_and_end_no_long_connection() {
+    let upgrades = setting("PORTCULLIS_TEST_UPGRADES", 3);
+    let loaded = Loaded::up();
+    let (gate, keeper) = (&loaded.gate, loaded.gate.id());
+    let programs = ["one", "other"].map(|name| gate.folder.join(name).display().to_string());
+    for program in &programs {
+        fs::copy(env!("CARGO_BIN_EXE_portcullis"), program).unwrap();
+    }
+    let first = gate_process(gate);
+    let mut load = loaded.start();
+    let mut times = Vec::new();
+    let mut upgraded = |number: usize| {
+        let since = Instant::now();
+        upgrade(gate, &[&programs[number % 2]]);
+        times.push(since.elapsed());
+        let status = gate.status();
+        assert_eq!((&status["process"], &status["upgrades"]), (&keeper.into(), &(number + 1).into()));
+        assert!(ending(&status).contains(&first), "it has the WebSockets: {status}");
+    };
+    load.disturb(1, PAUSE, &mut upgraded);
+    let before = memory(gate);
+    load.disturb(upgrades - 1, PAUSE, |number| upgraded(number + 1));
+    // All but the one with the WebSockets have nothing that lasts.
+    eventually("the end of the other former gates", || (ending(&gate.status()) == [first]).then_some(()));
+    let after = memory(gate);
+    let report = load.finish();
+    println!("{report}memory: {} KiB, then {} KiB", before >> 10, after >> 10);
+    println!("an upgrade: {}", summary(times));
+    report.assert_nothing_failed();
+    let lasting = [Client::WebSocket, Client::Download, Client::Events];
+    let lost = report.tally.events.iter().find(|event| lasting.contains(&event.client));
+    assert!(lost.is_none(), "{lost:?}\n{report}");
+    assert!(after <= before + before / 4 + (8 << 20), "{before} bytes, then {after}");
+    eventually("the end of the former gate", || ending(&gate.status()).is_empty().then_some(()));
+    stop(gate, &[keeper, first, gate_process(gate)]);
+}
+
+#[test]
+fn a_former_gate_ends_with_its_time() {
+    let hello = Hello::start("app");
+    let gate = Setup { copied: true, ..Setup::default() }.up(&format!(
+        "[limits]\nhandover_timeout = \"1s\"\n[site]\n\"http://a.test\" = \"{}\"\n",
+        hello.address
+    ));
+    let former = gate_process(&gate);
+    let mut socket = Open::new(&gate, "a.test");
+    upgrade(&gate, &[env!("CARGO_BIN_EXE_portcullis")]);
+    socket.ends();
+    eventually("the end of the former gate", || ending(&gate.status()).is_empty().then_some(()));
+    assert_ne!(gate_process(&gate), former);
+}
+
+#[test]
+fn former_gates_are_known_to_every_later_keeper_and_end_with_the_service() {
+    let hello = Hello::start("app");
+    let mut gate = Gate::up(&format!(
+        "[limits]\ndrain_timeout = \"1s\"\n[site]\n\"http://a.test\" = \"{}\"\n",
+        hello.address
+    ));
+    let mut open = Vec::new();
+    let mut processes = Vec::new();
+    for _ in 0..3 {
+        processes.push(gate_process(&gate));
+        open.push(Open::new(&gate, "a.test"));
+        let copy = gate.folder.join(format!("portcullis-{}", open.len()));
+        fs::copy(env!("CARGO_BIN_EXE_portcullis"), &copy).unwrap();
+        upgrade(&gate, &[copy.to_str().unwrap()]);
+    }
+    gate.kill_keeper();
+    gate.start_keeper();
+    let mut known = ending(&gate.status());
+    known.retain(|process| processes.contains(process));
+    known.sort_unstable();
+    processes.sort_unstable();
+    assert_eq!(known, processes, "{}", gate.stderr());
+    open.iter_mut().for_each(|socket| socket.echoes(b"still here"));
+    processes.push(gate_process(&gate));
+    stop(&gate, &processes);
+}
+
+#[test]
+fn a_program_whose_file_was_replaced_is_upgraded_to_the_new_one_without_a_name() {
+    let hello = Hello::start("app");
+    let gate = Setup { copied: true, ..Setup::default() }
+        .up(&format!("[site]\n\"http://a.test\" = \"{}\"\n", hello.address));
+    let (former, mut socket) = (gate_process(&gate), Open::new(&gate, "a.test"));
+    fs::copy(env!("CARGO_BIN_EXE_portcullis"), gate.folder.join("portcullis.dpkg-new")).unwrap();
+    fs::rename(gate.folder.join("portcullis.dpkg-new"), gate.folder.join("portcullis")).unwrap();
+    upgrade(&gate, &[]);
+    socket.echoes(b"still here");
+    assert_ne!(gate_process(&gate), former);
+    let program = fs::read_link(format!("/proc/{}/exe", gate.id())).unwrap();
+    assert_eq!(program, fs::canonicalize(gate.folder.join("portcullis")).unwrap());
+}
