@@ -52,7 +52,7 @@ impl Operators {
 
     /// Whether a process runs as the keeper's own user, and may be its gate, which has no other user then.
     pub(super) fn may_be_the_gate(&self, peer: &Peer) -> bool {
-        self.own != 0 && peer.user == self.own
+        self.gate.is_none() && peer.user == self.own
     }
 
     fn judge(&self, peer: &Peer, is_in: impl FnOnce(u32) -> bool) -> bool {

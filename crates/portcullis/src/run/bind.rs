@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::report;
-use crate::supervision::Bound;
+use crate::supervision::{BACKLOG, Bound};
 use crate::taken;
 use gate::{Listener, PlannedPort, Speaks};
 use link::HeldSocket;
@@ -14,8 +14,6 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
-/// Connections that may wait to be accepted.
-const BACKLOG: i32 = 4096;
 /// Bytes of datagrams that may wait on a socket.
 const DATAGRAMS: usize = 4 << 20;
 

@@ -21,6 +21,7 @@ use model::plan::{Edition, Plan};
 use model::printable;
 use std::net::IpAddr;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -39,6 +40,10 @@ pub(super) struct Running {
     service: Service,
     current: Mutex<Current>,
     compiler: Mutex<Compiler>,
+    /// Held while another program rehearses.
+    upgrading: Mutex<()>,
+    /// Whether one has, and left its gate.
+    rehearsed: AtomicBool,
 }
 
 /// What a reload changes.
@@ -83,6 +88,8 @@ impl Running {
             service,
             current,
             compiler: Mutex::new(compiler),
+            upgrading: Mutex::default(),
+            rehearsed: AtomicBool::new(false),
         }
     }
 
@@ -99,8 +106,14 @@ impl Running {
         self.current().plan.limits.drain_timeout
     }
 
+    /// Whether another program has rehearsed, whose gate serves already.
+    pub(super) fn has_rehearsed(&self) -> bool {
+        self.rehearsed.load(Ordering::Relaxed)
+    }
+
     /// Has gates end that a rehearsal left and nobody took over.
     pub(super) fn dismiss_strangers(&self) {
+        self.rehearsed.store(false, Ordering::Relaxed);
         self.gates.dismiss_strangers();
     }
 
@@ -272,6 +285,14 @@ impl Control for Running {
     }
 
     fn upgrade(&self, program: Option<&Path>) -> Result<Message, ReloadRefused> {
+        // Two at once would each leave a gate.
+        let Ok(_alone) = self.upgrading.try_lock() else {
+            let failure = Failure::no("another program rehearses already");
+            return Err(refused(failure.with_hint("ask again once it has"), String::new()));
+        };
+        if self.has_rehearsed() {
+            return Err(refused(Failure::no("another program takes over already"), String::new()));
+        }
         let tried = upgrade::program(program).and_then(|program| {
             let lent = self
                 .current()
@@ -284,6 +305,7 @@ impl Control for Running {
             self.dismiss_strangers();
             refused(failure, String::new())
         })?;
+        self.rehearsed.store(true, Ordering::Relaxed);
         let message = Message::new(format!("{} has rehearsed and takes over", program.display()));
         let signals = self.signals.lock().unwrap_or_else(PoisonError::into_inner);
         // Nobody listens any more when the gate is ending already.

@@ -42,9 +42,6 @@ use std::time::{Duration, Instant, SystemTime};
 
 /// How long the end waits for an answer that is still being made.
 const LONGEST_ANSWER: Duration = Duration::from_secs(10);
-/// Between two tries to end.
-const BETWEEN_TRIES: Duration = Duration::from_millis(5);
-
 /// How the gate was started.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Start {
@@ -90,6 +87,7 @@ fn rehearse(plan: &Plan, places: &Places, start: &Start) -> Result<Exit, Failure
                 Ok(())
             }
             Err(failure) => {
+                lender.tell(&failure.reason);
                 // It has the listeners already, and may have taken connections from them.
                 gates.end(plan.limits.drain_timeout);
                 Err(failure)
@@ -222,7 +220,7 @@ fn serve(
     running.service().stopping(running.drain_timeout() + LONGEST_ANSWER);
     report::info("stopping: no new connections; requests in flight end (a second signal cuts them)");
     signals::let_the_next_one_kill();
-    finish(running);
+    finish(&running);
     Ok(Exit::Done)
 }
 
@@ -249,17 +247,11 @@ fn wait(running: &Running, events: &std::sync::mpsc::Receiver<Signal>) -> Option
     }
 }
 
-fn finish(mut running: Arc<Running>) {
-    let deadline = Instant::now() + LONGEST_ANSWER;
-    let running = loop {
-        match Arc::try_unwrap(running) {
-            Ok(running) => break running,
-            Err(_) if Instant::now() >= deadline => return,
-            // Somebody who asked, or the look after the packets, is at its end.
-            Err(shared) => running = shared,
-        }
-        std::thread::sleep(BETWEEN_TRIES);
-    };
+fn finish(running: &Running) {
+    if running.has_rehearsed() {
+        // Its gate waits for a keeper that will not come.
+        running.dismiss_strangers();
+    }
     let drain = running.drain_timeout();
     let cut = running.end();
     if cut > 0 {

@@ -43,6 +43,8 @@ pub(super) struct Conversation {
     pub(super) began: Instant,
     /// The name of the socket on which it awaits a later keeper.
     pub(super) place: PathBuf,
+    /// When it is ended, once it was told to end.
+    pub(super) deadline: OnceLock<Instant>,
     /// Whether it was told to end.
     pub(super) ending: AtomicBool,
 }
@@ -103,6 +105,7 @@ impl Conversation {
             confined: OnceLock::new(),
             outside: Mutex::new(None),
             began: Instant::now(),
+            deadline: OnceLock::new(),
             place,
             ending: AtomicBool::new(false),
         });

@@ -16,7 +16,7 @@ mod supervisor;
 
 pub(crate) use asks::Asked;
 pub(crate) use bucket::{Bucket, Seldom};
-pub(crate) use offer::{Bound, Offer};
+pub(crate) use offer::{BACKLOG, Bound, Offer};
 pub(crate) use predecessors::{Inheritance, find as find_predecessors};
 pub(crate) use supervisor::{Predecessors, Settings, Supervisor};
 

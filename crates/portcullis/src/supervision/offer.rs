@@ -8,6 +8,9 @@ use model::plan::{Delta, Edition};
 use rustls::pki_types::PrivateKeyDer;
 use std::sync::Arc;
 
+/// Connections that may wait to be accepted.
+pub(crate) const BACKLOG: i32 = 4096;
+
 /// A listener that is open, with the numbers that the kernel gave its sockets.
 #[derive(Clone, Debug)]
 pub(crate) struct Bound {
@@ -15,6 +18,21 @@ pub(crate) struct Bound {
     pub(crate) listener: Listener,
     /// Their numbers, in the same order.
     pub(crate) numbers: Vec<u64>,
+}
+
+impl Bound {
+    /// Has sockets listen again that a gate has shut down, which is so for everybody who has them.
+    pub(super) fn revive(&self) {
+        if self.listener.planned().speaks == Speaks::Udp {
+            return;
+        }
+        for socket in self.listener.descriptors() {
+            if !rustix::net::sockopt::socket_acceptconn(socket).unwrap_or(true) {
+                // Where it fails, the gate that is started now says so.
+                let _ = rustix::net::listen(socket, BACKLOG);
+            }
+        }
+    }
 }
 
 /// Everything that a gate serves.

@@ -34,8 +34,7 @@ pub(crate) struct Inheritance {
 impl Inheritance {
     /// The gates, for who replaces them, and the sockets, for who serves them.
     pub(crate) fn split(self) -> (Predecessors, Vec<(OwnedFd, u16)>) {
-        let sockets = self.sockets.iter().map(|(number, (_, port))| (*number, *port)).collect();
-        (Predecessors { gates: self.gates, sockets }, self.sockets.into_values().collect())
+        (Predecessors { gates: self.gates }, self.sockets.into_values().collect())
     }
 
     /// Asks somebody at the other end of a socket for the sockets of a gate.
@@ -53,6 +52,8 @@ pub(super) struct Predecessor {
     pub(super) channel: Channel,
     pub(super) process: Process,
     pub(super) place: PathBuf,
+    /// The numbers of the sockets that it has.
+    pub(super) sockets: Vec<u64>,
     pub(super) hello: Hello,
 }
 
@@ -143,11 +144,17 @@ fn meet(path: &Path, sockets: &mut BTreeMap<u64, (OwnedFd, u16)>) -> Result<Pred
     let Told::Hello(hello) = received.message else { return Err(Unreachable::Odd("it does not greet")) };
     let sender = received.sender.ok_or(Unreachable::Odd("nobody knows which process it is"))?;
     let process = Process::of_sender(sender).map_err(Unreachable::Io)?;
+    // Those of one that breaks off are nobody's.
+    let mut held = BTreeMap::new();
     if !hello.draining {
-        take_sockets(&channel, sockets)?;
+        take_sockets(&channel, &mut held)?;
+    }
+    let numbers = held.keys().copied().collect();
+    for (number, socket) in held {
+        sockets.entry(number).or_insert(socket);
     }
     set_socket_timeout(channel.as_fd(), Timeout::Recv, None)?;
-    Ok(Predecessor { channel, process, place: path.to_owned(), hello })
+    Ok(Predecessor { channel, process, place: path.to_owned(), sockets: numbers, hello })
 }
 
 fn take_sockets(channel: &Channel, sockets: &mut BTreeMap<u64, (OwnedFd, u16)>) -> Result<(), Unreachable> {

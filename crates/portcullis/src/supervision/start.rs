@@ -10,7 +10,6 @@ use crate::failure::Failure;
 use link::{Answer, Channel, Order, PROTOCOL, Start};
 use rustix::fs::Mode;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -30,7 +29,10 @@ pub(super) fn start(settings: &Settings, ears: Ears, offer: &Offer) -> Result<Ar
     let refused = |error: io::Error| Failure::refused(format!("the gate cannot be started: {error}"));
     let (channel, theirs) = Channel::pair().map_err(refused)?;
     let (rendezvous, place) = rendezvous(&settings.folder).map_err(refused)?;
-    let process = Process::spawn(&settings.program, theirs)?;
+    let process = Process::spawn(&settings.program, theirs).inspect_err(|_| {
+        // Nobody comes to it.
+        let _ = std::fs::remove_file(&place);
+    })?;
     let gate = Conversation::begin(process, channel, place, ears).map_err(refused)?;
     let cage = settings.cage(offer);
     let order = Order::Start(Start {
@@ -60,17 +62,18 @@ pub(super) fn adopt(
     ears: Ears,
     offer: &Offer,
     former: Predecessor,
-    sockets: &BTreeMap<u64, u16>,
 ) -> Result<Arc<Conversation>, Failure> {
     let failed = |reason: String| Failure::refused(format!("the former gate cannot be taken over: {reason}"));
     let gate = Conversation::begin(former.process, former.channel, former.place, ears)
         .map_err(|error| failed(error.to_string()))?;
-    let (Answer::Started(report), _) =
-        gate.ask(Order::Confinement, &[], STARTING).map_err(|silence| failed(silence.to_string()))?
-    else {
-        return Err(failed("it answers something else than it was asked".to_owned()));
+    let report = match gate.ask(Order::Confinement, &[], STARTING) {
+        Ok((Answer::Started(report), _)) => report,
+        other => {
+            gate.end();
+            return Err(failed(reason(other)));
+        }
     };
-    gate.taken().extend(sockets.keys());
+    gate.taken().extend(former.sockets);
     sight::begin(&gate, &settings.cage(offer), &report);
     sight::refresh(&gate);
     let _ = gate.confined.set(report);
@@ -79,7 +82,12 @@ pub(super) fn adopt(
 
 /// Has a gate serve something else than it did before, if it did. What it serves stays where it refuses.
 pub(super) fn install(gate: &Conversation, offer: &Offer, before: Option<&Offer>) -> Result<(), Failure> {
-    hand_over_sockets(gate, offer).map_err(|silence| Failure::refused(silence.to_string()))?;
+    let unsure = |silence: String| {
+        // Nobody knows what it serves; the next one serves what this keeper offers.
+        gate.kill();
+        Failure::refused(silence)
+    };
+    hand_over_sockets(gate, offer).map_err(|silence| unsure(silence.to_string()))?;
     sight::show(gate, offer);
     let order = Order::Install(Box::new(offer.install(before)));
     match gate.ask(order, &[], STARTING) {
@@ -90,7 +98,7 @@ pub(super) fn install(gate: &Conversation, offer: &Offer, before: Option<&Offer>
             Ok(())
         }
         Ok((Answer::Refused(refusal), _)) => Err(Failure::no(refusal.reason)),
-        other => Err(Failure::refused(reason(other))),
+        other => Err(unsure(reason(other))),
     }
 }
 
@@ -112,8 +120,11 @@ fn hand_over_sockets(gate: &Conversation, offer: &Offer) -> Result<(), Silence> 
     let missing: Vec<(u64, BorrowedFd<'_>)> = all.filter(|(number, _)| !taken.contains(number)).collect();
     for some in missing.chunks(AT_ONCE) {
         let (numbers, descriptors): (Vec<u64>, Vec<BorrowedFd<'_>>) = some.iter().copied().unzip();
-        taken.extend(&numbers);
-        gate.ask(Order::Take(numbers), &descriptors, STARTING)?;
+        let order = Order::Take(numbers.clone());
+        match gate.ask(order, &descriptors, STARTING)? {
+            (Answer::Done, _) => taken.extend(numbers),
+            _ => return Err(Silence::Unsent("it does not take its sockets".to_owned())),
+        }
     }
     Ok(())
 }

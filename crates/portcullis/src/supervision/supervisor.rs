@@ -12,7 +12,7 @@ use crate::report;
 use certs::Serving;
 use gate::Speaks;
 use link::{Answer, Counts, Order, PROTOCOL, Patience};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs::File;
 use std::os::fd::AsFd;
@@ -35,6 +35,8 @@ const LONGEST_TURN: Duration = Duration::from_secs(STARTING.as_secs() + 3 * STUC
 const LEAVING: Duration = Duration::from_secs(5);
 /// A gate that served for so long is no part of a crash loop: what ends one now and then must not keep the next one away.
 const STEADY: Duration = Duration::from_secs(2);
+/// How long a killed gate may take to be gone.
+const DYING: Duration = Duration::from_secs(1);
 /// Deaths within this time are one crash loop.
 const LOOP: Duration = Duration::from_secs(60);
 /// Deaths that are answered at once.
@@ -68,11 +70,10 @@ impl Settings {
     }
 }
 
-/// Gates of a former keeper, and the sockets that they hold: number and port.
+/// Gates of a former keeper.
 #[derive(Debug, Default)]
 pub(crate) struct Predecessors {
     pub(super) gates: Vec<Predecessor>,
-    pub(super) sockets: BTreeMap<u64, u16>,
 }
 
 /// What is to be known of the gate.
@@ -100,6 +101,8 @@ pub(crate) struct Supervisor {
     state: Mutex<State>,
     /// When the gate was looked after last.
     looked: Mutex<Instant>,
+    /// Whether no gate of a former keeper was there when this began.
+    is_first: bool,
 }
 
 #[derive(Debug)]
@@ -138,16 +141,22 @@ impl Supervisor {
         let (notices, told) = sync_channel(WAITING);
         let (asks, asked) = sync_channel(WAITING);
         let ears = Ears { events, notices, asks };
-        let Predecessors { gates, sockets } = predecessors;
-        let (same, mut others): (Vec<_>, Vec<_>) = gates.into_iter().partition(|gate| {
+        let (same, mut others): (Vec<_>, Vec<_>) = predecessors.gates.into_iter().partition(|gate| {
             let hello = &gate.hello;
             hello.protocol == PROTOCOL && hello.build == settings.build && !hello.draining
         });
         let mut same = same.into_iter();
         let adopted = same.next().and_then(|former| {
             let pid = former.process.pid();
-            let adopted = start::adopt(&settings, ears.clone(), &offer, former, &sockets);
-            let adopted = adopted.and_then(|gate| serve(&gate, &offer, log.as_ref()).map(|()| gate));
+            let adopted = start::adopt(&settings, ears.clone(), &offer, former);
+            let adopted = adopted.and_then(|gate| match serve(&gate, &offer, log.as_ref()) {
+                Ok(()) => Ok(gate),
+                Err(failure) => {
+                    // One that does not obey would go on taking connections.
+                    gate.end();
+                    Err(failure)
+                }
+            });
             match adopted {
                 Ok(gate) => {
                     report::info(format_args!("the gate of the former keeper serves on (process {pid})"));
@@ -160,6 +169,7 @@ impl Supervisor {
             }
         });
         others.extend(same);
+        let is_first = adopted.is_none() && others.is_empty();
         let gate = match adopted {
             Some(gate) => gate,
             None => bring_up(&settings, &ears, &offer, log.as_ref())?,
@@ -168,8 +178,13 @@ impl Supervisor {
         let deaths = VecDeque::new();
         let state =
             State { gate: Some(gate), ending, offer, log, deaths, told: None, dead: 0, is_over: false };
-        let supervisor =
-            Arc::new(Self { settings, ears, state: Mutex::new(state), looked: Mutex::new(Instant::now()) });
+        let supervisor = Arc::new(Self {
+            settings,
+            ears,
+            state: Mutex::new(state),
+            looked: Mutex::new(Instant::now()),
+            is_first,
+        });
         let theirs = Arc::downgrade(&supervisor);
         let thread = std::thread::Builder::new().name("supervisor".to_owned());
         let started = thread.spawn(move || supervise(&theirs, &happened));
@@ -327,19 +342,29 @@ impl Supervisor {
 
     /// A gate is gone.
     fn bury(&self, gone: &Arc<Conversation>) {
-        let how = gone.process.end();
-        let mut state = self.state();
-        state.ending.retain(|gate| !Arc::ptr_eq(gate, gone));
-        let was_serving = state.gate.as_ref().is_some_and(|gate| Arc::ptr_eq(gate, gone));
-        if !was_serving || state.is_over {
+        let was_serving = {
+            let mut state = self.state();
+            state.ending.retain(|gate| !Arc::ptr_eq(gate, gone));
+            let was_serving =
+                state.gate.as_ref().is_some_and(|gate| Arc::ptr_eq(gate, gone)) && !state.is_over;
+            if was_serving {
+                state.gate = None;
+                state.dead += 1;
+                if gone.began.elapsed() < STEADY {
+                    state.deaths.push_back(Instant::now());
+                }
+            }
+            was_serving
+        };
+        // One that waits for a disk cannot be ended before that; another one serves meanwhile.
+        let how = if gone.process.is_over_within(DYING) {
+            gone.process.end().unwrap_or_else(|| "it was not this keeper's child".to_owned())
+        } else {
+            "it was killed, and has not ended yet".to_owned()
+        };
+        if !was_serving {
             return;
         }
-        state.gate = None;
-        state.dead += 1;
-        if gone.began.elapsed() < STEADY {
-            state.deaths.push_back(Instant::now());
-        }
-        let how = how.unwrap_or_else(|| "it was not this keeper's child".to_owned());
         report::error(format_args!("the gate (process {}) died: {how}", gone.process.pid()));
     }
 
@@ -382,7 +407,14 @@ impl Supervisor {
 
     /// Has the gate see what lies at its folders now. Asks whether it lives, and ends it where it does not say so.
     fn look(&self) {
-        let Some(gate) = self.state().gate.clone() else { return };
+        // Held all the while: an order that takes long is not silence.
+        let state = self.state();
+        for gate in &state.ending {
+            if gate.deadline.get().is_some_and(|deadline| Instant::now() >= *deadline) {
+                gate.kill();
+            }
+        }
+        let Some(gate) = state.gate.clone() else { return };
         sight::refresh(&gate);
         let answer = gate.ask(Order::Ping, &[], STUCK);
         // Of one that is gone its event says how.
@@ -409,6 +441,7 @@ fn bring_up(
     offer: &Offer,
     log: Option<&File>,
 ) -> Result<Arc<Conversation>, Failure> {
+    offer.listeners.iter().for_each(Bound::revive);
     let gate = start::start(settings, ears.clone(), offer)?;
     match serve(&gate, offer, log) {
         Ok(()) => Ok(gate),
@@ -433,9 +466,13 @@ fn send_off(former: Predecessor, ears: &Ears, offer: &Offer) -> Option<Arc<Conve
     }
     let gate = Conversation::begin(former.process, former.channel, former.place, ears.clone()).ok()?;
     gate.ending.store(true, Ordering::Relaxed);
-    let patience = Patience { total: offer.edition.plan.limits.handover_timeout, handed_over: true };
-    // One that cannot be told ends by itself already, or is gone.
-    let _ = gate.tell(Order::Drain(patience), &[]);
+    let total = offer.edition.plan.limits.handover_timeout;
+    let _ = gate.deadline.set(Instant::now() + total + LEAVING);
+    // One that ends already was told by its own keeper; what it has beyond that is bounded here.
+    let told = gate.tell(Order::Drain(Patience { total, handed_over: true }), &[]);
+    if told.is_err() {
+        gate.kill();
+    }
     Some(gate)
 }
 
@@ -449,6 +486,16 @@ fn drain(gate: &Conversation, total: Duration) -> u64 {
     };
     gate.end();
     cut
+}
+
+impl Drop for Supervisor {
+    /// A gate that was started here and whose keeper comes to no beginning ends with it. One that served before goes on,
+    /// and so does one that a former program takes over.
+    fn drop(&mut self) {
+        if self.is_first && !self.state().is_over {
+            self.end(Duration::ZERO);
+        }
+    }
 }
 
 fn no_gate() -> Failure {
