@@ -1,6 +1,6 @@
 //! What a process of ours may still do: its user, its file system, its system calls.
 //!
-//! [`enter`] locks the calling process up for good, in four layers that do not rely on each other ([`LayerName`]), and
+//! [`enter()`] locks the calling process up for good, in four layers that do not rely on each other ([`LayerName`]), and
 //! reports what of it this machine could do. [`Outside`] is how the process that stayed outside shows it further folders.
 //! Nothing here knows what the process is for, beyond the list of system calls that it needs (`calls/`).
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt::{Display, Formatter};
 use std::path::PathBuf;
 
-/// What [`enter`](crate::enter) did.
+/// What [`enter`](crate::enter()) did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     /// One for each of [`LayerName::ALL`], in that order.
