@@ -45,7 +45,7 @@ pub(super) fn start(settings: &Settings, ears: Ears, offer: &Offer) -> Result<Ar
     });
     match gate.ask(order, &[rendezvous.as_fd()], STARTING) {
         Ok((Answer::Started(report), _)) => {
-            sight::begin(&gate, &cage, &report);
+            sight::begin(&gate, &cage, offer, &report);
             let _ = gate.confined.set(report);
             Ok(gate)
         }
@@ -74,7 +74,7 @@ pub(super) fn adopt(
         }
     };
     gate.taken().extend(former.sockets);
-    sight::begin(&gate, &settings.cage(offer), &report);
+    sight::begin(&gate, &settings.cage(offer), offer, &report);
     sight::refresh(&gate);
     let _ = gate.confined.set(report);
     Ok(gate)
