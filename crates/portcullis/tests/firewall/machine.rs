@@ -3,7 +3,7 @@
 use crate::session::Session;
 use std::process::Command;
 use testkit::lab::Host;
-use testkit::{Folder, Program};
+use testkit::{Folder, Program, without_accounts};
 
 /// Runs a command whose ancestors are the shell and the first process. The test itself holds both ends of its
 /// connections, and would pass for somebody who is logged in through each of them.
@@ -46,7 +46,7 @@ impl Machine {
 
     /// The program with arguments, in the folder and without the caller's settings.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+        let mut command = without_accounts(env!("CARGO_BIN_EXE_portcullis"));
         self.place(&mut command);
         command.args(arguments).args(["--state", "state"]);
         command
@@ -95,7 +95,7 @@ impl Machine {
     }
 
     fn run(&self, arguments: &[&str], session: Option<&Session>) -> Outcome {
-        let mut command = Command::new("/bin/sh");
+        let mut command = without_accounts("/bin/sh");
         self.place(&mut command);
         command.args(["-c", APART, "sh", env!("CARGO_BIN_EXE_portcullis")]);
         command.args(arguments).args(["--state", "state"]);
