@@ -1,6 +1,6 @@
 //! Gates end: with the service, after another one took their place, or because nobody took them over.
 
-use super::conversation::{Conversation, Ears};
+use super::conversation::{Conversation, Ears, Reply};
 use super::offer::Offer;
 use super::predecessors::{Predecessor, find_but};
 use super::supervisor::Supervisor;
@@ -9,6 +9,7 @@ use link::{Answer, Order, Patience};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 /// Beyond the time that its connections have, until an ending gate is cut off.
@@ -17,14 +18,13 @@ const LEAVING: Duration = Duration::from_secs(5);
 impl Supervisor {
     /// Has gates end that somebody left in our folder and nobody took over.
     pub(crate) fn dismiss_strangers(&self) {
-        let mut state = self.state();
-        let known: Vec<PathBuf> =
-            state.gate.iter().chain(&state.ending).map(|gate| gate.place.clone()).collect();
-        let (predecessors, _) = find_but(&self.settings.folder, &known).split();
-        let ending =
-            predecessors.gates.into_iter().filter_map(|gate| send_off(gate, &self.ears, &state.offer));
-        let ending: Vec<_> = ending.collect();
-        state.ending.extend(ending);
+        // Nobody starts a gate meanwhile, which would be taken for one.
+        let _turn = self.turn();
+        let known = {
+            let state = self.state();
+            state.gate.iter().chain(&state.ending).map(|gate| gate.place.clone()).collect::<Vec<_>>()
+        };
+        self.send_off_strangers(&known);
     }
 
     /// Leaves the gate without a keeper: another one takes it over.
@@ -32,26 +32,51 @@ impl Supervisor {
         let mut state = self.state();
         state.is_over = true;
         state.gate = None;
+        state.coming = None;
         state.ending.clear();
     }
 
     /// Ends the service: no new connections, the open ones have so long. Answers how many were cut.
     pub(crate) fn end(&self, total: Duration) -> u64 {
-        let (gate, ending) = {
-            let mut state = self.state();
-            state.is_over = true;
-            // Nobody may connect to what is still open here once the gate takes no more.
-            state.offer.listeners.clear();
-            (state.gate.take(), std::mem::take(&mut state.ending))
-        };
+        let gate = self.close().map(|gate| Draining::begin(gate, total));
+        self.end_all(gate, Instant::now() + total)
+    }
+
+    /// The same, and of all gates that are in our folder.
+    pub(crate) fn end_with_strangers(&self, total: Duration) -> u64 {
         let deadline = Instant::now() + total;
-        let cut = gate.map_or(0, |gate| drain(&gate, total));
+        let gate = self.close().map(|gate| Draining::begin(gate, total));
+        let mut known: Vec<PathBuf> = self.state().ending.iter().map(|gate| gate.place.clone()).collect();
+        known.extend(gate.iter().map(|draining| draining.gate.place.clone()));
+        self.send_off_strangers(&known);
+        self.end_all(gate, deadline)
+    }
+
+    /// Has nothing start or be replaced from now on. Answers with the gate that serves, or would in a moment.
+    fn close(&self) -> Option<Arc<Conversation>> {
+        let mut state = self.state();
+        state.is_over = true;
+        // Nobody may connect to what is still open here once the gate takes no more.
+        Arc::make_mut(&mut state.offer).listeners.clear();
+        let coming = state.coming.take();
+        state.gate.take().or(coming)
+    }
+
+    fn end_all(&self, gate: Option<Draining>, deadline: Instant) -> u64 {
+        let left = || deadline.saturating_duration_since(Instant::now());
+        let cut = gate.map_or(0, |gate| gate.end(left() + LEAVING));
+        let ending = std::mem::take(&mut self.state().ending);
         for former in ending {
             // It has longer from its own keeper, and as long as everybody from who ends the service.
-            former.process.is_over_within(deadline.saturating_duration_since(Instant::now()));
+            former.process.is_over_within(left());
             former.end();
         }
         cut
+    }
+
+    fn send_off_strangers(&self, known: &[PathBuf]) {
+        let (strangers, _) = find_but(&self.settings.folder, known).split();
+        self.send_off_all(strangers.gates);
     }
 }
 
@@ -73,16 +98,30 @@ pub(super) fn send_off(former: Predecessor, ears: &Ears, offer: &Offer) -> Optio
     Some(gate)
 }
 
-/// Ends a gate with what it serves. Answers how many connections were cut.
-fn drain(gate: &Conversation, total: Duration) -> u64 {
-    gate.ending.store(true, Ordering::Relaxed);
-    let order = Order::Drain(Patience { total, handed_over: false });
-    let cut = match gate.ask(order, &[], total + LEAVING) {
-        Ok((Answer::Drained { cut }, _)) => cut,
-        _ => 0,
-    };
-    gate.end();
-    cut
+/// A gate that ends with what it serves.
+struct Draining {
+    gate: Arc<Conversation>,
+    /// Its last answer, unless it could not be told to end.
+    last: Option<Receiver<Reply>>,
+}
+
+impl Draining {
+    fn begin(gate: Arc<Conversation>, total: Duration) -> Self {
+        gate.ending.store(true, Ordering::Relaxed);
+        let order = Order::Drain(Patience { total, handed_over: false });
+        let last = gate.tell(order, &[]).ok().map(|(_, answer)| answer);
+        Self { gate, last }
+    }
+
+    /// Waits for its end, and ends it where that takes longer. Answers how many connections were cut.
+    fn end(self, patience: Duration) -> u64 {
+        let answer = self.last.and_then(|last| last.recv_timeout(patience).ok());
+        self.gate.end();
+        match answer {
+            Some((Answer::Drained { cut }, _)) => cut,
+            _ => 0,
+        }
+    }
 }
 
 impl Drop for Supervisor {

@@ -5,6 +5,7 @@ mod asking;
 mod asks;
 mod bucket;
 mod conversation;
+mod deaths;
 mod ending;
 mod loaded;
 mod offer;
@@ -17,6 +18,7 @@ mod settings;
 mod sight;
 mod start;
 mod supervisor;
+mod turn;
 
 pub(crate) use asks::Asked;
 pub(crate) use bucket::{Bucket, Seldom};

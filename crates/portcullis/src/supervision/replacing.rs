@@ -1,18 +1,18 @@
 //! A gate that dies or does not answer is replaced: at once, and after longer and longer pauses where gates die again and
 //! again.
 
-use super::conversation::{Conversation, Ears, Event, Silence};
+use super::conversation::{Conversation, Event, Silence};
 use super::offer::{Bound, Offer};
-use super::settings::Settings;
 use super::sight;
-use super::start::{self, STARTING};
+use super::start;
 use super::supervisor::Supervisor;
+use super::turn::Turn;
 use crate::failure::Failure;
 use crate::report;
 use link::Order;
 use std::fs::File;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::sync::{Arc, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 /// Between two looks whether it lives, and whether its folders are those that it sees.
@@ -20,18 +20,10 @@ const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 /// How long a gate may be silent before it counts as stuck. It is not asked while it takes a plan or certificates, and
 /// everything else it answers from memory: this is for a machine that is out of breath.
 const STUCK: Duration = Duration::from_secs(5);
-/// The longest that looking after it once can take: it is asked, is found to be stuck, and another one is started.
-const LONGEST_TURN: Duration = Duration::from_secs(STARTING.as_secs() + 3 * STUCK.as_secs());
-/// A gate that served for so long is no part of a crash loop: what ends one now and then must not keep the next one away.
-const STEADY: Duration = Duration::from_secs(2);
+/// Until it is looked again for somebody's turn to end, where no gate serves.
+const SOON: Duration = Duration::from_millis(20);
 /// How long a killed gate may take to be gone.
 const DYING: Duration = Duration::from_secs(1);
-/// Deaths within this time are one crash loop.
-const LOOP: Duration = Duration::from_secs(60);
-/// Deaths that are answered at once.
-const AT_ONCE: usize = 5;
-/// The longest pause between a death and the next start.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Looks after the gate for as long as there is a supervisor.
 pub(super) fn supervise(supervisor: &Weak<Supervisor>, happened: &Receiver<Event>) {
@@ -44,20 +36,27 @@ pub(super) fn supervise(supervisor: &Weak<Supervisor>, happened: &Receiver<Event
             Err(RecvTimeoutError::Disconnected) => return,
             Err(RecvTimeoutError::Timeout) => {}
         }
-        supervisor.look();
-        *supervisor.looked.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-        wait = supervisor.replace().map_or(BETWEEN_LOOKS, |pause| pause.min(BETWEEN_LOOKS));
+        wait = supervisor.look_around().unwrap_or(BETWEEN_LOOKS).min(BETWEEN_LOOKS);
     }
 }
 
 impl Supervisor {
-    /// Whether the gate answers, or is being replaced.
-    pub(crate) fn is_well(&self) -> bool {
-        self.looked.lock().unwrap_or_else(PoisonError::into_inner).elapsed() < LONGEST_TURN
+    /// Looks once after everything that runs. Answers how long to wait for a start that is due earlier than the next look.
+    pub(super) fn look_around(&self) -> Option<Duration> {
+        self.end_overdue(Instant::now());
+        // A gate that is told something is not asked whether it lives: an order that takes long is not silence, and who
+        // gave it ends a gate that takes too long for it.
+        let wait = self.turn_at_once().map(|turn| {
+            self.look(&turn);
+            self.replace(&turn)
+        });
+        self.state().looked = Instant::now();
+        // Whoever has the turn hears at once where the gate is gone, and is done in a moment.
+        wait.unwrap_or_else(|| self.is_missing().then_some(SOON))
     }
 
     /// A gate is gone.
-    fn bury(&self, gone: &Arc<Conversation>) {
+    pub(super) fn bury(&self, gone: &Arc<Conversation>) {
         let was_serving = {
             let mut state = self.state();
             state.ending.retain(|gate| !Arc::ptr_eq(gate, gone));
@@ -65,10 +64,7 @@ impl Supervisor {
                 state.gate.as_ref().is_some_and(|gate| Arc::ptr_eq(gate, gone)) && !state.is_over;
             if was_serving {
                 state.gate = None;
-                state.dead += 1;
-                if gone.began.elapsed() < STEADY {
-                    state.deaths.push_back(Instant::now());
-                }
+                state.deaths.note(gone.began.elapsed(), Instant::now());
             }
             was_serving
         };
@@ -84,53 +80,83 @@ impl Supervisor {
         report::error(format_args!("the gate (process {}) died: {how}", gone.process.pid()));
     }
 
-    /// Starts a gate where there should be one. Answers how long to wait before it is tried again.
-    fn replace(&self) -> Option<Duration> {
-        let mut state = self.state();
-        if state.is_over || state.gate.is_some() {
-            return None;
-        }
-        while state.deaths.front().is_some_and(|death| death.elapsed() > LOOP) {
-            state.deaths.pop_front();
-        }
-        if let Some(pause) = pause(state.deaths.len())
-            && let Some(rest) = state.deaths.back().and_then(|last| pause.checked_sub(last.elapsed()))
-            && !rest.is_zero()
-        {
-            if state.told != state.deaths.back().copied() {
-                state.told = state.deaths.back().copied();
-                report::error(format_args!(
-                    "the gate died {} times in a row; the next one is started in {:.1} s",
-                    state.deaths.len(),
-                    rest.as_secs_f32()
-                ));
+    /// Starts a gate that serves what is to be served, while it is this caller's turn or nobody else knows of this.
+    pub(super) fn bring_up(&self) -> Result<(), Failure> {
+        let (offer, log) = self.served();
+        offer.listeners.iter().for_each(Bound::revive);
+        let brought = start::start(&self.settings, self.ears.clone(), &offer, |gate| self.announce(gate));
+        let serving = brought.and_then(|gate| match serve(&gate, &offer, log.as_deref()) {
+            Ok(()) => Ok(gate),
+            Err(failure) => {
+                gate.kill();
+                Err(failure)
             }
-            return Some(rest);
+        });
+        let mut state = self.state();
+        // Who ends the service has taken it, and ends it.
+        let is_ours = state.coming.take().is_some();
+        state.gate = Some(serving?).filter(|_| is_ours);
+        Ok(())
+    }
+
+    /// Makes a gate known that was just started, so that who ends the service ends it too.
+    fn announce(&self, gate: &Arc<Conversation>) -> bool {
+        let mut state = self.state();
+        if !state.is_over {
+            state.coming = Some(Arc::clone(gate));
         }
-        match bring_up(&self.settings, &self.ears, &state.offer, state.log.as_ref()) {
-            Ok(gate) => {
+        !state.is_over
+    }
+
+    fn is_missing(&self) -> bool {
+        let state = self.state();
+        state.gate.is_none() && !state.is_over
+    }
+
+    /// Starts a gate where there should be one. Answers how long to wait before it is tried again.
+    fn replace(&self, _: &Turn<'_>) -> Option<Duration> {
+        {
+            let mut state = self.state();
+            if state.is_over || state.gate.is_some() {
+                return None;
+            }
+            if let Some(pause) = state.deaths.pause(Instant::now()) {
+                if let Some(news) = pause.news {
+                    report::error(news);
+                }
+                return Some(pause.rest);
+            }
+        }
+        let brought = self.bring_up();
+        let mut state = self.state();
+        match (brought, &state.gate) {
+            (Ok(()), Some(gate)) => {
                 report::info(format_args!("another gate serves (process {})", gate.process.pid()));
-                state.gate = Some(gate);
                 None
             }
-            Err(failure) => {
+            // The service ended meanwhile.
+            _ if state.is_over => None,
+            (Ok(()), None) => Some(Duration::ZERO),
+            (Err(failure), _) => {
                 report::error(format_args!("{}; it is tried again", failure.reason));
-                state.deaths.push_back(Instant::now());
+                state.deaths.note_stillborn(Instant::now());
                 Some(Duration::ZERO)
             }
         }
     }
 
-    /// Has the gate see what lies at its folders now. Asks whether it lives, and ends it where it does not say so.
-    fn look(&self) {
-        // Held all the while: an order that takes long is not silence.
-        let state = self.state();
-        for gate in &state.ending {
-            if gate.deadline.get().is_some_and(|deadline| Instant::now() >= *deadline) {
+    /// Ends gates whose time to end is over.
+    pub(super) fn end_overdue(&self, now: Instant) {
+        for gate in &self.state().ending {
+            if gate.deadline.get().is_some_and(|deadline| now >= *deadline) {
                 gate.kill();
             }
         }
-        let Some(gate) = state.gate.clone() else { return };
+    }
+
+    /// Has the gate see what lies at its folders now. Asks whether it lives, and ends it where it does not say so.
+    fn look(&self, _: &Turn<'_>) {
+        let Some(gate) = self.state().gate.clone() else { return };
         sight::refresh(&gate);
         let answer = gate.ask(Order::Ping, &[], STUCK);
         // Of one that is gone its event says how.
@@ -141,29 +167,6 @@ impl Supervisor {
                 STUCK.as_secs()
             ));
             gate.kill();
-        }
-    }
-}
-
-/// How long to wait after so many deaths within a minute.
-fn pause(deaths: usize) -> Option<Duration> {
-    let doubled = u32::try_from(deaths.checked_sub(AT_ONCE)?).unwrap_or(u32::MAX).min(16);
-    (doubled > 0).then(|| Duration::from_millis(250 << doubled).min(LONGEST_PAUSE))
-}
-
-pub(super) fn bring_up(
-    settings: &Settings,
-    ears: &Ears,
-    offer: &Offer,
-    log: Option<&File>,
-) -> Result<Arc<Conversation>, Failure> {
-    offer.listeners.iter().for_each(Bound::revive);
-    let gate = start::start(settings, ears.clone(), offer)?;
-    match serve(&gate, offer, log) {
-        Ok(()) => Ok(gate),
-        Err(failure) => {
-            gate.kill();
-            Err(failure)
         }
     }
 }

@@ -1,17 +1,17 @@
 //! Keeping a gate running: it serves what it is offered, and is replaced when it dies.
 
 use super::asks::Asked;
-use super::conversation::{Conversation, Ears};
+use super::conversation::{Conversation, Ears, Event};
+use super::deaths::Deaths;
 use super::ending::send_off;
 use super::offer::Offer;
 use super::predecessors::Predecessor;
-use super::replacing::{bring_up, serve, supervise};
+use super::replacing::{serve, supervise};
 use super::settings::Settings;
 use super::start;
 use crate::failure::Failure;
 use crate::report;
 use link::PROTOCOL;
-use std::collections::VecDeque;
 use std::fs::File;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -31,24 +31,32 @@ pub(crate) struct Predecessors {
 pub(crate) struct Supervisor {
     pub(super) settings: Settings,
     pub(super) ears: Ears,
-    pub(super) state: Mutex<State>,
-    /// When the gate was looked after last.
-    pub(super) looked: Mutex<Instant>,
+    /// Held by who tells the gate what it serves, which may take it a minute. Nobody takes it who has the state.
+    pub(super) turn: Mutex<()>,
+    /// Held for moments: nobody waits for a gate who has it.
+    state: Mutex<State>,
     /// Whether no gate of a former keeper was there when this began.
     pub(super) is_first: bool,
 }
 
+/// What there is.
 #[derive(Debug)]
 pub(super) struct State {
+    /// The gate that serves.
     pub(super) gate: Option<Arc<Conversation>>,
+    /// One that is being brought up.
+    pub(super) coming: Option<Arc<Conversation>>,
+    /// Those that end.
     pub(super) ending: Vec<Arc<Conversation>>,
-    pub(super) offer: Offer,
-    pub(super) log: Option<File>,
-    /// When gates died lately.
-    pub(super) deaths: VecDeque<Instant>,
-    /// The last of them whose pause was told.
-    pub(super) told: Option<Instant>,
-    pub(super) dead: u64,
+    /// What is served; it changes in a turn alone.
+    pub(super) offer: Arc<Offer>,
+    /// Where the access log is written; it changes in a turn alone.
+    pub(super) log: Option<Arc<File>>,
+    pub(super) deaths: Deaths,
+    /// Since when it is somebody's turn.
+    pub(super) busy: Option<Instant>,
+    /// When the gate was looked after last.
+    pub(super) looked: Instant,
     /// Whether the service ends, so that nothing is replaced.
     pub(super) is_over: bool,
 }
@@ -73,56 +81,91 @@ impl Supervisor {
         let (events, happened) = sync_channel(WAITING);
         let (notices, told) = sync_channel(WAITING);
         let (asks, asked) = sync_channel(WAITING);
-        let ears = Ears { events, notices, asks };
         let (same, mut others): (Vec<_>, Vec<_>) = predecessors.gates.into_iter().partition(|gate| {
             let hello = &gate.hello;
             hello.protocol == PROTOCOL && hello.build == settings.build && !hello.draining
         });
         let mut same = same.into_iter();
-        let adopted = same.next().and_then(|former| {
-            let pid = former.process.pid();
-            let adopted = start::adopt(&settings, ears.clone(), &offer, former);
-            let adopted = adopted.and_then(|gate| match serve(&gate, &offer, log.as_ref()) {
-                Ok(()) => Ok(gate),
-                Err(failure) => {
-                    // One that does not obey would go on taking connections.
-                    gate.end();
-                    Err(failure)
-                }
-            });
-            match adopted {
-                Ok(gate) => {
-                    report::info(format_args!("the gate of the former keeper serves on (process {pid})"));
-                    Some(gate)
-                }
-                Err(failure) => {
-                    report::warning(format_args!("{}; another gate replaces it", failure.reason));
-                    None
-                }
-            }
-        });
+        let former = same.next();
         others.extend(same);
-        let is_first = adopted.is_none() && others.is_empty();
-        let gate = match adopted {
-            Some(gate) => gate,
-            None => bring_up(&settings, &ears, &offer, log.as_ref())?,
+        let is_first = former.is_none() && others.is_empty();
+        let supervisor = Self::new(settings, Ears { events, notices, asks }, offer, log, is_first);
+        if !former.is_some_and(|former| supervisor.adopt(former)) {
+            supervisor.bring_up()?;
+        }
+        supervisor.send_off_all(others);
+        let supervisor = Arc::new(supervisor);
+        supervisor.look_after(happened)?;
+        Ok((supervisor, Heard { notices: told, asks: asked }))
+    }
+
+    /// One that has no gate yet.
+    pub(super) fn new(
+        settings: Settings,
+        ears: Ears,
+        offer: Offer,
+        log: Option<File>,
+        is_first: bool,
+    ) -> Self {
+        let state = State {
+            gate: None,
+            coming: None,
+            ending: Vec::new(),
+            offer: Arc::new(offer),
+            log: log.map(Arc::new),
+            deaths: Deaths::default(),
+            busy: None,
+            looked: Instant::now(),
+            is_over: false,
         };
-        let ending = others.into_iter().filter_map(|former| send_off(former, &ears, &offer)).collect();
-        let deaths = VecDeque::new();
-        let state =
-            State { gate: Some(gate), ending, offer, log, deaths, told: None, dead: 0, is_over: false };
-        let supervisor = Arc::new(Self {
-            settings,
-            ears,
-            state: Mutex::new(state),
-            looked: Mutex::new(Instant::now()),
-            is_first,
-        });
-        let theirs = Arc::downgrade(&supervisor);
+        Self { settings, ears, turn: Mutex::default(), state: Mutex::new(state), is_first }
+    }
+
+    /// Looks after the gate in a thread of its own.
+    pub(super) fn look_after(self: &Arc<Self>, happened: Receiver<Event>) -> Result<(), Failure> {
+        let theirs = Arc::downgrade(self);
         let thread = std::thread::Builder::new().name("supervisor".to_owned());
         let started = thread.spawn(move || supervise(&theirs, &happened));
-        started.map_err(|error| Failure::refused(format!("no thread for the gate: {error}")))?;
-        Ok((supervisor, Heard { notices: told, asks: asked }))
+        started.map(drop).map_err(|error| Failure::refused(format!("no thread for the gate: {error}")))
+    }
+
+    /// Has a gate of a former keeper serve on. One that does not obey is ended, for it would go on taking connections.
+    pub(super) fn adopt(&self, former: Predecessor) -> bool {
+        let pid = former.process.pid();
+        let (offer, log) = self.served();
+        let adopted = start::adopt(&self.settings, self.ears.clone(), &offer, former);
+        let serving = adopted.and_then(|gate| match serve(&gate, &offer, log.as_deref()) {
+            Ok(()) => Ok(gate),
+            Err(failure) => {
+                gate.end();
+                Err(failure)
+            }
+        });
+        match serving {
+            Ok(gate) => {
+                report::info(format_args!("the gate of the former keeper serves on (process {pid})"));
+                self.state().gate = Some(gate);
+                true
+            }
+            Err(failure) => {
+                report::warning(format_args!("{}; another gate replaces it", failure.reason));
+                false
+            }
+        }
+    }
+
+    /// Has gates end that others have replaced.
+    pub(super) fn send_off_all(&self, others: Vec<Predecessor>) {
+        let (offer, _) = self.served();
+        let ending: Vec<_> =
+            others.into_iter().filter_map(|former| send_off(former, &self.ears, &offer)).collect();
+        self.state().ending.extend(ending);
+    }
+
+    /// What is served, and where the access log is written.
+    pub(super) fn served(&self) -> (Arc<Offer>, Option<Arc<File>>) {
+        let state = self.state();
+        (Arc::clone(&state.offer), state.log.clone())
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
