@@ -62,7 +62,7 @@ pub(super) fn start(
     });
     match gate.ask(order, &[rendezvous.as_fd()], STARTING) {
         Ok((Answer::Started(report), _)) => {
-            sight::begin(&gate, &cage, &report);
+            sight::begin(&gate, &cage, offer, &report);
             let _ = gate.confined.set(report);
             Ok(gate)
         }
@@ -91,7 +91,7 @@ pub(super) fn adopt(
         }
     };
     gate.taken().extend(former.sockets);
-    sight::begin(&gate, &settings.cage(offer), &report);
+    sight::begin(&gate, &settings.cage(offer), offer, &report);
     sight::refresh(&gate);
     let _ = gate.confined.set(report);
     Ok(gate)
