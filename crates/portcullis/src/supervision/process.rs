@@ -7,7 +7,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions};
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Signals that say more than others (signal(7)).
 const SIGKILL: i32 = 9;
@@ -33,8 +33,8 @@ impl Process {
         Ok(Self { pid, handle })
     }
 
-    /// The process that the kernel names as the sender of a message that was just received.
-    pub(super) fn of_sender(pid: Pid) -> io::Result<Self> {
+    /// The process that has this number now. Which one that is, is for the caller to find out.
+    pub(super) fn by_number(pid: Pid) -> io::Result<Self> {
         let handle = rustix::process::pidfd_open(pid, PidfdFlags::empty())?;
         Ok(Self { pid, handle })
     }
@@ -51,13 +51,7 @@ impl Process {
 
     /// Waits until it has ended, also where it is somebody else's child, and no longer than this (`pidfd_open(2)`).
     pub(super) fn is_over_within(&self, patience: Duration) -> bool {
-        let milliseconds = i32::try_from(patience.as_millis()).unwrap_or(i32::MAX);
-        let timeout = rustix::event::Timespec {
-            tv_sec: i64::from(milliseconds / 1000),
-            tv_nsec: i64::from(milliseconds % 1000) * 1_000_000,
-        };
-        let mut wanted = [rustix::event::PollFd::new(&self.handle, rustix::event::PollFlags::IN)];
-        rustix::event::poll(&mut wanted, Some(&timeout)).is_ok_and(|ready| ready > 0)
+        is_over_by(&self.handle, Instant::now() + patience)
     }
 
     /// Waits until it has ended, and says how, where it is a child of this process.
@@ -78,5 +72,21 @@ impl Process {
             (None, Some(code)) => format!("exit code {code}"),
             (None, None) => "nobody knows how".to_owned(),
         })
+    }
+}
+
+/// Waits until the process of a handle has ended, and no longer than this (`pidfd_open(2)`).
+pub(crate) fn is_over_by(handle: &OwnedFd, deadline: Instant) -> bool {
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let timeout = rustix::event::Timespec {
+            tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: left.subsec_nanos().into(),
+        };
+        let mut wanted = [rustix::event::PollFd::new(handle, rustix::event::PollFlags::IN)];
+        match rustix::event::poll(&mut wanted, Some(&timeout)) {
+            Err(Errno::INTR) => {}
+            ready => return ready.is_ok_and(|ready| ready > 0),
+        }
     }
 }
