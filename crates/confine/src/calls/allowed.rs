@@ -1,10 +1,10 @@
 //! The system calls that a gate needs, and no other. Whatever is not here fails with EPERM.
 
-use super::{Call, SOCKET_TYPE, Test, bits};
+use super::{Call, SOCKET_TYPE, Test, bits, socket_options};
 use libc::{AF_INET, AF_INET6, AF_UNIX, IPPROTO_TCP, IPPROTO_UDP, SOCK_DGRAM, SOCK_STREAM};
 
 /// With whatever arguments. Each line has one use. What every request needs stands here: the kernel remembers these by their
-/// number (Linux 5.11) and does not run the programs for them.
+/// number (Linux 5.11) and does not run the program for them.
 const ALWAYS: &[&[i64]] = &[
     // Bytes of sockets, pipes and files. Descriptors come and go with messages.
     &[
@@ -27,7 +27,7 @@ const ALWAYS: &[&[i64]] = &[
     &[libc::SYS_sendfile, libc::SYS_splice, libc::SYS_pipe2],
     // Connections. No listen: what listens comes from the keeper. bind is for the sources of datagrams.
     &[libc::SYS_accept, libc::SYS_accept4, libc::SYS_connect, libc::SYS_bind, libc::SYS_shutdown],
-    &[libc::SYS_getsockname, libc::SYS_getpeername, libc::SYS_getsockopt, libc::SYS_setsockopt],
+    &[libc::SYS_getsockname, libc::SYS_getpeername, libc::SYS_getsockopt],
     // The event loop.
     &[
         libc::SYS_epoll_create1,
@@ -108,6 +108,17 @@ const DESCRIPTOR_CONTROLS: &[i32] = &[
     libc::F_GETPIPE_SZ,
 ];
 
+/// Options of sockets that are set, by level and name. The sockets that listen are the keeper's and the next gate's too,
+/// so that whatever stays upon one outlives a gate in hostile hands.
+const SOCKET_OPTIONS: &[(i32, i32)] = &[
+    // Small answers leave at once; a connection that is cut tells its peer so.
+    (IPPROTO_TCP, libc::TCP_NODELAY),
+    (libc::SOL_SOCKET, libc::SO_LINGER),
+    // To which of its addresses a datagram came.
+    (libc::IPPROTO_IP, libc::IP_PKTINFO),
+    (libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO),
+];
+
 /// `process` is the only one that it may signal.
 pub(super) fn table(process: u32) -> Vec<Call> {
     let mut calls: Vec<Call> =
@@ -120,6 +131,7 @@ pub(super) fn table(process: u32) -> Vec<Call> {
         Call::when(libc::SYS_mprotect, vec![vec![Test::has(2, executable, 0)]]),
         Call::when(libc::SYS_clone, vec![vec![Test::has(0, THREAD_MASK, THREAD)]]),
         Call::when(libc::SYS_socket, sockets()),
+        Call::when(libc::SYS_setsockopt, socket_options(SOCKET_OPTIONS)),
         // The C library and signal handlers wake a thread through a pair.
         Call::with(libc::SYS_socketpair, 0, &[bits(AF_UNIX)]),
         // Blocking or not, what can be read, and whether it is a terminal. Not TIOCSTI, which types into one.

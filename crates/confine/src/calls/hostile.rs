@@ -1,7 +1,7 @@
 //! System calls that only somebody else's code would make here. They end the process at once with SIGSYS: the kernel's log
 //! names the call, and what sent the code has no second try.
 
-use super::{Call, SOCKET_TYPE, Test, bits};
+use super::{Call, SOCKET_TYPE, Test, bits, socket_options};
 use libc::{AF_INET, AF_INET6, AF_UNIX, SOCK_RAW, SOL_SOCKET};
 
 /// With whatever arguments.
@@ -61,21 +61,18 @@ const SOCKET_OPTIONS: &[(i32, i32)] = &[
     (SOL_SOCKET, libc::SO_ATTACH_BPF),
     (SOL_SOCKET, libc::SO_ATTACH_REUSEPORT_CBPF),
     (SOL_SOCKET, libc::SO_ATTACH_REUSEPORT_EBPF),
+    (SOL_SOCKET, libc::SO_LOCK_FILTER),
     (libc::SOL_TCP, libc::TCP_ULP),
 ];
 
 pub(super) fn table() -> Vec<Call> {
     let mut calls: Vec<Call> =
         ALWAYS.iter().copied().flatten().chain(OLDER).map(|&number| Call::always(number)).collect();
-    let options = SOCKET_OPTIONS
-        .iter()
-        .map(|&(level, option)| vec![Test::is(1, bits(level)), Test::is(2, bits(option))])
-        .collect();
     calls.extend([
         // A process and not a thread.
         Call::when(libc::SYS_clone, vec![vec![Test::has(0, bits(libc::CLONE_THREAD), 0)]]),
         Call::when(libc::SYS_socket, sockets()),
-        Call::when(libc::SYS_setsockopt, options),
+        Call::when(libc::SYS_setsockopt, socket_options(SOCKET_OPTIONS)),
         Call::with(libc::SYS_ioctl, 1, &[libc::TIOCSTI, libc::TIOCLINUX]),
     ]);
     calls

@@ -1,5 +1,6 @@
-//! The fourth layer: a filter of system calls. Three programs, because each has one answer for what it matches and all
-//! of them vote; the sternest answer wins: the process is killed, the call fails, it is allowed.
+//! The fourth layer: a filter of system calls. Three tables are asked, one after the other, and the first that knows the
+//! call decides: what is needed is allowed, what only an attacker would call ends the process, what shall seem to be an
+//! older kernel's does not exist. What no table knows fails.
 
 mod allowed;
 mod hostile;
@@ -23,18 +24,16 @@ const SOCKET_TYPE: u64 = 0xf;
 /// Puts the filter on the calling thread and those that it starts. Needs no rights beyond no-new-privileges, which comes
 /// with it.
 pub(crate) fn filter() -> Result<Layer, EnterError> {
-    for (number, program) in programs().map_err(EnterError::Calls)?.iter().enumerate() {
-        match seccompiler::apply_filter(program) {
-            Ok(()) => {}
-            // A kernel without filters knows neither the call nor the older way to ask for it.
-            Err(Error::Seccomp(error)) if number == 0 && is_unknown(&error) => {
-                let hint = "boot a kernel with CONFIG_SECCOMP_FILTER";
-                return Ok(Layer::not_enforced(LayerName::Calls, "not in this kernel", Some(hint)));
-            }
-            Err(error) => return Err(EnterError::Calls(error)),
+    let program = program().map_err(EnterError::Calls)?;
+    match seccompiler::apply_filter(&program) {
+        Ok(()) => Ok(Layer::enforced(LayerName::Calls)),
+        // A kernel without filters knows neither the call nor the older way to ask for it.
+        Err(Error::Seccomp(error)) if is_unknown(&error) => {
+            let hint = "boot a kernel with CONFIG_SECCOMP_FILTER";
+            Ok(Layer::not_enforced(LayerName::Calls, "not in this kernel", Some(hint)))
         }
+        Err(error) => Err(EnterError::Calls(error)),
     }
-    Ok(Layer::enforced(LayerName::Calls))
 }
 
 fn is_unknown(error: &std::io::Error) -> bool {
@@ -47,18 +46,43 @@ pub(crate) fn is_supported() -> bool {
         .is_ok_and(|actions| actions.split_whitespace().any(|action| action == "kill_process"))
 }
 
-/// What kills, what does not exist, what is allowed: in this order, because the last one refuses to add another.
-fn programs() -> Result<[BpfProgram; 3], Error> {
+/// The tables as one program. The kernel runs each program that is attached for every call it does not know by its number
+/// alone, and entering one costs more than what is in it.
+fn program() -> Result<BpfProgram, Error> {
     let refused = |number: i32| SeccompAction::Errno(number.unsigned_abs());
-    let not_there = || NOT_THERE.iter().map(|&call| Call::always(call));
-    let mut allowed = allowed::table(std::process::id());
-    allowed.extend(not_there());
-    Ok([
-        compile(hostile::table(), SeccompAction::KillProcess, SeccompAction::Allow)?,
-        compile(not_there().collect(), refused(libc::ENOSYS), SeccompAction::Allow)?,
-        compile(allowed, SeccompAction::Allow, refused(libc::EPERM))?,
-    ])
+    let not_there = NOT_THERE.iter().map(|&call| Call::always(call)).collect();
+    let mut program = compile(allowed::table(std::process::id()), SeccompAction::Allow, NEXT)?;
+    for following in [
+        compile(hostile::table(), SeccompAction::KillProcess, NEXT)?,
+        compile(not_there, refused(libc::ENOSYS), refused(libc::EPERM))?,
+    ] {
+        program = followed_by(program, following);
+    }
+    Ok(program)
 }
+
+/// What a table answers that leaves the decision to the next one. It is nobody's answer: where it stayed in the program by
+/// mistake it would end the thread and allow nothing.
+const NEXT: SeccompAction = SeccompAction::KillThread;
+
+/// One program that goes on with another where it would answer [`NEXT`].
+fn followed_by(mut first: BpfProgram, second: BpfProgram) -> BpfProgram {
+    let (end, answer) = (first.len(), u32::from(NEXT));
+    for (place, instruction) in first.iter_mut().enumerate() {
+        if instruction.code == RETURN && instruction.k == answer {
+            // Counted from the instruction behind this one. The kernel refuses a program of more than 4096.
+            instruction.code = JUMP;
+            instruction.k = u32::try_from(end - place - 1).unwrap_or(u32::MAX);
+        }
+    }
+    first.extend(second);
+    first
+}
+
+/// linux/bpf_common.h: the end of a program with a constant for its answer.
+const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
+/// A jump without a condition, which unlike others may be far.
+const JUMP: u16 = (libc::BPF_JMP | libc::BPF_JA) as u16;
 
 fn compile(calls: Vec<Call>, matched: SeccompAction, other: SeccompAction) -> Result<BpfProgram, Error> {
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
@@ -128,6 +152,12 @@ impl Test {
     }
 }
 
+/// Each of these options of a socket, by level and name.
+fn socket_options(options: &[(i32, i32)]) -> Vec<Vec<Test>> {
+    let meant = |&(level, name): &(i32, i32)| vec![Test::is(1, bits(level)), Test::is(2, bits(name))];
+    options.iter().map(meant).collect()
+}
+
 /// A constant of the C library as the kernel sees it in a register.
 const fn bits(constant: i32) -> u64 {
     constant.cast_unsigned() as u64
@@ -143,16 +173,51 @@ mod tests {
     }
 
     #[test]
-    fn the_programs_compile() {
-        assert!(programs().is_ok());
+    fn every_table_leaves_what_it_does_not_know_to_the_next() {
+        let program = program().expect("a program");
+        let answers: BTreeSet<u32> =
+            program.iter().filter(|one| one.code == RETURN).map(|one| one.k).collect();
+        let errno = |number: i32| SeccompAction::Errno(number.unsigned_abs());
+        let known =
+            [SeccompAction::Allow, SeccompAction::KillProcess, errno(libc::ENOSYS), errno(libc::EPERM)];
+        assert_eq!(answers, known.map(u32::from).into());
+        assert_eq!(program.last().map(|one| one.k), Some(u32::from(errno(libc::EPERM))));
+    }
+
+    /// What every request needs. The kernel remembers what is decided by the number alone and does not run the program.
+    #[test]
+    fn what_is_called_all_the_time_is_decided_by_its_number() {
+        let always: Vec<Call> = allowed::table(1).into_iter().filter(|call| call.when.is_empty()).collect();
+        for call in [
+            libc::SYS_epoll_pwait,
+            libc::SYS_epoll_ctl,
+            libc::SYS_accept4,
+            libc::SYS_recvfrom,
+            libc::SYS_sendto,
+            libc::SYS_recvmsg,
+            libc::SYS_sendmsg,
+            libc::SYS_read,
+            libc::SYS_write,
+            libc::SYS_writev,
+            libc::SYS_splice,
+            libc::SYS_futex,
+            libc::SYS_clock_gettime,
+            libc::SYS_close,
+            #[cfg(target_arch = "x86_64")]
+            libc::SYS_epoll_wait,
+        ] {
+            assert!(numbers(&always).contains(&call), "{call}");
+        }
     }
 
     #[test]
-    fn what_is_allowed_with_all_arguments_is_never_hostile() {
-        let always = allowed::table(1).into_iter().filter(|call| call.when.is_empty()).collect::<Vec<_>>();
-        let hostile = hostile::table().into_iter().filter(|call| call.when.is_empty()).collect::<Vec<_>>();
-        let both: Vec<_> = numbers(&always).intersection(&numbers(&hostile)).copied().collect();
-        assert_eq!(both, Vec::<i64>::new());
+    fn a_call_with_the_same_arguments_is_in_one_table() {
+        let (allowed, hostile) = (allowed::table(1), hostile::table());
+        for one in &allowed {
+            let Some(other) = hostile.iter().find(|other| other.number == one.number) else { continue };
+            // Where both judge arguments, what ends a process and what works is tried in `tests/cage`.
+            assert!(!one.when.is_empty() && !other.when.is_empty(), "{}", one.number);
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub(crate) const ALL: &[(&str, fn())] = &[
         every_attempt_is_stopped_by_the_layers_that_should,
     ),
     ("a_hostile_call_ends_the_process", a_hostile_call_ends_the_process),
+    ("options_of_sockets_are_judged_by_their_name", options_of_sockets_are_judged_by_their_name),
     ("what_a_gate_does_works_in_the_cage", what_a_gate_does_works_in_the_cage),
     ("all_layers_hold_here", all_layers_hold_here),
     ("this_machine_has_what_the_layers_need", this_machine_has_what_the_layers_need),
@@ -163,9 +164,7 @@ fn a_hostile_call_ends_the_process() {
         let mut captive = Captive::new(&cage(&[LayerName::Calls], &[]));
         assert_eq!(captive.try_to(&format!("call {number} -1")), "SIGSYS", "{name}");
     }
-    let (tcp, ulp) = (libc::SOL_TCP, libc::TCP_ULP);
     for (name, attempt, expected) in [
-        ("a protocol on top of a socket", format!("call {} -1 {tcp} {ulp}", libc::SYS_setsockopt), "SIGSYS"),
         ("typing into a terminal", format!("call {} -1 {}", libc::SYS_ioctl, libc::TIOCSTI), "SIGSYS"),
         ("clone3, so that clone is used", format!("call {}", libc::SYS_clone3), "ENOSYS"),
         ("signals through a descriptor", format!("call {} 0 {} 1", libc::SYS_fcntl, libc::F_SETOWN), "EPERM"),
@@ -173,6 +172,41 @@ fn a_hostile_call_ends_the_process() {
     ] {
         let mut captive = Captive::new(&cage(&[LayerName::Calls], &[]));
         assert_eq!(captive.try_to(&attempt), expected, "{name}");
+    }
+}
+
+/// What is set comes as far as the kernel, which finds no socket. Everything else is refused, also what only has the number
+/// of a known option at another level.
+fn options_of_sockets_are_judged_by_their_name() {
+    use libc::{IPPROTO_IP, IPPROTO_IPV6, SOL_SOCKET, SOL_TCP, SOL_UDP};
+    const RULES_OF_PACKETS: i32 = 64;
+    let mut captive = Captive::new(&cage(&[LayerName::Calls], &[]));
+    for (level, option, expected) in [
+        (SOL_TCP, libc::TCP_NODELAY, "EBADF"),
+        (SOL_SOCKET, libc::SO_LINGER, "EBADF"),
+        (IPPROTO_IP, libc::IP_PKTINFO, "EBADF"),
+        (IPPROTO_IPV6, libc::IPV6_RECVPKTINFO, "EBADF"),
+        (SOL_UDP, libc::TCP_NODELAY, "EPERM"),
+        (SOL_TCP, libc::TCP_REPAIR, "EPERM"),
+        (SOL_TCP, libc::TCP_MD5SIG, "EPERM"),
+        (SOL_SOCKET, libc::SO_REUSEPORT, "EPERM"),
+        (SOL_SOCKET, libc::SO_MARK, "EPERM"),
+        (SOL_SOCKET, libc::SO_BINDTODEVICE, "EPERM"),
+        (SOL_SOCKET, libc::SO_RCVTIMEO, "EPERM"),
+        (IPPROTO_IP, libc::IP_TRANSPARENT, "EPERM"),
+        (IPPROTO_IP, RULES_OF_PACKETS, "EPERM"),
+        (SOL_SOCKET, libc::SO_ATTACH_FILTER, "SIGSYS"),
+        (SOL_SOCKET, libc::SO_ATTACH_BPF, "SIGSYS"),
+        (SOL_SOCKET, libc::SO_ATTACH_REUSEPORT_CBPF, "SIGSYS"),
+        (SOL_SOCKET, libc::SO_ATTACH_REUSEPORT_EBPF, "SIGSYS"),
+        (SOL_SOCKET, libc::SO_LOCK_FILTER, "SIGSYS"),
+        (SOL_TCP, libc::TCP_ULP, "SIGSYS"),
+    ] {
+        let attempt = format!("call {} -1 {level} {option}", libc::SYS_setsockopt);
+        assert_eq!(captive.try_to(&attempt), expected, "{level} {option}");
+        if expected == "SIGSYS" {
+            captive = Captive::new(&cage(&[LayerName::Calls], &[]));
+        }
     }
 }
 

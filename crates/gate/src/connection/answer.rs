@@ -17,7 +17,7 @@ use model::plan::{Handler, RedirectHandler, RespondHandler, Scheme, ServiceHandl
 use model::routes::{Matched, RequestFacts};
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::Instant;
@@ -33,7 +33,10 @@ impl Client {
         self.stream.consume(length);
         working.outcome.bytes_in = length as u64;
         let watch = self.stream.as_http2().map(|stream| stream.watch());
-        let decided = while_wanted(watch, self.decide(&active, working)).await;
+        let decided = {
+            let deciding = pin!(self.decide(&active, working));
+            while_wanted(watch, deciding).await
+        };
         let mut after = decided.unwrap_or_else(|| given_up(working));
         let Some(tunnel) = working.tunnel.take() else {
             working.outcome.bytes_in += working.upload.body_bytes;
@@ -44,7 +47,7 @@ impl Client {
         let owner = Owner::of(&active, &working.outcome);
         drop(active);
         let watch = self.stream.as_http2().map(|stream| stream.watch());
-        let tunneled = while_wanted(watch, tunnel.run(self, working)).await;
+        let tunneled = while_wanted(watch, Box::pin(tunnel.run(self, working)).as_mut()).await;
         after = tunneled.unwrap_or_else(|| given_up(working));
         working.outcome.bytes_in += working.upload.body_bytes;
         self.finish(&owner.belonging(), working);
@@ -406,10 +409,9 @@ impl Working {
     }
 }
 
-/// Notes that the client gave up its request before it was answered to the end.
-/// Works, unless the client gives up the request; only a stream of HTTP/2 can say so.
-async fn while_wanted<T>(mut watch: Option<Watch>, work: impl Future<Output = T>) -> Option<T> {
-    let mut work = pin!(work);
+/// Works, unless the client gives up the request; only a stream of HTTP/2 can say so. The work stays where it is: it is
+/// large, and would be copied for each request.
+async fn while_wanted<T>(mut watch: Option<Watch>, mut work: Pin<&mut impl Future<Output = T>>) -> Option<T> {
     poll_fn(|context| {
         if let Some(watch) = &mut watch
             && watch.poll_given_up(context).is_ready()
@@ -421,6 +423,7 @@ async fn while_wanted<T>(mut watch: Option<Watch>, work: impl Future<Output = T>
     .await
 }
 
+/// Notes that the client gave up its request before it was answered to the end.
 fn given_up(working: &mut Working) -> After {
     working.outcome.bytes_out = working.download.sent;
     if !working.download.started() {

@@ -36,7 +36,8 @@ impl Client {
                     return self.respond(working, Answer::status(404), Some(site)).await;
                 };
                 let handler = &otherwise.handler;
-                self.forward(working, Forwarding { active, site, route, handler }, handler).await
+                let forwarding = Forwarding { active, site, route, handler };
+                Box::pin(self.forward(working, forwarding, handler)).await
             }
             FileAnswer::Content(content) => self.content(working, site, route, content).await,
             FileAnswer::Redirect { location } => {

@@ -48,3 +48,19 @@ impl<F: Future<Output = (Box<Client>, After)>> Pool<F> {
         done
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The work is copied into its place for each request, and there is one for each request in flight: what is seldom
+    /// needed belongs into a box.
+    #[test]
+    fn a_place_is_small() {
+        fn size<F>(_: Make<F>) -> usize {
+            size_of::<F>()
+        }
+        let size = size(Client::busy);
+        assert!(size <= 2048, "{size} bytes");
+    }
+}

@@ -85,7 +85,7 @@ impl Forwarding<'_> {
         // A reload has to be seen also while nothing moves.
         let _watching = client.watch_installs();
         if working.response.status == 101 {
-            return tunnel::begin(client, working, (lease, in_flight), self, &mut sending).await;
+            return Box::pin(tunnel::begin(client, working, (lease, in_flight), self, &mut sending)).await;
         }
         let relayed = relay::run(client, working, &mut lease, self, &mut sending).await;
         if relayed.is_ok() && working.call && working.outcome.grpc_status.is_none() {
@@ -210,7 +210,7 @@ impl Forwarding<'_> {
         Ok(())
     }
 
-    /// A connection to an instance that was not tried yet: an idle one, or a new one.
+    /// A connection to an instance that was not tried yet: an open one, or a new one.
     async fn lease(&self, client: &Client, working: &mut Working) -> Result<(Lease, Rc<Instance>), Failure> {
         let service = self.service();
         let mut failed: Option<(Rc<Instance>, ConnectError)> = None;
@@ -219,15 +219,12 @@ impl Forwarding<'_> {
             working.tried.push(Rc::clone(&instance));
             working.outcome.instance = Some(Rc::clone(&instance));
             let shared = !service.announces();
-            if shared && let Some(idle) = poll_fn(|context| Poll::Ready(instance.take_idle(context))).await {
-                return Ok((idle, instance));
+            if shared && let Some(open) = poll_fn(|context| Poll::Ready(instance.take_open(context))).await {
+                return Ok((open, instance));
             }
             let ends = service.announces().then(|| client.ends(working));
-            let connected = if instance.http2 {
-                service.lease_http2(&instance, ends).await
-            } else {
-                service.connect(&instance, ends).await
-            };
+            // Seldom needed and large, so it has no part in what each request has.
+            let connected = Box::pin(service.connect(&instance, ends)).await;
             match connected {
                 Ok(lease) => return Ok((lease, instance)),
                 Err(error) => {

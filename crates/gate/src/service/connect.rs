@@ -102,13 +102,21 @@ impl fmt::Display for ConnectError {
 }
 
 impl ServiceRuntime {
-    /// Opens a connection to an instance, within the service's time, and announces the client where there is one to
-    /// announce.
+    /// A connection to an instance for one exchange, opened within the service's time, and announced where there is a
+    /// client to announce. Where the instance speaks HTTP/2, it may be a stream of a connection that others opened.
     pub(crate) async fn connect(
         &self,
         instance: &Instance,
         client: Option<Ends>,
     ) -> Result<Lease, ConnectError> {
+        if instance.http2 {
+            self.lease_http2(instance, client).await
+        } else {
+            self.connect_alone(instance, client).await
+        }
+    }
+
+    async fn connect_alone(&self, instance: &Instance, client: Option<Ends>) -> Result<Lease, ConnectError> {
         let opened = timeout(self.plan.connect_timeout, self.open(instance, client)).await;
         let stream = opened.unwrap_or_else(|_| Err(ConnectError::connect(self.late())));
         let stream = stream
@@ -118,18 +126,11 @@ impl ServiceRuntime {
         Ok(Lease { stream, reused: false })
     }
 
-    /// A stream of a connection of HTTP/2: one that is open and has room, or a new one. As many are opened at once as
-    /// the requests that come together need, while the others wait for what comes of it.
-    pub(crate) async fn lease_http2(
-        &self,
-        instance: &Instance,
-        client: Option<Ends>,
-    ) -> Result<Lease, ConnectError> {
+    /// A stream of a connection of HTTP/2, when none that is open had room. As many are opened at once as the requests
+    /// that come together need, while the others wait for what comes of it.
+    async fn lease_http2(&self, instance: &Instance, client: Option<Ends>) -> Result<Lease, ConnectError> {
         if client.is_some() {
             return self.open_http2(instance, client, 0).await;
-        }
-        if let Some(stream) = instance.multiplexed.take(instance.tls).await {
-            return Ok(Lease { stream, reused: true });
         }
         let kept = self.plan.keep_alive;
         let claimed = timeout(self.plan.connect_timeout, instance.multiplexed.claim(instance.tls, kept));

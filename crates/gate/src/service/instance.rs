@@ -96,8 +96,11 @@ impl Instance {
         }
     }
 
-    /// The idle connection that was used last and is still good.
-    pub(crate) fn take_idle(&self, context: &mut Context<'_>) -> Option<Lease> {
+    /// The idle connection that was used last and is still good, or a stream of one of HTTP/2 that has room.
+    pub(crate) fn take_open(&self, context: &mut Context<'_>) -> Option<Lease> {
+        if self.http2 {
+            return self.multiplexed.take(context, self.tls).map(|stream| Lease { stream, reused: true });
+        }
         loop {
             let mut idle = self.idle.borrow_mut().pop()?;
             if !idle.stream.is_stale(context) {

@@ -72,7 +72,7 @@ impl Multiplexed {
     pub(super) async fn claim(&self, tls: bool, kept: usize) -> io::Result<Claimed<'_>> {
         let before = self.openings.failures();
         loop {
-            if let Some(stream) = self.take(tls).await {
+            if let Some(stream) = poll_fn(|context| Poll::Ready(self.take(context, tls))).await {
                 return Ok(Claimed::Stream(stream));
             }
             if self.openings.have_failed(before) {
@@ -88,11 +88,7 @@ impl Multiplexed {
     }
 
     /// A stream of the first connection that has room. Connections that ended, or were told to, are forgotten.
-    pub(super) async fn take(&self, tls: bool) -> Option<InstanceStream> {
-        poll_fn(|context| Poll::Ready(self.find(context, tls))).await
-    }
-
-    fn find(&self, context: &mut Context<'_>, tls: bool) -> Option<InstanceStream> {
+    pub(super) fn take(&self, context: &mut Context<'_>, tls: bool) -> Option<InstanceStream> {
         let mut open = self.open.borrow_mut();
         open.retain_mut(|known| !matches!(known.sender.poll_ready(context), Poll::Ready(Err(_))));
         let has_room =

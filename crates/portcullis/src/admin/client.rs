@@ -28,8 +28,8 @@ pub(crate) struct Client {
 pub(crate) enum AskError {
     /// Nobody answers at the socket.
     NotRunning(PathBuf),
-    /// The gate is somebody else's.
-    NotAllowed(PathBuf),
+    /// Its keeper does not let this caller ask, and says why.
+    NotAllowed(PathBuf, String),
     /// The socket cannot be reached without rights; whether a gate is there is not known.
     NoRights(PathBuf, io::Error),
     /// The gate kept its old configuration.
@@ -46,7 +46,9 @@ impl fmt::Display for AskError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotRunning(path) => write!(f, "no gate answers at {}", path.display()),
-            Self::NotAllowed(path) => write!(f, "the gate at {} is another user's", path.display()),
+            Self::NotAllowed(path, reason) => {
+                write!(f, "the gate at {} refuses: {reason}", path.display())
+            }
             Self::NoRights(path, _) => write!(f, "no right to ask a gate at {}", path.display()),
             Self::ReloadRefused(refused) => f.write_str(&refused.reason),
             Self::FirewallRefused(refused) => refused.fmt(f),
@@ -63,7 +65,7 @@ impl From<AskError> for Failure {
             AskError::NotRunning(_) => Self::no(reason)
                 .with_hint("`portcullis up` starts one; --config or --state says which is meant; one that is stopping answers no more"),
             AskError::NoRights(path, error) => Self::refused(reason).with_hint(remedy(&path, &error)),
-            AskError::NotAllowed(_) => Self::refused(reason).with_hint("ask as that user, as root, or as a member of the group portcullis-admin"),
+            AskError::NotAllowed(..) => Self::refused(reason).with_hint("ask as root"),
             AskError::ReloadRefused(refused) => Self { hint: refused.hint, ..Self::no(reason) },
             AskError::FirewallRefused(refused) => refused.into(),
             AskError::Io(..) | AskError::Answer(_) => Self::refused(reason),
@@ -124,10 +126,11 @@ impl Client {
 
     /// The body of an answer that is neither an error nor a refusal.
     fn accept(&self, status: u16, body: Vec<u8>) -> Result<Vec<u8>, AskError> {
+        let text = || String::from_utf8_lossy(&body).trim().to_owned();
         match status {
             200..=299 => Ok(body),
-            403 => Err(AskError::NotAllowed(self.socket.clone())),
-            _ => Err(AskError::Answer(format!("{status} {}", String::from_utf8_lossy(&body).trim()))),
+            403 => Err(AskError::NotAllowed(self.socket.clone(), text())),
+            _ => Err(AskError::Answer(format!("{status} {}", text()))),
         }
     }
 

@@ -9,6 +9,7 @@ mod folder;
 mod lock;
 mod message;
 mod operators;
+mod peer;
 mod remedy;
 mod server;
 

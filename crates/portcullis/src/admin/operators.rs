@@ -1,5 +1,6 @@
 //! Who may use the admin socket: root, the keeper's own user, and members of one group. Never the gate.
 
+use super::peer::Peer;
 use rustix::fs::{Gid, Mode};
 use std::fs::File;
 use std::io::{self, Read};
@@ -21,14 +22,6 @@ pub(crate) struct Operators {
     gate: Option<u32>,
     /// The operators' group, where there is one and the keeper is root.
     group: Option<u32>,
-}
-
-/// The process at the other end, by the kernel's word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Peer {
-    pub(super) user: u32,
-    pub(super) group: u32,
-    pub(super) process: Option<i32>,
 }
 
 impl Operators {

@@ -2,7 +2,8 @@
 
 use super::folder::{self, FolderError};
 use super::message::{self, Answer, Asked};
-use super::operators::{GROUP, Operators, Peer};
+use super::operators::{GROUP, Operators};
+use super::peer::{Peer, Presence};
 use super::{
     Control, FIREWALL, METRICS, Message, RELOAD, ReloadRequest, STATUS, STOP, UPGRADE, UpgradeRequest,
 };
@@ -157,10 +158,9 @@ async fn serve(
 }
 
 async fn converse(mut stream: UnixStream, operators: Operators, control: Arc<dyn Control>) -> io::Result<()> {
-    let credentials = stream.peer_cred()?;
-    let peer = Peer { user: credentials.uid(), group: credentials.gid(), process: credentials.pid() };
+    let peer = Peer::of(&stream)?;
     let answer = if operators.may_ask(&peer) {
-        let suspect = peer.process.filter(|_| operators.may_be_the_gate(&peer));
+        let suspect = operators.may_be_the_gate(&peer).then(|| (peer, peer.presence(&stream)));
         match timeout(DEADLINE, message::read(&mut stream)).await {
             Ok(Ok(Ok(asked))) => match operators.is_member(&peer) && names_a_program(&asked) {
                 true => Answer::text(403, "only root names another program"),
@@ -194,17 +194,27 @@ fn names_a_program(asked: &Asked) -> bool {
 }
 
 /// Answers, unless it is the gate that asks; it may be where a process is suspected.
-async fn answer(asked: Asked, suspect: Option<i32>, control: Arc<dyn Control>) -> Answer {
+async fn answer(asked: Asked, suspect: Option<(Peer, Presence)>, control: Arc<dyn Control>) -> Answer {
     let decide = move || {
-        if suspect.is_some_and(|process| control.is_gate(process.cast_unsigned())) {
-            report::warning("the admin socket refused the gate");
-            return Answer::text(403, NOT_ALLOWED);
-        }
-        decide(&asked, control.as_ref())
+        let refusal = suspect.and_then(|(peer, presence)| refusal(peer, &presence, control.as_ref()));
+        refusal.unwrap_or_else(|| decide(&asked, control.as_ref()))
     };
     // A reload reads files and compiles; a status must not wait for it.
     let answered = tokio::task::spawn_blocking(decide).await;
     answered.unwrap_or_else(|_| Answer::text(500, "a bug in portcullis; the gate's log has more"))
+}
+
+/// Why a process is not obeyed that may be a gate. One that has ended may have been a gate that nobody knows any more, so
+/// that whether it is there is asked after whether it is known: a gate that is there is.
+fn refusal(peer: Peer, presence: &Presence, control: &dyn Control) -> Option<Answer> {
+    if peer.process.is_some_and(|process| control.is_gate(process.cast_unsigned())) {
+        report::warning("the admin socket refused the gate");
+        return Some(Answer::text(403, NOT_ALLOWED));
+    }
+    presence.is_over().then(|| {
+        report::warning("the admin socket refused a process that has ended: it may have been the gate");
+        Answer::text(403, "only a process that waits for its answer may ask")
+    })
 }
 
 /// What a request is answered with.

@@ -164,6 +164,25 @@ fn a_client_gets_what_the_control_says() {
 }
 
 #[test]
+fn who_may_not_ask_is_told_why() {
+    let folder = testkit::Folder::new();
+    let socket = folder.join("socket");
+    let listener = UnixListener::bind(&socket).expect("a socket");
+    let answering = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a client");
+        let mut head = [0; 1024];
+        let read = stream.read(&mut head).expect("a request");
+        assert!(read < head.len(), "nothing of the request is left");
+        let answer = message::Answer::text(403, "only root names another program");
+        stream.write_all(&answer.to_bytes()).expect("room for it");
+    });
+    let refused = Client::new(&socket).upgrade(Some(Path::new("/other"))).expect_err("refused");
+    answering.join().expect("no panic");
+    let expected = format!("the gate at {} refuses: only root names another program", socket.display());
+    assert_eq!(refused.to_string(), expected);
+}
+
+#[test]
 fn the_socket_is_for_its_owner_alone() {
     let folder = testkit::Folder::new();
     let socket = folder.join("admin/socket");

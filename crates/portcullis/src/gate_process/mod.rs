@@ -7,7 +7,7 @@ mod content;
 mod obey;
 mod orphan;
 mod sockets;
-mod watch;
+mod voice;
 mod watchdog;
 
 use crate::failure::{Exit, Failure};
@@ -36,7 +36,7 @@ struct Process {
     /// How it is confined.
     report: confine::Report,
     /// To whom the gate's threads speak.
-    voice: Arc<watch::Voice>,
+    voice: Arc<voice::Voice>,
     /// Where the next keeper comes to.
     rendezvous: Arc<Rendezvous>,
 }
@@ -84,7 +84,7 @@ fn begin(channel: &Arc<Channel>) -> Result<Option<Process>, Failure> {
     })?;
     let log = AccessLog::start(None).map_err(|error| refused(&error.to_string()))?;
     let shelf = Shelf::new().map_err(|error| refused(&error.to_string()))?;
-    let voice = Arc::new(watch::Voice::new(Arc::clone(channel)));
+    let voice = Arc::new(voice::Voice::new(Arc::clone(channel)));
     let process = Process {
         hello: Hello { protocol: link::PROTOCOL, build: start.build, draining: false },
         threads: usize::from(start.threads),

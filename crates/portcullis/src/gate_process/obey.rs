@@ -1,7 +1,7 @@
 //! Obeying the keeper, one order after the other.
 
 use super::sockets::Held;
-use super::{Process, content, orphan, watch, watchdog};
+use super::{Process, content, orphan, voice, watchdog};
 use crate::failure::with_causes;
 use gate::{Gate, Patience, ResolverFiles};
 use link::{Answer, Channel, Counts, Install, Numbered, Order, ReceiveError, Refusal, Told};
@@ -150,7 +150,7 @@ impl Process {
         let files = resolver_files(&self.texts);
         let started = Gate::start(content, listeners, Some(self.log.clone()), files, self.threads);
         let (gate, told) = started.map_err(|error| with_causes(&error))?;
-        watch::pass_on(told, Arc::clone(&self.voice)).map_err(|error| error.to_string())?;
+        voice::pass_on(told, Arc::clone(&self.voice)).map_err(|error| error.to_string())?;
         watchdog::start(&gate, Arc::clone(&self.voice)).map_err(|error| error.to_string())?;
         self.gate = Some(gate);
         Ok(())

@@ -1,7 +1,7 @@
 //! Finding a serving thread that hangs or is gone: nothing else in the process would notice, and the connections that it
 //! accepted would wait for ever. The process says so and ends, and the keeper starts another one.
 
-use super::watch::Voice;
+use super::voice::Voice;
 use crate::failure::Exit;
 use gate::{Gate, Pulse};
 use std::fmt;

@@ -38,6 +38,10 @@ pub(super) struct Running {
     started: Instant,
     signals: Mutex<Sender<Signal>>,
     service: Service,
+    /// Held by who has the gate serve something else, which may take it a minute. Taken before the current state, never
+    /// after it.
+    turn: Mutex<()>,
+    /// Held for moments: nobody waits for a gate who has it.
     current: Mutex<Current>,
     compiler: Mutex<Compiler>,
     /// Held while another program rehearses.
@@ -56,6 +60,8 @@ struct Current {
     reloads: u64,
     /// The number of the edition that is served.
     editions: u64,
+    /// Whether the service ends, so that no listener is opened any more.
+    is_over: bool,
 }
 
 impl Running {
@@ -76,8 +82,8 @@ impl Running {
         service: Service,
     ) -> Self {
         let texts = resolver_texts();
-        let current =
-            Mutex::new(Current { origin, plan, listeners, texts, reloads: 0, editions: FIRST_EDITION });
+        let editions = FIRST_EDITION;
+        let current = Current { origin, plan, listeners, texts, reloads: 0, editions, is_over: false };
         Self {
             gates,
             certificates,
@@ -86,7 +92,8 @@ impl Running {
             started: Instant::now(),
             signals: Mutex::new(signals),
             service,
-            current,
+            turn: Mutex::default(),
+            current: Mutex::new(current),
             compiler: Mutex::new(compiler),
             upgrading: Mutex::default(),
             rehearsed: AtomicBool::new(false),
@@ -95,10 +102,14 @@ impl Running {
 
     /// Ends the gate, and answers how many connections were cut.
     pub(super) fn end(&self) -> u64 {
-        let drain = self.drain_timeout();
-        self.current().listeners = Listeners::default();
-        self.service.keep(&[]);
-        self.gates.end(drain)
+        let drain = {
+            let mut current = self.current();
+            current.is_over = true;
+            current.listeners = Listeners::default();
+            self.service.keep(&[]);
+            current.plan.limits.drain_timeout
+        };
+        self.gates.end_with_strangers(drain)
     }
 
     /// How long requests in flight may take to end.
@@ -125,7 +136,9 @@ impl Running {
     /// Tells the service manager that the gate serves, and what.
     pub(super) fn announce(&self) {
         let current = self.current();
-        self.service.ready(&current.plan, current.listeners.open());
+        if !current.is_over {
+            self.service.ready(&current.plan, current.listeners.open());
+        }
     }
 
     /// Whether the gate is looked after as it should be.
@@ -141,15 +154,15 @@ impl Running {
     /// Looks whether names are resolved otherwise now.
     pub(super) fn refresh_resolver(&self) {
         let texts = resolver_texts();
-        let mut current = self.current();
-        if texts != current.texts {
-            current.texts = texts.clone();
+        let former = std::mem::replace(&mut self.current().texts, texts.clone());
+        if texts != former {
             self.gates.resolve_with(texts);
         }
     }
 
     pub(super) fn reopen_log(&self) {
-        match self.open_log(&self.current().plan.log.access) {
+        let place = self.current().plan.log.access.clone();
+        match self.open_log(&place) {
             Ok(()) => report::info("the access log is opened anew"),
             Err(error) => report::error(format_args!(
                 "the access log cannot be opened anew, the old one stays: {}",
@@ -185,28 +198,38 @@ impl Running {
         self.compiler.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn install(&self, current: &mut Current, plan: Plan) -> Result<usize, Failure> {
-        self.service.reloading();
-        let installed = self.exchange(current, plan);
-        self.service.ready(&current.plan, current.listeners.open());
-        installed
+    /// Has the gate serve a plan, unless it serves the same already. Answers how many certificates cannot be served; `None`
+    /// where nothing changed.
+    fn take(&self, origin: Origin, plan: Plan) -> Result<Option<usize>, Failure> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = if plan == self.current().plan && !has_pages(&plan) {
+            None
+        } else {
+            self.service.reloading();
+            let installed = self.exchange(plan);
+            self.announce();
+            Some(installed?)
+        };
+        self.current().origin = origin;
+        Ok(taken)
     }
 
-    fn exchange(&self, current: &mut Current, plan: Plan) -> Result<usize, Failure> {
+    fn exchange(&self, plan: Plan) -> Result<usize, Failure> {
         // Everything that can fail comes first, so that a refusal changes nothing.
         let given = Given::read(&plan).map_err(|error| Failure::no(with_causes(&error)))?;
         let ports = gate::planned_ports(&plan).map_err(|error| Failure::no(with_causes(&error)))?;
-        let mut listeners = current.listeners.clone();
+        let (mut listeners, number, log) = {
+            let current = self.current();
+            (current.listeners.clone(), current.editions + 1, current.plan.log.access.clone())
+        };
         let bound = listeners.bind(&ports, &plan.listen, self.threads)?;
         let serving = self.certificates.serving();
-        let edition = Edition { number: current.editions + 1, plan: places::absolute(plan.clone()) };
+        let edition = Edition { number, plan: places::absolute(plan.clone()) };
         self.gates.install(Offer { edition, given, listeners: bound, serving })?;
-        current.editions += 1;
-        current.listeners = listeners;
-        self.service.keep(current.listeners.open());
+        self.keep(listeners, number)?;
         let broken = self.certificates.apply(&plan);
         self.gates.certify(&self.certificates.serving());
-        if plan.log.access != current.plan.log.access
+        if plan.log.access != log
             && let Err(error) = self.open_log(&plan.log.access)
         {
             report::error(format_args!(
@@ -214,9 +237,22 @@ impl Running {
                 error.reason
             ));
         }
+        let mut current = self.current();
         current.plan = plan;
         current.reloads += 1;
         Ok(broken)
+    }
+
+    /// Notes the listeners that are open now.
+    fn keep(&self, listeners: Listeners, edition: u64) -> Result<(), Failure> {
+        let mut current = self.current();
+        if current.is_over {
+            return Err(Failure::refused("the gate is ending"));
+        }
+        current.editions = edition;
+        current.listeners = listeners;
+        self.service.keep(current.listeners.open());
+        Ok(())
     }
 }
 
@@ -265,14 +301,11 @@ impl Control for Running {
         let judged = self.packets.refuse_changes(&origin, &plan, &before);
         judged.map_err(|failure| refused(failure, problems.clone()))?;
         let plan = self.packets.of_this_host(&plan).map_err(|failure| refused(failure, problems.clone()))?;
-        let mut current = self.current();
-        if plan == current.plan && !has_pages(&plan) {
-            current.origin = origin;
+        let taken = self.take(origin, plan).map_err(|failure| refused(failure, problems.clone()))?;
+        let Some(broken) = taken else {
             return Ok(Message { message: "nothing changed".to_owned(), problems });
-        }
-        let broken =
-            self.install(&mut current, plan).map_err(|failure| refused(failure, problems.clone()))?;
-        current.origin = origin;
+        };
+        let current = self.current();
         let sites = current.plan.sites.len();
         let noun = if sites == 1 { "site" } else { "sites" };
         let certificates = match broken {
@@ -360,12 +393,7 @@ impl Routes for Running {
     }
 
     fn install(&self, served: Served) -> Result<(), Failure> {
-        let mut current = self.current();
-        if served.plan != current.plan || has_pages(&served.plan) {
-            Self::install(self, &mut current, served.plan)?;
-        }
-        current.origin = served.origin;
-        Ok(())
+        self.take(served.origin, served.plan).map(drop)
     }
 }
 

@@ -4,6 +4,7 @@ mod asks;
 mod bind;
 mod build;
 mod certificates;
+mod chores;
 mod control;
 mod greeting;
 mod judge;
@@ -28,6 +29,7 @@ use crate::supervision::{Inheritance, Offer, Predecessors, Settings, Supervisor,
 use bind::Listeners;
 use certificates::Certificates;
 use certs::{StateFolder, Store};
+use chores::{Chore, Chores};
 use control::Running;
 use gate::{AccessLog, Given};
 use model::Compiler;
@@ -38,7 +40,7 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 /// How long the end waits for an answer that is still being made.
 const LONGEST_ANSWER: Duration = Duration::from_secs(10);
@@ -57,8 +59,8 @@ pub(crate) struct Start {
     pub(crate) rehearsal: bool,
 }
 
-/// How often certificates are looked after.
-const CERTIFICATES: Duration = Duration::from_secs(5);
+/// How often the service manager hears that this process lives, where it does not want to hear of it more often.
+const BETWEEN_SIGNS: Duration = Duration::from_secs(5);
 
 /// Runs the gate until it is told to stop.
 pub(crate) fn run(
@@ -198,6 +200,8 @@ fn serve(
     let running = Arc::new(running);
     asks::answer(heard.asks, &running)
         .map_err(|error| Failure::refused(format!("no thread for what gates ask: {error}")))?;
+    let chores = Chores::begin(&running)
+        .map_err(|error| Failure::refused(format!("no thread for certificates: {error}")))?;
     packets
         .watch(&running)
         .map_err(|error| Failure::refused(format!("no thread for the firewall: {error}")))?;
@@ -209,7 +213,7 @@ fn serve(
     let mut admin = listen()?;
     running.announce();
     upgrade::settle();
-    while let Some(program) = wait(&running, &events) {
+    while let Some(program) = wait(&running, &chores, &events) {
         drop(admin);
         let error = upgrade::become_program(&program);
         report::error(format_args!("{} cannot be started, this program goes on: {error}", program.display()));
@@ -224,10 +228,9 @@ fn serve(
     Ok(Exit::Done)
 }
 
-/// Obeys signals and looks after certificates until the gate is to stop, or this process to become another program.
-fn wait(running: &Running, events: &std::sync::mpsc::Receiver<Signal>) -> Option<PathBuf> {
-    let rhythm = running.service().rhythm().map_or(CERTIFICATES, |rhythm| rhythm.min(CERTIFICATES));
-    let mut looked = Instant::now();
+/// Obeys signals until the gate is to stop, or this process to become another program. Nothing here waits for a gate.
+fn wait(running: &Running, chores: &Chores, events: &std::sync::mpsc::Receiver<Signal>) -> Option<PathBuf> {
+    let rhythm = running.service().rhythm().map_or(BETWEEN_SIGNS, |rhythm| rhythm.min(BETWEEN_SIGNS));
     loop {
         if running.is_well() {
             running.service().alive();
@@ -235,23 +238,14 @@ fn wait(running: &Running, events: &std::sync::mpsc::Receiver<Signal>) -> Option
         match events.recv_timeout(rhythm) {
             Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => return None,
             Ok(Signal::Become(program)) => return Some(program),
-            Ok(Signal::Reload) => running.reload_and_report(),
-            Ok(Signal::ReopenLogs) => running.reopen_log(),
-            Err(RecvTimeoutError::Timeout) if looked.elapsed() < CERTIFICATES => {}
-            Err(RecvTimeoutError::Timeout) => {
-                looked = Instant::now();
-                running.refresh_certificates();
-                running.refresh_resolver();
-            }
+            Ok(Signal::Reload) => chores.hand_in(Chore::Reload),
+            Ok(Signal::ReopenLogs) => chores.hand_in(Chore::ReopenLog),
+            Err(RecvTimeoutError::Timeout) => {}
         }
     }
 }
 
 fn finish(running: &Running) {
-    if running.has_rehearsed() {
-        // Its gate waits for a keeper that will not come.
-        running.dismiss_strangers();
-    }
     let drain = running.drain_timeout();
     let cut = running.end();
     if cut > 0 {

@@ -49,7 +49,8 @@ pub(super) struct Conversation {
     pub(super) ending: AtomicBool,
 }
 
-type Reply = (Answer, Vec<OwnedFd>);
+/// What a gate answers, and what comes with it.
+pub(super) type Reply = (Answer, Vec<OwnedFd>);
 
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,14 +89,14 @@ pub(super) struct Ears {
 }
 
 impl Conversation {
-    /// Begins to speak with a gate, whose words are heard by a thread of their own.
+    /// Begins to speak with a gate, whose words are heard by a thread of their own. One that cannot be heard is ended.
     pub(super) fn begin(
         process: Process,
         channel: Channel,
         place: PathBuf,
         ears: Ears,
     ) -> std::io::Result<Arc<Self>> {
-        channel.set_patience(READING)?;
+        channel.set_patience(READING).inspect_err(|_| process.kill())?;
         let conversation = Arc::new(Self {
             process,
             channel,
@@ -111,7 +112,7 @@ impl Conversation {
         });
         let theirs = Arc::clone(&conversation);
         let thread = std::thread::Builder::new().name("gate".to_owned());
-        thread.spawn(move || theirs.listen(&ears))?;
+        thread.spawn(move || theirs.listen(&ears)).inspect_err(|_| conversation.kill())?;
         Ok(conversation)
     }
 

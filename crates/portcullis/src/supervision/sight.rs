@@ -22,9 +22,17 @@ pub(super) fn of(offer: &Offer) -> BTreeSet<PathBuf> {
     roots.chain(sockets).collect()
 }
 
-/// Notes what a gate sees that has just started, and says what it does not see.
-pub(super) fn begin(gate: &Conversation, cage: &Cage, report: &Report) {
-    warn(&report.missing);
+/// Notes what a gate sees that has just started, and says what it does not see, unless the look at the machine has told it
+/// with its remedy.
+pub(super) fn begin(gate: &Conversation, cage: &Cage, offer: &Offer, report: &Report) {
+    let roots: BTreeSet<&Path> = roots(&offer.edition.plan).collect();
+    let is_told = |path: &Path| {
+        let account = cage.account.as_ref();
+        let is_closed = || account.is_some_and(|account| confine::can_read(account, path).is_err());
+        roots.contains(path) && (!path.is_dir() || is_closed())
+    };
+    let untold = report.missing.iter().filter(|missing| !is_told(&missing.path));
+    warn(&untold.cloned().collect::<Vec<_>>());
     match Outside::of(gate.process.pid(), cage) {
         Ok(outside) => {
             let outside = outside.map(|outside| outside.with_missing(&report.missing));

@@ -4,8 +4,8 @@ use super::conversation::{Conversation, Ears, Silence};
 use super::offer::Offer;
 use super::predecessors::Predecessor;
 use super::process::Process;
+use super::settings::Settings;
 use super::sight;
-use super::supervisor::Settings;
 use crate::failure::Failure;
 use link::{Answer, Channel, Order, PROTOCOL, Start};
 use rustix::fs::Mode;
@@ -19,13 +19,21 @@ use std::time::{Duration, SystemTime};
 
 /// To start, and to take what it is to serve: ten thousand sites on a busy machine.
 pub(super) const STARTING: Duration = Duration::from_secs(60);
+/// For what needs no more of a gate than that it takes it.
+pub(super) const TAKING: Duration = Duration::from_secs(10);
 /// Sockets in one message.
 const AT_ONCE: usize = 100;
 /// What sockets for later keepers are called.
 pub(super) const PREFIX: &str = "gate-";
 
-/// Starts a gate, which serves nothing yet.
-pub(super) fn start(settings: &Settings, ears: Ears, offer: &Offer) -> Result<Arc<Conversation>, Failure> {
+/// Starts a gate, which serves nothing yet. It is announced before it is told anything; where it is not wanted any more, it
+/// is not told anything, and ends.
+pub(super) fn start(
+    settings: &Settings,
+    ears: Ears,
+    offer: &Offer,
+    announce: impl FnOnce(&Arc<Conversation>) -> bool,
+) -> Result<Arc<Conversation>, Failure> {
     let refused = |error: io::Error| Failure::refused(format!("the gate cannot be started: {error}"));
     let (channel, theirs) = Channel::pair().map_err(refused)?;
     let (rendezvous, place) = rendezvous(&settings.folder).map_err(refused)?;
@@ -34,6 +42,10 @@ pub(super) fn start(settings: &Settings, ears: Ears, offer: &Offer) -> Result<Ar
         let _ = std::fs::remove_file(&place);
     })?;
     let gate = Conversation::begin(process, channel, place, ears).map_err(refused)?;
+    if !announce(&gate) {
+        gate.kill();
+        return Err(Failure::refused("the gate is not needed any more"));
+    }
     let cage = settings.cage(offer);
     let order = Order::Start(Start {
         cage: cage.clone(),
@@ -45,7 +57,7 @@ pub(super) fn start(settings: &Settings, ears: Ears, offer: &Offer) -> Result<Ar
     });
     match gate.ask(order, &[rendezvous.as_fd()], STARTING) {
         Ok((Answer::Started(report), _)) => {
-            sight::begin(&gate, &cage, &report);
+            sight::begin(&gate, &cage, offer, &report);
             let _ = gate.confined.set(report);
             Ok(gate)
         }
@@ -66,7 +78,7 @@ pub(super) fn adopt(
     let failed = |reason: String| Failure::refused(format!("the former gate cannot be taken over: {reason}"));
     let gate = Conversation::begin(former.process, former.channel, former.place, ears)
         .map_err(|error| failed(error.to_string()))?;
-    let report = match gate.ask(Order::Confinement, &[], STARTING) {
+    let report = match gate.ask(Order::Confinement, &[], TAKING) {
         Ok((Answer::Started(report), _)) => report,
         other => {
             gate.end();
@@ -74,7 +86,7 @@ pub(super) fn adopt(
         }
     };
     gate.taken().extend(former.sockets);
-    sight::begin(&gate, &settings.cage(offer), &report);
+    sight::begin(&gate, &settings.cage(offer), offer, &report);
     sight::refresh(&gate);
     let _ = gate.confined.set(report);
     Ok(gate)
@@ -105,7 +117,7 @@ pub(super) fn install(gate: &Conversation, offer: &Offer, before: Option<&Offer>
 /// Has a gate write its access log to this, or to nothing.
 pub(super) fn log(gate: &Conversation, file: Option<&File>) -> Result<(), Failure> {
     let descriptors: Vec<BorrowedFd<'_>> = file.iter().map(|file| file.as_fd()).collect();
-    match gate.ask(Order::Log, &descriptors, STARTING) {
+    match gate.ask(Order::Log, &descriptors, TAKING) {
         Ok((Answer::Done, _)) => Ok(()),
         Ok((Answer::Refused(refusal), _)) => Err(Failure::no(refusal.reason)),
         other => Err(Failure::refused(reason(other))),
@@ -121,7 +133,7 @@ fn hand_over_sockets(gate: &Conversation, offer: &Offer) -> Result<(), Silence> 
     for some in missing.chunks(AT_ONCE) {
         let (numbers, descriptors): (Vec<u64>, Vec<BorrowedFd<'_>>) = some.iter().copied().unzip();
         let order = Order::Take(numbers.clone());
-        match gate.ask(order, &descriptors, STARTING)? {
+        match gate.ask(order, &descriptors, TAKING)? {
             (Answer::Done, _) => taken.extend(numbers),
             _ => return Err(Silence::Unsent("it does not take its sockets".to_owned())),
         }

@@ -42,6 +42,11 @@ pub(super) fn refused(targets: &Targets<'_>) -> Vec<Attempt> {
         let how = [i64::from(flags).cast_unsigned(), mode, 0].map(u64::to_ne_bytes).concat();
         attempt(what, SYS_openat2, [AT_FDCWD.into(), path.into(), how.into(), 24.into()], result, layer)
     };
+    let option = |what, level: i32, name: i32, result, layer| {
+        let on = 1_i32.to_ne_bytes().to_vec();
+        attempt(what, SYS_setsockopt, [level.into(), name.into(), on.into(), 4.into()], result, layer)
+            .over(AF_INET, SOCK_STREAM)
+    };
     let change = O_WRONLY | O_CREAT;
     let shown = within("www/index.html");
     let admin = unix_address(within("state/admin/socket").as_bytes());
@@ -81,6 +86,10 @@ pub(super) fn refused(targets: &Targets<'_>) -> Vec<Attempt> {
         attempt("take a TCP port", SYS_bind, [loopback().into(), 16.into()], "EACCES", LANDLOCK)
             .over(AF_INET, SOCK_STREAM),
         attempt("listen on any port", SYS_listen, [1.into()], "EPERM", CALLS).over(AF_INET, SOCK_STREAM),
+        option("send small answers at once", SOL_TCP, TCP_NODELAY, "done", "-"),
+        option("share a port with another program", SOL_SOCKET, SO_REUSEPORT, "EPERM", CALLS),
+        option("pass the operator's routes by", SOL_SOCKET, SO_MARK, "EPERM", CALLS),
+        option("forge a connection", SOL_TCP, TCP_REPAIR, "EPERM", CALLS),
         plain("end the keeper", SYS_kill, &[keeper, SIGKILL.into()], "EPERM", CALLS),
         plain("take the keeper's limits", SYS_prlimit64, &[keeper, RLIMIT_NOFILE.into()], "EPERM", CALLS),
         plain(
@@ -101,6 +110,7 @@ pub(super) fn fatal(targets: &Targets<'_>) -> Vec<Attempt> {
     let socket = |what, family: i32, kind: i32, protocol: i32| {
         fatal(what, SYS_socket, &[family.into(), kind.into(), protocol.into()])
     };
+    let option = |what, name: i32| fatal(what, SYS_setsockopt, &[0, SOL_SOCKET.into(), name.into()]);
     let seize = PTRACE_SEIZE.into();
     vec![
         attempt("execute a shell", SYS_execve, ["/bin/sh".into(), 0.into(), 0.into()], "SIGSYS", CALLS),
@@ -118,6 +128,9 @@ pub(super) fn fatal(targets: &Targets<'_>) -> Vec<Attempt> {
         fatal("become root", SYS_setuid, &[0]),
         attempt("make code without a file", SYS_memfd_create, ["code".into()], "SIGSYS", CALLS),
         fatal("load a program into the kernel", SYS_bpf, &[]),
+        option("drop what others shall receive", SO_ATTACH_FILTER),
+        option("choose who accepts", SO_ATTACH_REUSEPORT_CBPF),
+        option("keep such a program on a listener", SO_LOCK_FILTER),
         fatal("get a ring around the filter", SYS_io_uring_setup, &[1]),
     ]
 }
@@ -151,7 +164,7 @@ fn plain(
 }
 
 /// unix(7): `sockaddr_un` with a path, or with a name after a null.
-fn unix_address(path: &[u8]) -> Vec<u8> {
+pub(super) fn unix_address(path: &[u8]) -> Vec<u8> {
     [&(AF_UNIX as u16).to_ne_bytes(), path, b"\0"].concat()
 }
 

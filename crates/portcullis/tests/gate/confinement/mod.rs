@@ -1,6 +1,7 @@
 //! A gate in which an attacker's code runs: what it is, what it sees, and what it can no longer do.
 
 mod attempts;
+mod impostor;
 mod intruder;
 
 use crate::running::{Gate, Setup};

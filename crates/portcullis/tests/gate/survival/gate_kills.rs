@@ -5,8 +5,10 @@ use crate::load::{Loaded, setting};
 use std::time::{Duration, Instant};
 use testkit::load::{Outcome, kill};
 
-/// Longer than what makes a crash loop.
-const PAUSE: Duration = Duration::from_millis(3000);
+/// Longer than the life of a gate that cannot serve.
+const PAUSE: Duration = Duration::from_secs(3);
+/// More kills than make a crash loop have so much between them that they make none.
+const MANY: (usize, Duration) = (20, Duration::from_secs(16));
 
 #[test]
 fn a_gate_that_is_killed_is_replaced_and_only_what_it_had_accepted_is_cut() {
@@ -14,7 +16,7 @@ fn a_gate_that_is_killed_is_replaced_and_only_what_it_had_accepted_is_cut() {
     let loaded = Loaded::up();
     let mut load = loaded.start();
     let mut times = Vec::new();
-    load.disturb(kills, PAUSE, |_| {
+    load.disturb(kills, if kills > MANY.0 { MANY.1 } else { PAUSE }, |_| {
         let former = gate_process(&loaded.gate);
         kill(former);
         let since = Instant::now();

@@ -1,117 +1,14 @@
-//! A keeper and a gate that is in the hands of somebody else: a thread has the gate's end of the socket, and a process that
-//! sleeps stands for the gate's.
+//! What a gate says, and what it makes of that who hears it.
 
-#![expect(clippy::panic, reason = "tests")]
-
-use super::Asked;
-use super::conversation::{Conversation, Ears, Event, Silence};
-use super::process::Process;
+use super::{Bench, LONG, Theirs, packet};
+use crate::supervision::conversation::Silence;
 use link::{
     Answer, Ask, CertificateChange, Channel, HeldSocket, Hello, Numbered, Order, Patience, Told, Trust,
 };
 use rustix::fs::{MemfdFlags, SealFlags};
-use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
-use rustix::process::Pid;
-use std::io::IoSlice;
-use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
-use std::process::{Child, Command};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
-
-/// Longer than anything here takes, also on a busy machine.
-const LONG: Duration = Duration::from_secs(60);
-
-/// What a keeper has of a gate, and the gate's end of the socket.
-struct Bench {
-    gate: Arc<Conversation>,
-    theirs: Theirs,
-    sleeper: Child,
-    events: Receiver<Event>,
-    notices: Receiver<String>,
-    asks: Receiver<Asked>,
-}
-
-/// The gate's end.
-struct Theirs(Arc<OwnedFd>);
-
-impl Bench {
-    fn new() -> Self {
-        let sleeper = Command::new("sleep").arg("600").spawn().expect("a process");
-        let process = Pid::from_raw(sleeper.id().cast_signed()).expect("a number");
-        let process = Process::of_sender(process).expect("a process that runs");
-        let (channel, theirs) = Channel::pair().expect("a socket");
-        let (heard, events) = sync_channel(64);
-        let (told, notices) = sync_channel(64);
-        let (asked, asks) = sync_channel(64);
-        let ears = Ears { events: heard, notices: told, asks: asked };
-        let gate = Conversation::begin(process, channel, PathBuf::from("/nonexistent"), ears)
-            .expect("a conversation");
-        Self { gate, theirs: Theirs(Arc::new(theirs)), sleeper, events, notices, asks }
-    }
-
-    /// Waits until the gate is ended, and for the keeper to know.
-    fn ends(mut self) {
-        let Event::Gone(gone) = self.events.recv_timeout(LONG).expect("the gate is ended");
-        assert!(Arc::ptr_eq(&gone, &self.gate));
-        assert_eq!(self.sleeper.wait().expect("our child").signal(), Some(9));
-        let asked = self.gate.ask(Order::Ping, &[], LONG);
-        assert_eq!(asked.expect_err("nobody answers"), Silence::Gone);
-    }
-
-    /// Whether the gate is still spoken to.
-    fn lives(&self) {
-        let (_, answer) = self.gate.tell(Order::Ping, &[]).expect("room");
-        let number = self.theirs.number();
-        self.theirs.tell(&Told::Answer { number, answer: Answer::Done });
-        assert!(matches!(answer.recv_timeout(LONG), Ok((Answer::Done, _))));
-    }
-}
-
-impl Drop for Bench {
-    fn drop(&mut self) {
-        let _ = self.sleeper.kill();
-        let _ = self.sleeper.wait();
-    }
-}
-
-impl Theirs {
-    /// Sends bytes as they are.
-    fn send(&self, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) {
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(250))];
-        let mut beside = SendAncillaryBuffer::new(&mut space);
-        assert!(descriptors.is_empty() || beside.push(SendAncillaryMessage::ScmRights(descriptors)));
-        let parts = [IoSlice::new(bytes)];
-        // The keeper may have ended this conversation already.
-        let _ = rustix::net::sendmsg(&*self.0, &parts, &mut beside, SendFlags::NOSIGNAL);
-    }
-
-    fn tell(&self, told: &Told) {
-        self.send(&packet(told), &[]);
-    }
-
-    /// The next order that is no answer to something asked.
-    fn order(&self) -> Numbered {
-        let channel = Channel::new(self.0.try_clone().expect("a descriptor"), Trust::Keeper);
-        loop {
-            let received = channel.receive::<Numbered>().expect("an order").expect("a keeper");
-            if !matches!(received.message.order, Order::Answered { .. }) {
-                return received.message;
-            }
-        }
-    }
-
-    fn number(&self) -> u64 {
-        self.order().number
-    }
-}
-
-fn packet(told: &Told) -> Vec<u8> {
-    [&b"PL\x01\x00"[..], &link::encode(told)].concat()
-}
 
 fn notice() -> Vec<u8> {
     packet(&Told::Notice("x".to_owned()))
