@@ -7,8 +7,7 @@ mod without_keys;
 
 use gate::{Gate, Listener, Patience, ResolverFiles};
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
+use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 use testkit::load::{Client, Door, Load, Outcome, Shape, Target};
