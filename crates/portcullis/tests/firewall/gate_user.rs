@@ -7,16 +7,26 @@ use testkit::Program;
 use testkit::lab::Reach;
 
 /// The number that the user `portcullis` has here.
-const GATE: u32 = 990;
+pub(crate) const GATE: u32 = 990;
+
 /// The keeper on a machine that has the user, who lies in a file of its own.
 fn up(pair: &Pair) -> Program {
+    up_with(pair, &[])
+}
+
+/// The same, where further files of the machine say this.
+pub(crate) fn up_with(pair: &Pair, files: &[(&str, &str)]) -> Program {
     let server = &pair.server;
     let users = format!("root:x:0:0::/root:/bin/sh\nportcullis:x:{GATE}:{GATE}::/:/bin/false\n");
-    let users = server.folder.write("passwd", users);
-    let script = "mount --bind \"$0\" /etc/passwd && exec \"$@\"";
+    let mut script = String::new();
+    for (number, (path, text)) in [("/etc/passwd", users.as_str())].iter().chain(files).enumerate() {
+        let file = server.folder.write(format!("bound-{number}"), text);
+        script += &format!("mount --bind {} {path} && ", file.display());
+    }
+    script += "exec \"$@\"";
     let mut command = Command::new("unshare");
     command.current_dir(server.folder.path()).env_clear();
-    command.args(["--mount", "--propagation", "private", "sh", "-c", script]).arg(users);
+    command.args(["--mount", "--propagation", "private", "sh", "-c", &script, "sh"]);
     command.args([env!("CARGO_BIN_EXE_portcullis"), "up", "--threads", "1", "--state", "state"]);
     let mut keeper = server.host.start(&mut command);
     keeper.wait_for_socket(&server.folder.join("state/admin/socket"));
