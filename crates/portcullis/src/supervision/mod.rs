@@ -25,7 +25,7 @@ pub(crate) use bucket::{Bucket, Seldom};
 pub(crate) use offer::{BACKLOG, Bound, Offer};
 pub(crate) use predecessors::{Inheritance, find as find_predecessors};
 pub(crate) use settings::Settings;
-pub(crate) use supervisor::{Predecessors, Supervisor};
+pub(crate) use supervisor::{Heard, Predecessors, Supervisor};
 
 pub(crate) use loaded::resolver_texts;
 
