@@ -6,17 +6,20 @@ use crate::ownership;
 use crate::terminal;
 use model::plan::{Log, Plan};
 use model::problem::Problems;
-use model::source::Surroundings;
+use model::source::{Surroundings, Task};
 use model::{Compiled, Compiler, quick_start};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 const IN_THIS_FOLDER: &str = "portcullis.toml";
 pub(crate) const OF_THE_MACHINE: &str = "/etc/portcullis/portcullis.toml";
 /// A configuration is written by people; something larger is another file.
 const MAX_BYTES: u64 = 4 << 20;
+/// Threads that read one file at most.
+const MOST_THREADS: usize = 8;
 
 /// Where a configuration comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -200,6 +203,21 @@ impl Surroundings for Machine {
 
     fn variable(&self, name: &str) -> Option<String> {
         std::env::var(name).ok()
+    }
+
+    fn carry_out(&self, tasks: Vec<Task<'_>>) {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = cores.min(tasks.len()).min(MOST_THREADS);
+        let left = Mutex::new(tasks.into_iter());
+        let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let work = || std::iter::from_fn(next).for_each(|task| task());
+        std::thread::scope(|scope| {
+            for _ in 1..threads {
+                // Where there is no thread to be had, this one does it all.
+                let _ = std::thread::Builder::new().spawn_scoped(scope, work);
+            }
+            work();
+        });
     }
 }
 
