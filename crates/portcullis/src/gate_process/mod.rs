@@ -98,7 +98,7 @@ fn begin(channel: &Arc<Channel>) -> Result<Option<Process>, Failure> {
         voice,
         rendezvous,
     };
-    let started = Told::Answer { number: first.message.number, answer: Answer::Started(report) };
+    let started = Told::Answer { number: first.message.number, answer: Answer::started(report) };
     // A keeper that is gone already is found to be when the next order is awaited.
     let _ = channel.send(&started, &[]);
     Ok(Some(process))

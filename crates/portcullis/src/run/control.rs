@@ -19,7 +19,6 @@ use link::{AskRefused, Pem, Texts};
 use model::Compiler;
 use model::host::HostPattern;
 use model::plan::{Edition, Plan};
-use model::printable;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::mpsc::Sender;
@@ -333,8 +332,8 @@ impl Control for Running {
     }
 
     fn metrics(&self) -> String {
-        // They come from the gate, which may say anything, and `status --metrics` writes them to terminals as they are.
-        self.gates.metrics().map(|text| printable::lines(&text)).unwrap_or_default()
+        // `status --metrics` writes them to terminals as they are, which was judged where they were read.
+        self.gates.metrics().unwrap_or_default()
     }
 
     fn is_gate(&self, process: u32) -> bool {
