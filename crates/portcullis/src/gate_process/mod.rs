@@ -11,6 +11,7 @@ mod voice;
 mod watchdog;
 
 use crate::failure::{Exit, Failure};
+use crate::run::hold_signals;
 use content::Shelf;
 use gate::{AccessLog, Gate};
 use link::{Answer, Channel, Hello, Order, Told, Trust};
@@ -45,7 +46,8 @@ struct Process {
 pub(crate) fn run() -> Result<Exit, Failure> {
     confine::close_inherited()
         .map_err(|error| Failure::refused(format!("inherited files stay open: {error}")))?;
-    obey::let_signals_pass().map_err(|error| Failure::refused(format!("no signals: {error}")))?;
+    // A terminal sends its signals to every process of the group; ending is the keeper's decision.
+    hold_signals().map_err(|error| Failure::refused(format!("no signals: {error}")))?;
     let socket = std::io::stdin().as_fd().try_clone_to_owned();
     let socket = socket.map_err(|error| Failure::refused(format!("no keeper: {error}")))?;
     let mut channel = Arc::new(Channel::new(socket, Trust::Keeper));

@@ -10,7 +10,6 @@ use std::fs::File;
 use std::io::Write;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 /// How obeying one keeper ended.
 pub(super) enum Obeyed {
@@ -18,15 +17,6 @@ pub(super) enum Obeyed {
     Orphaned,
     /// The gate was told to end, and has.
     Ended,
-}
-
-/// A terminal sends its signals to every process of the group; ending is the keeper's decision.
-pub(super) fn let_signals_pass() -> std::io::Result<()> {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
-    for signal in [SIGHUP, SIGINT, SIGTERM, SIGUSR1] {
-        signal_hook::flag::register(signal, Arc::new(AtomicBool::new(false)))?;
-    }
-    Ok(())
 }
 
 impl Process {
