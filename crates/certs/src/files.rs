@@ -3,11 +3,10 @@
 
 use crate::certificate::Certificate;
 use crate::facts::Fingerprint;
-use crate::pair::Pair;
+use crate::pair::{Pair, signer};
 use crate::problem::Problem;
 use model::plan::CertificateFiles;
 use rustix::fs::{Mode, OFlags};
-use rustls::crypto::aws_lc_rs::sign::any_supported_type;
 use rustls::sign::SigningKey;
 use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -24,7 +23,7 @@ const LARGEST: u64 = 1 << 20;
 /// A chain and a key that belong together.
 #[derive(Clone)]
 pub(crate) struct Loaded {
-    /// Both, for handshakes.
+    /// Both, for handshakes. What signs is made by whoever serves them.
     pub(crate) pair: Arc<Pair>,
     /// The leaf.
     pub(crate) leaf: Certificate,
@@ -154,16 +153,16 @@ impl FileError {
     }
 }
 
-/// Reads a chain and its key.
-pub(crate) fn load(files: &CertificateFiles) -> Result<Loaded, FileError> {
-    let (chain, _) = read(&files.certificate)?;
+/// Reads a chain and its key. Answers what the system says of both files as well.
+pub(crate) fn load(files: &CertificateFiles) -> Result<(Loaded, [Metadata; 2]), FileError> {
+    let (chain, chain_facts) = read(&files.certificate)?;
     let (key, facts) = read(&files.key)?;
     let mut loaded = from_pem(files, &chain, &key)?;
     // A group is a choice of the operator's, as with Debian's `ssl-cert`; everybody is not.
     if facts.mode() & 0o007 != 0 {
         loaded.problems.push(Problem::KeyReadable { key: files.key.clone(), mode: facts.mode() & 0o777 });
     }
-    Ok(loaded)
+    Ok((loaded, [chain_facts, facts]))
 }
 
 /// Reads what is, or will be, in a pair of files.
@@ -173,7 +172,7 @@ pub(crate) fn from_pem(files: &CertificateFiles, chain: &[u8], key: &[u8]) -> Re
     let leaf = matching_leaf(files, signer.as_ref(), &parsed)?.clone();
     let fingerprint = Fingerprint::of(&chain[0]);
     let problems = chain_problems(&parsed);
-    Ok(Loaded { pair: Arc::new(Pair::with_signer(chain, der, signer)), leaf, fingerprint, problems })
+    Ok(Loaded { pair: Arc::new(Pair::new(chain, der)), leaf, fingerprint, problems })
 }
 
 /// Reads a small regular file. Does not wait for a FIFO that nobody writes to.
@@ -186,12 +185,27 @@ pub(crate) fn read(path: &Path) -> Result<(Vec<u8>, Metadata), FileError> {
     if !facts.is_file() {
         return Err(FileError::NotAFile { path: path.to_owned() });
     }
-    let mut bytes = Vec::new();
-    file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    let bytes = content(&file, facts.len()).map_err(unreadable)?;
     if bytes.len() as u64 > LARGEST {
         return Err(FileError::TooLarge { path: path.to_owned() });
     }
     Ok((bytes, facts))
+}
+
+/// What is in a file that should have so many bytes, and a byte above [`LARGEST`] at most. One read is enough where it
+/// has them.
+fn content(mut file: &File, length: u64) -> io::Result<Vec<u8>> {
+    let length = usize::try_from(length.min(LARGEST)).unwrap_or(0);
+    let mut bytes = vec![0; length + 1];
+    let first = match file.read(&mut bytes) {
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
+        first => first?,
+    };
+    bytes.truncate(first);
+    if first != length {
+        file.take(LARGEST + 1 - first as u64).read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
 }
 
 type Chain = (Vec<CertificateDer<'static>>, Vec<Certificate>);
@@ -227,8 +241,7 @@ pub(crate) fn read_key(path: &Path, text: &[u8]) -> Result<Key, FileError> {
         },
         source => FileError::BadPem { path: path.to_owned(), source: without_content(source) },
     })?;
-    let signer = any_supported_type(&key);
-    let signer = signer.map_err(|source| FileError::BadKey { path: path.to_owned(), source })?;
+    let signer = signer(&key).map_err(|source| FileError::BadKey { path: path.to_owned(), source })?;
     Ok((key, signer))
 }
 

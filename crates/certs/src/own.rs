@@ -123,7 +123,7 @@ fn find(paths: &CertificateFiles) -> Found {
         path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
     };
     match files::load(paths) {
-        Ok(loaded) => Found::Certificate(loaded),
+        Ok((loaded, _)) => Found::Certificate(loaded),
         // A key alone is what an interruption leaves.
         Err(_) if is_absent(&paths.certificate) => Found::Nothing,
         Err(error) => Found::Damaged(error),

@@ -112,8 +112,9 @@ impl Store {
         self.asked = asked;
         let mut events = Vec::new();
         let wanted = Wanted::of(plan);
-        self.take_files(&wanted.files, &mut events);
-        self.look(&mut events);
+        if self.take_files(&wanted.files, &mut events) {
+            self.look(&mut events);
+        }
         let shadowed = wanted.shadowed.iter().cloned();
         events.extend(shadowed.map(|(host, site)| Event::Shadowed { host, site }));
         self.wanted = wanted;
@@ -165,16 +166,18 @@ impl Store {
         CertificateId(self.last_id)
     }
 
-    /// Keeps the files that are known, and reads the others.
-    fn take_files(&mut self, wanted: &[CertificateFiles], events: &mut Vec<Event>) {
+    /// Keeps the files that are known, and reads the others. Answers whether any was known, and may have changed.
+    fn take_files(&mut self, wanted: &[CertificateFiles], events: &mut Vec<Event>) -> bool {
         let known = self.files.drain(..).map(|watched| (watched.files.clone(), watched));
         let mut known: HashMap<_, _> = known.collect();
         let new: Vec<_> = wanted.iter().filter(|files| !known.contains_key(*files)).cloned().collect();
         let new: Vec<_> = new.into_iter().map(|files| (files, self.next_id())).collect();
+        let new_files = new.len();
         let mut new = WatchedFiles::open_all(&new, events).into_iter();
         let files = wanted.iter().filter_map(|files| known.remove(files).or_else(|| new.next()));
         self.files = files.collect();
         self.next_look = 0;
+        new_files < self.files.len()
     }
 
     /// Looks for changes of the files whose turn it is. Answers which those were, and whether anything else is served now.

@@ -5,13 +5,20 @@ use crate::files::{self, Loaded};
 use crate::problem::{Problem, of_validity};
 use crate::table::CertificateId;
 use model::plan::CertificateFiles;
+use std::collections::BTreeMap;
 use std::error::Error;
+use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
 
-/// How many pairs are worth a thread.
+/// How many pairs a thread takes at once.
 const SHARE: usize = 64;
+/// Threads for each core: where the files come from a disk, some wait for it while others do their arithmetic.
+const WAITING: usize = 4;
+/// Threads at most.
+const MOST: usize = 32;
 
 /// A pair of files and what was last read from it.
 pub(crate) struct WatchedFiles {
@@ -38,15 +45,18 @@ struct Stamp {
 
 impl Stamp {
     /// Follows symbolic links. `None` when there is no file to be seen.
-    fn of(path: &Path) -> Option<Self> {
-        let facts = std::fs::metadata(path).ok()?;
-        Some(Self {
+    fn at(path: &Path) -> Option<Self> {
+        std::fs::metadata(path).ok().map(|facts| Self::of(&facts))
+    }
+
+    fn of(facts: &Metadata) -> Self {
+        Self {
             device: facts.dev(),
             inode: facts.ino(),
             size: facts.size(),
             modified: (facts.mtime(), facts.mtime_nsec()),
             changed: (facts.ctime(), facts.ctime_nsec()),
-        })
+        }
     }
 }
 
@@ -57,35 +67,63 @@ impl WatchedFiles {
         events: &mut Vec<Event>,
     ) -> Vec<Self> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let share = files.len().div_ceil(cores).max(SHARE);
-        let open = |files: &[(CertificateFiles, CertificateId)]| {
-            let mut events = Vec::new();
-            let one =
-                |(files, id): &(CertificateFiles, CertificateId)| Self::open(files.clone(), *id, &mut events);
-            (files.iter().map(one).collect::<Vec<_>>(), events)
+        let shares: Vec<_> = files.chunks(SHARE).collect();
+        let threads = (cores * WAITING).min(MOST).min(shares.len());
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let mut done = Vec::new();
+            loop {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                let Some(share) = shares.get(index) else { return done };
+                done.push((index, Self::open_share(share)));
+            }
         };
-        let opened: Vec<_> = std::thread::scope(|scope| {
-            let shares = files.chunks(share).map(|share| (share, scope.spawn(|| open(share))));
-            let shares: Vec<_> = shares.collect();
-            // What another thread could not finish is done here.
-            shares.into_iter().map(|(share, thread)| thread.join().unwrap_or_else(|_| open(share))).collect()
+        let done = std::thread::scope(|scope| {
+            let helpers =
+                (1..threads).filter_map(|_| std::thread::Builder::new().spawn_scoped(scope, work).ok());
+            let helpers: Vec<_> = helpers.collect();
+            let own = work();
+            helpers
+                .into_iter()
+                .filter_map(|thread| thread.join().ok())
+                .flatten()
+                .chain(own)
+                .collect::<Vec<_>>()
         });
-        opened
-            .into_iter()
-            .flat_map(|(opened, said)| {
-                events.extend(said);
-                opened
-            })
-            .collect()
+        let mut done: BTreeMap<_, _> = done.into_iter().collect();
+        let shares = shares.iter().enumerate();
+        // What another thread could not finish is done here.
+        let opened =
+            shares.map(|(index, share)| done.remove(&index).unwrap_or_else(|| Self::open_share(share)));
+        let mut all = Vec::with_capacity(files.len());
+        for (some, said) in opened {
+            all.extend(some);
+            events.extend(said);
+        }
+        all
+    }
+
+    fn open_share(files: &[(CertificateFiles, CertificateId)]) -> (Vec<Self>, Vec<Event>) {
+        let mut events = Vec::new();
+        let opened = files.iter().map(|(files, id)| Self::open(files.clone(), *id, &mut events)).collect();
+        (opened, events)
     }
 
     /// Reads files for the first time.
     fn open(files: CertificateFiles, id: CertificateId, events: &mut Vec<Event>) -> Self {
-        let stamps = stamps(&files);
-        let mut watched = Self { files, loaded: None, stamps, complaint: None, reported: Vec::new() };
-        match files::load(&watched.files) {
-            Ok(loaded) => watched.loaded = Some((id, loaded)),
-            Err(error) => watched.complain(error, events),
+        let loaded = files::load(&files);
+        let mut watched =
+            Self { files, loaded: None, stamps: [None; 2], complaint: None, reported: Vec::new() };
+        match loaded {
+            Ok((loaded, facts)) => {
+                watched.stamps = facts.map(|facts| Some(Stamp::of(&facts)));
+                watched.loaded = Some((id, loaded));
+            }
+            // They are read again whatever their stamps say, which tell whether something new is wrong then.
+            Err(error) => {
+                watched.stamps = stamps(&watched.files);
+                watched.complain(error, events);
+            }
         }
         watched
     }
@@ -103,7 +141,7 @@ impl WatchedFiles {
         }
         self.stamps = stamps;
         match files::load(&self.files) {
-            Ok(loaded) => {
+            Ok((loaded, _)) => {
                 self.complaint = None;
                 self.take(id, loaded, events)
             }
@@ -160,7 +198,8 @@ impl WatchedFiles {
     }
 }
 
-/// Of certificate and key. Taken before the files are read: what changes while they are is seen the next time.
+/// Of certificate and key. Taken before the files are read, or of what was opened to be read: what changes while they are
+/// is seen the next time.
 fn stamps(files: &CertificateFiles) -> [Option<Stamp>; 2] {
-    [Stamp::of(&files.certificate), Stamp::of(&files.key)]
+    [Stamp::at(&files.certificate), Stamp::at(&files.key)]
 }

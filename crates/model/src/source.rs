@@ -8,7 +8,10 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-/// What lies around a configuration: files and environment variables.
+/// Something to be done, by whichever thread.
+pub type Task<'a> = Box<dyn FnOnce() + Send + 'a>;
+
+/// What lies around a configuration: files and environment variables, and who does its work.
 pub trait Surroundings {
     /// The bytes of a file.
     ///
@@ -24,6 +27,11 @@ pub trait Surroundings {
 
     /// An environment variable, where it is set.
     fn variable(&self, name: &str) -> Option<String>;
+
+    /// Does all of these, in any order; several at once where there is more than one core.
+    fn carry_out(&self, tasks: Vec<Task<'_>>) {
+        tasks.into_iter().for_each(|task| task());
+    }
 }
 
 /// Surroundings without files or variables, for the command line and for tests.

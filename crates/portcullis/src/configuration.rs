@@ -4,19 +4,22 @@ use crate::cli::{Common, Up};
 use crate::failure::Failure;
 use crate::ownership;
 use crate::terminal;
-use model::plan::Plan;
+use model::plan::{Log, Plan};
 use model::problem::Problems;
-use model::source::Surroundings;
+use model::source::{Surroundings, Task};
 use model::{Compiled, Compiler, quick_start};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 const IN_THIS_FOLDER: &str = "portcullis.toml";
 pub(crate) const OF_THE_MACHINE: &str = "/etc/portcullis/portcullis.toml";
 /// A configuration is written by people; something larger is another file.
 const MAX_BYTES: u64 = 4 << 20;
+/// Threads that read one file at most.
+const MOST_THREADS: usize = 8;
 
 /// Where a configuration comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +88,19 @@ impl Origin {
         }
     }
 
+    /// Reads where requests are logged, also of a file with errors; `None` where they leave that in doubt.
+    ///
+    /// A file that cannot be read at all, or that root must not obey, is a failure.
+    pub(crate) fn log(&self) -> Result<Option<Log>, Failure> {
+        match self {
+            Self::QuickStart(_) => Ok(Some(Log::default())),
+            Self::File(path) => {
+                try_to_open(path)?;
+                Ok(model::log(path, &Machine))
+            }
+        }
+    }
+
     /// Its name for people.
     pub(crate) fn name(&self) -> String {
         match self {
@@ -120,8 +136,17 @@ fn find(places: &[&Path]) -> Result<PathBuf, Failure> {
 fn try_to_open(path: &Path) -> Result<(), Failure> {
     open(path).map(drop).map_err(|error| match error {
         ReadError::Untrusted(failure) => failure,
-        ReadError::Io(error) => Failure::refused(format!("cannot read {}: {error}", path.display())),
+        ReadError::Io(error) => unreadable(path, &error),
     })
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Failure {
+    let failure = Failure::refused(format!("cannot read {}: {error}", path.display()));
+    match error.kind() {
+        io::ErrorKind::NotFound => failure.with_hint("write it, or name another one"),
+        io::ErrorKind::PermissionDenied => failure.with_hint("run this as root, or as its owner"),
+        _ => failure,
+    }
 }
 
 /// The files and variables of this machine.
@@ -178,6 +203,21 @@ impl Surroundings for Machine {
 
     fn variable(&self, name: &str) -> Option<String> {
         std::env::var(name).ok()
+    }
+
+    fn carry_out(&self, tasks: Vec<Task<'_>>) {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = cores.min(tasks.len()).min(MOST_THREADS);
+        let left = Mutex::new(tasks.into_iter());
+        let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let work = || std::iter::from_fn(next).for_each(|task| task());
+        std::thread::scope(|scope| {
+            for _ in 1..threads {
+                // Where there is no thread to be had, this one does it all.
+                let _ = std::thread::Builder::new().spawn_scoped(scope, work);
+            }
+            work();
+        });
     }
 }
 

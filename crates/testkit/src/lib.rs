@@ -22,7 +22,7 @@ pub use backend::{Answer, Recording, Scripted, Step};
 pub use folder::Folder;
 pub use patience::{PATIENCE, eventually};
 pub use port::free_port;
-pub use program::{Finished, Program};
+pub use program::{Finished, Program, without_accounts};
 pub use raw::Raw;
 
 #[cfg(test)]

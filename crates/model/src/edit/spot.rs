@@ -58,7 +58,7 @@ pub(super) fn spot(text: &str, list: List<'_>) -> Result<Spot, EditError> {
         let line = text.get(..start).map_or(0, |before| before.matches('\n').count()) + 1;
         EditError::Syntax { line, reason: error.message().to_owned() }
     })?;
-    let root = tree::build(table.get_ref(), SourceId::default());
+    let root = tree::build(table.get_ref(), (SourceId::default(), 0));
     let Some(section) = section(root, list)? else { return Ok(Spot::Nowhere) };
     let Value::Table(entries) = section.node.value else { return Err(EditError::Shape) };
     match entries.iter().position(|entry| entry.key == "inbound") {

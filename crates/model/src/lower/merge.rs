@@ -51,7 +51,7 @@ impl Merged {
             named(&mut merged.services, config.service, &mut merged.lost_services);
             // A stream that could not be read at all is missed by nobody.
             named(&mut merged.streams, config.stream, &mut Vec::new());
-            merged.sites.extend(config.site.map(|sites| sites.value.0.list).unwrap_or_default());
+            append(&mut merged.sites, config.site.map(|sites| sites.value.0.list).unwrap_or_default());
         }
         merged
     }
@@ -59,8 +59,17 @@ impl Merged {
 
 fn named<T>(list: &mut Vec<(Text, Located<T>)>, section: Option<Located<Names<T>>>, lost: &mut Vec<String>) {
     if let Some(names) = section {
-        list.extend(names.value.list);
+        append(list, names.value.list);
         lost.extend(names.value.lost);
+    }
+}
+
+/// A long list is moved as it is, where it is the first.
+fn append<T>(list: &mut Vec<T>, mut more: Vec<T>) {
+    if list.is_empty() {
+        *list = more;
+    } else {
+        list.append(&mut more);
     }
 }
 

@@ -8,6 +8,7 @@ mod foreign;
 pub(crate) mod limits;
 pub(crate) mod measure;
 mod nested;
+mod parts;
 pub(crate) mod policy;
 mod recover;
 mod reference;
@@ -80,6 +81,9 @@ pub(crate) fn parse(
     surroundings: &dyn Surroundings,
     problems: &mut Vec<Problem>,
 ) -> Parsed {
+    if let Some(config) = parts::parse(id, source, surroundings) {
+        return Parsed { config, complete: true };
+    }
     let (tree, errors) = recover::parse(id, source);
     let verdict = syntax::report(source, &tree, errors, problems);
     let mut found = Vec::new();

@@ -25,7 +25,7 @@ pub(super) fn parse(id: SourceId, source: &Source) -> (Vec<Entry>, Vec<SyntaxErr
     let mut pass = 1;
     loop {
         let (table, errors) = DeTable::parse_recoverable(&text);
-        let tree = tree::build(table.get_ref(), id);
+        let tree = tree::build(table.get_ref(), (id, 0));
         let errors = errors.iter().map(|error| located(error, id, source));
         let new: Vec<SyntaxError> = errors.filter(|error| !is_known(error, &known)).take(MOST).collect();
         let mut blank = blanked(&new, source);

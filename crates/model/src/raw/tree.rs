@@ -49,18 +49,21 @@ impl Value {
     }
 }
 
+/// Where a parsed text begins: the text it is a part of, and the byte in it.
+pub(crate) type Beginning = (SourceId, usize);
+
 /// The tree of a parsed text.
-pub(crate) fn build(table: &DeTable<'_>, source: SourceId) -> Vec<Entry> {
+pub(crate) fn build(table: &DeTable<'_>, source: Beginning) -> Vec<Entry> {
     let mut entries: Vec<Entry> = table.iter().map(|(key, value)| entry(key, value, source)).collect();
     entries.sort_by_key(|entry| entry.key_at.start);
     entries
 }
 
-fn entry(key: &Spanned<std::borrow::Cow<'_, str>>, value: &Spanned<DeValue<'_>>, source: SourceId) -> Entry {
+fn entry(key: &Spanned<std::borrow::Cow<'_, str>>, value: &Spanned<DeValue<'_>>, source: Beginning) -> Entry {
     Entry { key: key.get_ref().to_string(), key_at: location(key.span(), source), node: node(value, source) }
 }
 
-fn node(value: &Spanned<DeValue<'_>>, source: SourceId) -> Node {
+fn node(value: &Spanned<DeValue<'_>>, source: Beginning) -> Node {
     let at = location(value.span(), source);
     let value = match value.get_ref() {
         DeValue::String(text) => Value::Text(text.to_string()),
@@ -76,6 +79,6 @@ fn node(value: &Spanned<DeValue<'_>>, source: SourceId) -> Node {
     Node { value, at }
 }
 
-fn location(span: Range<usize>, source: SourceId) -> Location {
-    Location { source, start: span.start, end: span.end }
+fn location(span: Range<usize>, (source, begin): Beginning) -> Location {
+    Location { source, start: begin + span.start, end: begin + span.end }
 }

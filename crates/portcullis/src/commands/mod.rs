@@ -32,7 +32,6 @@ use crate::admin::Client;
 use crate::cli::{Arguments, Command, Common};
 use crate::configuration::{Origin, require_plan};
 use crate::failure::{Exit, Failure};
-use crate::gate_process;
 use crate::hello;
 use model::plan::Plan;
 use std::path::Path;
@@ -64,7 +63,6 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Cert(cert) => cert::run(&common, &cert),
         Command::Hello(hello) => hello::serve(&hello),
         Command::InstallService(service) => install_service::run(&service),
-        Command::GateProcess => gate_process::run(),
         Command::Schema => schema::run(),
         Command::Completions { shell } => completions::run(shell),
         Command::Man { folder } => man::run(folder.as_deref()),

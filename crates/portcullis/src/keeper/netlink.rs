@@ -35,9 +35,10 @@ pub(super) fn on(mut nft: Nft) -> Result<Box<dyn Kernel>, Refused> {
     Ok(Box::new(Netlink { nft, features }))
 }
 
-/// Whether a table of ours is in the kernel, whoever keeps it; where that cannot be seen, none is.
+/// Whether a table of ours is in the kernel, whoever keeps it; where that cannot be seen, none is. What else the kernel can
+/// do is not tried out: that takes it tens of milliseconds, which every start without a firewall would wait for.
 pub(crate) fn is_table_there() -> bool {
-    open().is_ok_and(|mut kernel| kernel.read().is_ok_and(|table| table.is_some()))
+    Nft::open().is_ok_and(|mut nft| nft.read_steady(TABLE).is_ok_and(|table| table.is_some()))
 }
 
 /// Whether a process that lives owns the table of ours, so that nobody else can change it; where that cannot be seen,

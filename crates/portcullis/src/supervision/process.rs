@@ -1,23 +1,17 @@
 //! The process of a gate: a child, or one that a former keeper left behind.
 
 use crate::failure::Failure;
+use crate::program::Part;
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions};
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Signals that say more than others (signal(7)).
 const SIGKILL: i32 = 9;
 const SIGSYS: i32 = 31;
-/// What the process is called where processes are listed.
-const NAME: &str = "portcullis: gate";
-
-/// The one variable of the environment that a gate gets: the others are the keeper's, and some of them secret.
-const BACKTRACE: &str = "RUST_BACKTRACE";
 
 /// The process of a gate.
 #[derive(Debug)]
@@ -31,14 +25,7 @@ impl Process {
     /// Starts a gate of a program whose standard input is this socket.
     pub(super) fn spawn(program: &OsString, socket: OwnedFd) -> Result<Self, Failure> {
         let refused = |error: io::Error| Failure::refused(format!("the gate cannot be started: {error}"));
-        let child = Command::new(program)
-            .arg0(NAME)
-            .arg("gate-process")
-            .env_clear()
-            .envs(std::env::var_os(BACKTRACE).map(|wanted| (BACKTRACE, wanted)))
-            .stdin(Stdio::from(socket))
-            .spawn()
-            .map_err(refused)?;
+        let child = Part::Gate.of(program, socket).spawn().map_err(refused)?;
         let pid = Pid::from_raw(child.id().cast_signed())
             .ok_or_else(|| refused(io::Error::other("a process without a number")))?;
         let handle =

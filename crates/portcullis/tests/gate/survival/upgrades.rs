@@ -120,6 +120,18 @@ fn all_gates(gate: &Gate) -> Vec<u32> {
     notes.filter_map(|note| note.to_str()?.split_once('.')?.0.parse().ok()).collect()
 }
 
+/// Whether every thread of a process leaves it to the kernel to keep the signals that ask for something.
+fn holds_signals(process: u32) -> bool {
+    // SIGHUP, SIGINT, SIGUSR1 and SIGTERM, each the bit below its number (proc_pid_status(5)).
+    const ALL: u64 = 1 | 1 << 1 | 1 << 9 | 1 << 14;
+    let mut threads = fs::read_dir(format!("/proc/{process}/task")).unwrap();
+    threads.all(|thread| {
+        let status = fs::read_to_string(thread.unwrap().path().join("status")).unwrap_or_default();
+        let blocked = status.lines().find_map(|line| line.strip_prefix("SigBlk:\t"));
+        blocked.is_none_or(|blocked| u64::from_str_radix(blocked, 16).unwrap() & ALL == ALL)
+    })
+}
+
 #[test]
 fn who_asks_for_the_end_while_a_program_takes_over_gets_it() {
     // The other program is there after some of them, and listens after a few more; where somebody else is spoken with, the
@@ -138,6 +150,7 @@ fn who_asks_for_the_end_while_a_program_takes_over_gets_it() {
         ));
         let response = admin.response("POST");
         assert_eq!(response.status, 202, "{}", response.text());
+        assert!(holds_signals(gate.id()));
         let gates = all_gates(&gate);
         assert_eq!(gates.len(), 2, "{gates:?}");
         // Not to wait for anything: another moment is tested.
