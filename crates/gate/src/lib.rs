@@ -36,7 +36,7 @@ pub use given::{Given, GivenError};
 pub use identity::Identities;
 pub use listener::{Listener, THREADS_PER_SOCKET};
 pub use log::AccessLog;
-pub use names::ResolverFiles;
+pub use names::{ResolverFiles, resolver_of};
 pub use patience::Patience;
 pub use pulse::Pulse;
 pub use service::InstanceTlsError;

@@ -147,7 +147,9 @@ impl Schedule {
     }
 }
 
-fn resolver_of(files: &ResolverFiles) -> Option<TokioResolver> {
+/// Who asks the resolvers that these files name; none where they name none.
+#[must_use]
+pub fn resolver_of(files: &ResolverFiles) -> Option<TokioResolver> {
     let (config, mut options) = parse_resolv_conf(&files.resolv_conf).ok()?;
     // The file is not there for who faces the network; its text is.
     options.use_hosts_file = ResolveHosts::Never;

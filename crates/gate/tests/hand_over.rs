@@ -3,13 +3,11 @@
 
 #![expect(clippy::unwrap_used, reason = "whatever is not there fails the test")]
 
-use gate::{Content, Gate, Given, Identities, Listener, Patience, PlannedPort, ResolverFiles, Snapshot};
-use rustls::ServerConfig;
-use rustls::server::{ClientHello, ResolvesServerCert};
-use rustls::sign::CertifiedKey;
+mod without_keys;
+
+use gate::{Gate, Listener, Patience, ResolverFiles};
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
+use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 use testkit::load::{Client, Door, Load, Outcome, Shape, Target};
@@ -22,25 +20,6 @@ const SETTINGS: u8 = 4;
 const PING: u8 = 6;
 const GOAWAY: u8 = 7;
 
-#[derive(Debug)]
-struct Nobody;
-
-impl ResolvesServerCert for Nobody {
-    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        None
-    }
-}
-
-impl Identities for Nobody {
-    fn agree(&self, _: Option<&str>, _: &str) -> bool {
-        false
-    }
-
-    fn certificate(&self, _: &str) -> Option<Arc<CertifiedKey>> {
-        None
-    }
-}
-
 /// A listener that one gate after the other serves.
 struct Handed {
     listener: Listener,
@@ -49,14 +28,10 @@ struct Handed {
 
 impl Handed {
     fn new(site: &str) -> Self {
-        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
-        socket.set_nonblocking(true).unwrap();
-        let local = socket.local_addr().unwrap();
-        let listener = Listener::new(PlannedPort::of_sites(80, false), local, vec![socket]);
         let file = format!(
             "[listen]\nh2c = true\n[limits]\nconnections_per_address = 1000\n[site.\"http://a.test\"{site}"
         );
-        Self { listener, file }
+        Self { listener: without_keys::listener(), file }
     }
 
     fn responding() -> Self {
@@ -64,13 +39,7 @@ impl Handed {
     }
 
     fn gate(&self) -> Gate {
-        let compiled = model::compile_text("portcullis.toml", &self.file);
-        let snapshot = Snapshot::new(compiled.plan.unwrap(), &Given::default()).unwrap();
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let tls =
-            ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-        let tls = tls.with_no_client_auth().with_cert_resolver(Arc::new(Nobody));
-        let content = Content { snapshot, tls, identities: Arc::new(Nobody), given: Given::default() };
+        let content = without_keys::content(&self.file);
         Gate::start(content, std::slice::from_ref(&self.listener), None, ResolverFiles::default(), 2)
             .unwrap()
             .0

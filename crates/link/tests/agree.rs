@@ -3,7 +3,8 @@
 use confine::{Layer, LayerName, Missing, Report, State};
 use link::{
     Answer, Ask, AskRefused, Certificate, CertificateChange, Counts, HeldSocket, Hello, Install, Key,
-    Listener, Numbered, Order, Patience, Pem, Protocol, Refusal, Start, Texts, Told, decode, encode,
+    Listener, NameFact, Numbered, Order, Patience, Pem, Protocol, Refusal, Start, Texts, Told, decode,
+    encode,
 };
 use model::host::HostPattern;
 use model::plan::{Delta, Edition, Plan};
@@ -199,6 +200,13 @@ proptest! {
     #[test]
     fn what_a_keeper_orders_is_read_as_it_was_written(number in any::<u64>(), order in order()) {
         agree(&Numbered { number, order })?;
+    }
+
+    #[test]
+    fn what_a_watcher_tells_is_read_as_it_was_written(
+        name in text(), addresses in vec(any::<IpAddr>(), 0..5), seconds in any::<u64>()
+    ) {
+        agree(&NameFact { name, addresses, seconds })?;
     }
 
     #[test]

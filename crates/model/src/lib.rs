@@ -19,10 +19,13 @@ pub mod source;
 
 mod again;
 mod compile;
+mod log;
 mod lower;
+mod narrowed;
 mod places;
 mod raw;
 
 pub use compile::{Compiled, Compiler, compile, compile_text, quick_start};
+pub use log::log;
 pub use places::{Places, places};
 pub use raw::{KeyReference, SectionReference, reference, schema};

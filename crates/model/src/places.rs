@@ -5,10 +5,9 @@
 
 use crate::compile::{Reading, compile};
 use crate::lower;
+use crate::narrowed::Narrowed;
 use crate::problem::{Problem, Severity};
 use crate::source::{Location, Sources, Surroundings};
-use std::cell::RefCell;
-use std::io;
 use std::path::{Path, PathBuf};
 
 /// What a file says about places, as far as that is certain.
@@ -26,7 +25,7 @@ pub fn places(file: &Path, surroundings: &dyn Surroundings) -> Option<Places> {
     if let Some(plan) = compile(file, surroundings).plan {
         return Some(Places { state: plan.state.folder, socket: plan.admin.socket });
     }
-    let narrowed = Narrowed { surroundings, texts: RefCell::default() };
+    let narrowed = Narrowed::new(surroundings, &["state", "admin"]);
     let mut reading = Reading::new(&narrowed);
     let configs = reading.read_with_includes(file);
     let includes = configs.first().is_some_and(|main| main.include.is_some());
@@ -36,11 +35,11 @@ pub fn places(file: &Path, surroundings: &dyn Surroundings) -> Option<Places> {
     let known = problems.len();
     let (state, socket) = lower::places(&merged, &sources, &mut problems);
     let is_refused = problems[known..].iter().any(is_error);
-    let written = |key: &str| narrowed.texts.borrow().iter().map(|text| count(key, text)).sum::<usize>();
+    let written = |key: &str| narrowed.texts().iter().map(|text| count(key, text)).sum::<usize>();
     // Nothing written is believed only where nothing is wrong: a misspelt key looks the same.
     let is_whole = every_file && (includes || written("include") == 0) && !problems.iter().any(is_error);
     // Lines of a text of several lines look like sections and keys.
-    if narrowed.texts.borrow().iter().any(|text| ["\"\"\"", "'''"].iter().any(|quote| text.contains(quote))) {
+    if narrowed.texts().iter().any(|text| ["\"\"\"", "'''"].iter().any(|quote| text.contains(quote))) {
         return None;
     }
     let is_certain = |value: Option<Location>, key: &str| match (value, written(key)) {
@@ -53,44 +52,6 @@ pub fn places(file: &Path, surroundings: &dyn Surroundings) -> Option<Places> {
     let certain = is_certain(folder.map(|folder| folder.at), "folder")
         && is_certain(other.map(|socket| socket.at), "socket");
     (certain && !is_refused).then_some(Places { state, socket })
-}
-
-/// Files with nothing in them but `[state]`, `[admin]` and what stands before the first section, line for line. What is
-/// wrong in another section then changes nothing here.
-struct Narrowed<'a> {
-    surroundings: &'a dyn Surroundings,
-    /// The whole texts.
-    texts: RefCell<Vec<String>>,
-}
-
-impl Surroundings for Narrowed<'_> {
-    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        let bytes = self.surroundings.read(path)?;
-        let text = String::from_utf8_lossy(&bytes).into_owned();
-        let narrowed = narrow(&text);
-        self.texts.borrow_mut().push(text);
-        Ok(narrowed.into_bytes())
-    }
-
-    fn glob(&self, pattern: &Path) -> io::Result<Vec<PathBuf>> {
-        self.surroundings.glob(pattern)
-    }
-
-    fn variable(&self, name: &str) -> Option<String> {
-        self.surroundings.variable(name)
-    }
-}
-
-fn narrow(text: &str) -> String {
-    let mut is_kept = true;
-    let lines = text.split_inclusive('\n').map(|line| {
-        if let Some(header) = line.trim_start().strip_prefix('[') {
-            let name = header.split(']').next().unwrap_or_default();
-            is_kept = matches!(name.trim_matches([' ', '\t', '"', '\'']), "state" | "admin");
-        }
-        if is_kept { line } else { "\n" }
-    });
-    lines.collect()
 }
 
 fn is_error(problem: &Problem) -> bool {
@@ -120,6 +81,7 @@ fn is_key(line: &str, at: usize, key: &str) -> bool {
 mod tests {
     use super::*;
     use std::collections::BTreeMap;
+    use std::io;
 
     struct Files(BTreeMap<&'static str, &'static str>);
 

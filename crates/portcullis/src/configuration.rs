@@ -4,7 +4,7 @@ use crate::cli::{Common, Up};
 use crate::failure::Failure;
 use crate::ownership;
 use crate::terminal;
-use model::plan::Plan;
+use model::plan::{Log, Plan};
 use model::problem::Problems;
 use model::source::{Surroundings, Task};
 use model::{Compiled, Compiler, quick_start};
@@ -88,6 +88,19 @@ impl Origin {
         }
     }
 
+    /// Reads where requests are logged, also of a file with errors; `None` where they leave that in doubt.
+    ///
+    /// A file that cannot be read at all, or that root must not obey, is a failure.
+    pub(crate) fn log(&self) -> Result<Option<Log>, Failure> {
+        match self {
+            Self::QuickStart(_) => Ok(Some(Log::default())),
+            Self::File(path) => {
+                try_to_open(path)?;
+                Ok(model::log(path, &Machine))
+            }
+        }
+    }
+
     /// Its name for people.
     pub(crate) fn name(&self) -> String {
         match self {
@@ -123,8 +136,17 @@ fn find(places: &[&Path]) -> Result<PathBuf, Failure> {
 fn try_to_open(path: &Path) -> Result<(), Failure> {
     open(path).map(drop).map_err(|error| match error {
         ReadError::Untrusted(failure) => failure,
-        ReadError::Io(error) => Failure::refused(format!("cannot read {}: {error}", path.display())),
+        ReadError::Io(error) => unreadable(path, &error),
     })
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Failure {
+    let failure = Failure::refused(format!("cannot read {}: {error}", path.display()));
+    match error.kind() {
+        io::ErrorKind::NotFound => failure.with_hint("write it, or name another one"),
+        io::ErrorKind::PermissionDenied => failure.with_hint("run this as root, or as its owner"),
+        _ => failure,
+    }
 }
 
 /// The files and variables of this machine.

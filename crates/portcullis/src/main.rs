@@ -15,6 +15,7 @@ mod keeper;
 mod known;
 mod ownership;
 mod place;
+mod program;
 mod report;
 mod run;
 mod show;
@@ -24,9 +25,11 @@ mod supervision;
 mod table;
 mod taken;
 mod terminal;
+mod watcher;
 
 use clap::Parser;
 use failure::Exit;
+use program::Part;
 use std::process::ExitCode;
 
 #[global_allocator]
@@ -34,8 +37,11 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     bug::install_hook();
-    let arguments = cli::Arguments::parse();
-    let outcome = std::panic::catch_unwind(|| commands::run(arguments));
+    let outcome = std::panic::catch_unwind(|| match Part::of_this_process() {
+        Some(Part::Gate) => gate_process::run(),
+        Some(Part::Watcher) => watcher::run(),
+        None => commands::run(cli::Arguments::parse()),
+    });
     let exit = match outcome {
         Ok(Ok(exit)) => exit,
         Ok(Err(failure)) => {

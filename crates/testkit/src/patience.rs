@@ -12,14 +12,17 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
 ///
 /// # Panics
 /// When the time is up; the message names `what`.
-pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+pub fn eventually<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+    patiently(look).unwrap_or_else(|| panic!("waited {PATIENCE:?} in vain: {what}"))
+}
+
+/// The same for who goes on without it: nothing, when the time is up.
+pub(crate) fn patiently<T>(mut look: impl FnMut() -> Option<T>) -> Option<T> {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        if let Some(found) = look() {
+        let found = look();
+        if found.is_some() || Instant::now() >= deadline {
             return found;
-        }
-        if Instant::now() >= deadline {
-            panic!("waited {PATIENCE:?} in vain: {what}");
         }
         std::thread::sleep(BETWEEN_LOOKS);
     }

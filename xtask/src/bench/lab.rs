@@ -9,7 +9,7 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -174,11 +174,16 @@ impl Proxy {
         self.started.child.id()
     }
 
+    /// How its first process ended, if it did.
+    pub(super) fn end(&mut self) -> std::io::Result<Option<ExitStatus>> {
+        self.started.child.try_wait()
+    }
+
     fn wait_until_open(&mut self) -> Result<(), Failure> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.ports.plain));
         let end = Instant::now() + PATIENCE;
         while Instant::now() < end {
-            if let Some(status) = self.started.child.try_wait()? {
+            if let Some(status) = self.end()? {
                 return Err(format!("ended with {status}").into());
             }
             if TcpStream::connect(address).is_ok() {

@@ -28,7 +28,7 @@ pub(crate) use merge::Merged;
 pub(crate) use policy::{ends_at, limit_of, traffic_of};
 pub(crate) use template::is_variable;
 
-use crate::plan::{PlacedSite, Plan};
+use crate::plan::{Log, PlacedSite, Plan};
 use crate::problem::{Problem, Severity, shown};
 use crate::raw::decode::Text;
 use crate::raw::site::SiteEntry;
@@ -109,6 +109,11 @@ pub(crate) fn places(
     let state = settings::state(merged.state.as_ref(), &mut lowering);
     let admin = settings::admin(merged.admin.as_ref(), &mut lowering);
     (state.folder, admin.socket)
+}
+
+/// The log alone.
+pub(crate) fn log(merged: &Merged, sources: &Sources, problems: &mut Vec<Problem>) -> Log {
+    settings::log(merged.log.as_ref(), &mut Lowering { sources, problems })
 }
 
 /// What every part needs: the texts, and where problems go.

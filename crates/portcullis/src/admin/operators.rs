@@ -17,11 +17,11 @@ const LARGEST: u64 = 4 << 20;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Operators {
     /// The keeper's user.
-    own: u32,
+    pub(super) own: u32,
     /// The user that gates become, where that is another one.
-    gate: Option<u32>,
+    pub(super) gate: Option<u32>,
     /// The operators' group, where there is one and the keeper is root.
-    group: Option<u32>,
+    pub(super) group: Option<u32>,
 }
 
 impl Operators {

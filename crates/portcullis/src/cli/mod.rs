@@ -103,9 +103,6 @@ pub(crate) enum Command {
     Hello(Hello),
     /// Make the gate a service of systemd: units, users, folders, a first configuration
     InstallService(InstallService),
-    /// The process that faces the network; started by the keeper alone
-    #[command(hide = true)]
-    GateProcess,
     /// Print the JSON Schema of the configuration
     Schema,
     /// Print a completion script for a shell

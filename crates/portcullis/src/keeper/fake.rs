@@ -4,7 +4,7 @@ use super::answer::ConnectionTable;
 use super::kernel::{Features, Kernel, KernelError, Leftover};
 use super::machine::{Live, Machine};
 use super::request::Refused;
-use super::resolver::Resolved;
+use crate::watcher::Resolved;
 use firewall::connections::{Connection, Opener};
 use firewall::foreign::ForeignTable;
 use firewall::nft::{Count, Element, Table};

@@ -4,9 +4,10 @@ use super::answer::{ConnectionTable, Finding};
 use super::machine::{Live, Machine};
 use super::policy;
 use super::request::Refused;
-use super::resolver::{self, Resolved};
 use crate::failure::Failure;
 use crate::gate_user;
+use crate::report;
+use crate::watcher::{self, Resolved};
 use firewall::observed::{Interface, Observed};
 use host::conntrack::{self, Flow, Load};
 use host::rights;
@@ -82,8 +83,11 @@ impl Machine for Here {
     }
 
     fn resolve(&mut self, names: &BTreeSet<String>) -> BTreeMap<String, Resolved> {
-        // Without a resolver no name has an answer.
-        resolver::resolve(names).unwrap_or_default()
+        // Without an answer names stand for what they stood for.
+        watcher::resolve(names).unwrap_or_else(|error| {
+            report::warning(format_args!("names of rules cannot be resolved: {error}"));
+            BTreeMap::new()
+        })
     }
 
     fn container(&mut self) -> Option<String> {

@@ -3,7 +3,7 @@
 
 use super::answer::ConnectionTable;
 use super::request::Refused;
-use super::resolver::Resolved;
+use crate::watcher::Resolved;
 use firewall::connections::Connection;
 use firewall::observed::{Interface, Observed};
 use host::conntrack::Flow;

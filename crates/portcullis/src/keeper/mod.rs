@@ -31,7 +31,6 @@ mod off;
 mod plan;
 mod policy;
 mod request;
-mod resolver;
 mod restore;
 mod settle;
 mod state;
@@ -66,7 +65,6 @@ pub(crate) use plan::{Routes, Served};
 pub(crate) use request::{
     Adopt, Apply, Asked, Ban, Blame, Grant, Granted, Refused, Request, Risks, Source, Trial, Wanted,
 };
-pub(crate) use resolver::resolve;
 pub(crate) use state::{ChangedRules, Entry, Fate, Number};
 pub(crate) use status::UNSEEN;
 

@@ -5,8 +5,8 @@
 
 use super::machine::Machine;
 use super::policy::Compiled;
-use super::resolver::Resolved;
 use super::tables::Generation;
+use crate::watcher::Resolved;
 use firewall::addresses::{AddressSet, Family};
 use firewall::compile::elements;
 use firewall::nft::Element;

@@ -6,7 +6,8 @@ use super::judge::Powers;
 use super::packets::Packets;
 use super::service::Service;
 use super::signals::Signal;
-use super::{places, upgrade};
+use super::turnover::Turnover;
+use super::{places, rehearsal, upgrade};
 use crate::admin::{Control, Message, ReloadRefused};
 use crate::configuration::Origin;
 use crate::failure::{Failure, with_causes};
@@ -21,7 +22,6 @@ use model::plan::{Edition, Plan};
 use model::printable;
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -44,10 +44,7 @@ pub(super) struct Running {
     /// Held for moments: nobody waits for a gate who has it.
     current: Mutex<Current>,
     compiler: Mutex<Compiler>,
-    /// Held while another program rehearses.
-    upgrading: Mutex<()>,
-    /// Whether one has, and left its gate.
-    rehearsed: AtomicBool,
+    turnover: Turnover,
 }
 
 /// What a reload changes.
@@ -95,8 +92,7 @@ impl Running {
             turn: Mutex::default(),
             current: Mutex::new(current),
             compiler: Mutex::new(compiler),
-            upgrading: Mutex::default(),
-            rehearsed: AtomicBool::new(false),
+            turnover: Turnover::default(),
         }
     }
 
@@ -117,14 +113,9 @@ impl Running {
         self.current().plan.limits.drain_timeout
     }
 
-    /// Whether another program has rehearsed, whose gate serves already.
-    pub(super) fn has_rehearsed(&self) -> bool {
-        self.rehearsed.load(Ordering::Relaxed)
-    }
-
     /// Has gates end that a rehearsal left and nobody took over.
     pub(super) fn dismiss_strangers(&self) {
-        self.rehearsed.store(false, Ordering::Relaxed);
+        self.turnover.abandon();
         self.gates.dismiss_strangers();
     }
 
@@ -318,27 +309,16 @@ impl Control for Running {
     }
 
     fn upgrade(&self, program: Option<&Path>) -> Result<Message, ReloadRefused> {
-        // Two at once would each leave a gate.
-        let Ok(_alone) = self.upgrading.try_lock() else {
-            let failure = Failure::no("another program rehearses already");
-            return Err(refused(failure.with_hint("ask again once it has"), String::new()));
-        };
-        if self.has_rehearsed() {
-            return Err(refused(Failure::no("another program takes over already"), String::new()));
-        }
-        let tried = upgrade::program(program).and_then(|program| {
-            let lent = self
-                .current()
-                .listeners
-                .lend()
-                .map_err(|error| Failure::refused(format!("the sockets cannot be lent: {error}")))?;
-            upgrade::rehearse(&program, &lent).map(|()| program)
-        });
-        let program = tried.map_err(|failure| {
-            self.dismiss_strangers();
-            refused(failure, String::new())
+        let refused = |failure| refused(failure, String::new());
+        let program = upgrade::program(program).map_err(refused)?;
+        let rehearsing = self.turnover.begin(&program).map_err(refused)?;
+        let lent = self.current().listeners.lend();
+        let lent = lent.map_err(|error| Failure::refused(format!("the sockets cannot be lent: {error}")));
+        lent.and_then(|lent| rehearsal::rehearse(&program, &lent)).map_err(|failure| {
+            self.gates.dismiss_strangers();
+            refused(failure)
         })?;
-        self.rehearsed.store(true, Ordering::Relaxed);
+        rehearsing.succeed();
         let message = Message::new(format!("{} has rehearsed and takes over", program.display()));
         let signals = self.signals.lock().unwrap_or_else(PoisonError::into_inner);
         // Nobody listens any more when the gate is ending already.
@@ -358,8 +338,7 @@ impl Control for Running {
     }
 
     fn is_gate(&self, process: u32) -> bool {
-        let facts = self.gates.facts();
-        facts.process == Some(process) || facts.ending.contains(&process)
+        self.gates.has(process)
     }
 
     fn firewall(&self, asked: &Asked) -> Result<serde_json::Value, Refused> {

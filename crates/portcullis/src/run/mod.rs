@@ -11,9 +11,11 @@ mod judge;
 mod notices;
 mod packets;
 mod places;
+mod rehearsal;
 mod service;
 mod signals;
 mod stage;
+mod turnover;
 mod upgrade;
 
 pub(crate) use signals::Signal;
@@ -74,7 +76,7 @@ pub(crate) fn run(
 
 /// Brings up a gate with what the running keeper lends, sees that it serves, and leaves it for the next keeper.
 fn rehearse(plan: &Plan, places: &Places, start: &Start) -> Result<Exit, Failure> {
-    let (lender, inheritance) = upgrade::Lender::at_stdin()?;
+    let (lender, inheritance) = rehearsal::Lender::at_stdin()?;
     let packets = Packets::new(&places.state, start.host.clone());
     raise_descriptor_limit();
     let served = packets.of_this_host(plan).and_then(|plan| {

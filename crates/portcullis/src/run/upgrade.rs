@@ -8,32 +8,22 @@
 use crate::failure::Failure;
 use crate::ownership;
 use crate::report;
-use crate::supervision::Inheritance;
-use link::{Answer, Channel, HeldSocket, Numbered, Order, Told, Trust};
-use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
-/// The hidden argument of `up` that asks for a rehearsal.
-const REHEARSE: &str = "--rehearse";
 /// How many programs this process was before, for the next one.
-const COUNT: &str = "PORTCULLIS_UPGRADES";
+pub(super) const COUNT: &str = "PORTCULLIS_UPGRADES";
 /// How many programs could not take over, for the next one.
-const FAILURES: &str = "PORTCULLIS_UPGRADES_FAILED";
+pub(super) const FAILURES: &str = "PORTCULLIS_UPGRADES_FAILED";
 /// Those of this process since it became this program.
 static FAILED: AtomicU64 = AtomicU64::new(0);
-/// How long a rehearsal may take.
-const PATIENCE: Duration = Duration::from_secs(120);
-/// Sockets in one message.
-const AT_ONCE: usize = 100;
 
 /// How many programs this process was before.
 pub(crate) fn count() -> u64 {
@@ -71,119 +61,6 @@ fn own_path() -> Result<PathBuf, Failure> {
     let path = std::fs::read_link("/proc/self/exe").map_err(failed)?;
     let name = path.to_string_lossy();
     Ok(name.strip_suffix(" (deleted)").map_or_else(|| path.clone(), PathBuf::from))
-}
-
-/// A socket that a rehearsal gets: its number, the port that it was opened for, and itself.
-pub(super) type Lent = (HeldSocket, OwnedFd);
-
-/// Has a program rehearse with these sockets.
-pub(super) fn rehearse(program: &Path, sockets: &[Lent]) -> Result<(), Failure> {
-    let failed =
-        |error: io::Error| Failure::refused(format!("{} cannot be tried: {error}", program.display()));
-    let (channel, theirs) = Channel::pair().map_err(failed)?;
-    set_socket_timeout(channel.as_fd(), Timeout::Recv, Some(PATIENCE))
-        .map_err(|error| failed(error.into()))?;
-    let mut child = Command::new(program)
-        .args(std::env::args_os().skip(1))
-        .arg(REHEARSE)
-        .env_remove(COUNT)
-        .env_remove(FAILURES)
-        .stdin(Stdio::from(theirs))
-        .spawn()
-        .map_err(failed)?;
-    let said = lend(&channel, sockets, || is_itself(&child, program));
-    if said.is_err() {
-        // It fails only when the program has ended already.
-        let _ = child.kill();
-    }
-    let status = child.wait().map_err(failed)?;
-    let reason = match said {
-        Ok(Rehearsed { failed: None, asked: true }) if status.success() => return Ok(()),
-        Ok(Rehearsed { failed: Some(reason), .. }) => reason,
-        Ok(_) => format!("it ended with {status}, and brought up no gate"),
-        Err(reason) => reason,
-    };
-    Err(Failure::no(format!("{} does not serve: {reason}", program.display()))
-        .with_hint("nothing has changed; the log has more"))
-}
-
-/// Whether a process runs this very file. What a script starts may rehearse and not be what takes over.
-fn is_itself(child: &Child, program: &Path) -> bool {
-    let file = |path: &Path| std::fs::metadata(path).map(|facts| (facts.dev(), facts.ino())).ok();
-    let running = file(Path::new(&format!("/proc/{}/exe", child.id())));
-    running.is_some() && running == file(program)
-}
-
-/// What there was of a rehearsal.
-#[derive(Debug, Default)]
-struct Rehearsed {
-    /// Why it failed, as it said itself.
-    failed: Option<String>,
-    /// Whether it asked for the sockets, which only a program of ours does.
-    asked: bool,
-}
-
-/// Lends sockets to a rehearsal until it ends.
-fn lend(channel: &Channel, sockets: &[Lent], is_itself: impl Fn() -> bool) -> Result<Rehearsed, String> {
-    let mut said = Rehearsed::default();
-    loop {
-        let received = match channel.receive::<Numbered>() {
-            Ok(Some(received)) => received.message,
-            Ok(None) => return Ok(said),
-            Err(link::ReceiveError::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
-                return Err(format!("it has not come to an end within {} s", PATIENCE.as_secs()));
-            }
-            Err(error) => return Err(error.to_string()),
-        };
-        match received {
-            Numbered { order: Order::Failed { reason }, .. } => said.failed = Some(reason),
-            Numbered { order: Order::Sockets { .. }, .. } if !is_itself() => {
-                return Err("it has another program rehearse in its place; that one may be named".to_owned());
-            }
-            Numbered { number, order: Order::Sockets { after } } => {
-                said.asked = true;
-                let next = sockets.iter().filter(|(held, _)| held.number > after).take(AT_ONCE);
-                let (held, lent): (Vec<HeldSocket>, Vec<BorrowedFd<'_>>) =
-                    next.map(|(held, socket)| (*held, socket.as_fd())).unzip();
-                let answer = Told::Answer { number, answer: Answer::Sockets(held) };
-                channel.send(&answer, &lent).map_err(|error| error.to_string())?;
-            }
-            _ => return Err("it asks for something else than sockets".to_owned()),
-        }
-    }
-}
-
-/// What a rehearsal is lent, by whoever started it.
-#[derive(Debug)]
-pub(super) struct Lender(Channel);
-
-impl Lender {
-    /// The process that started this one, at standard input.
-    pub(super) fn at_stdin() -> Result<(Self, Inheritance), Failure> {
-        let refused = |error: io::Error| {
-            Failure::refused(format!("a rehearsal is started by `portcullis upgrade` alone: {error}"))
-        };
-        let socket = io::stdin().as_fd().try_clone_to_owned().map_err(refused)?;
-        let channel = Channel::new(socket, Trust::Gate);
-        let inheritance = Inheritance::of_channel(&channel).map_err(refused)?;
-        Ok((Self(channel), inheritance))
-    }
-
-    /// Sees that the lender is there still: where it was killed, another keeper may have begun, which knows nothing of a
-    /// gate that is left to it now.
-    pub(super) fn is_there(&self) -> Result<(), Failure> {
-        match Inheritance::of_channel(&self.0) {
-            Ok(_) => Ok(()),
-            Err(error) => Err(Failure::refused(format!("who asked for the rehearsal is gone: {error}"))),
-        }
-    }
-
-    /// Says why the rehearsal failed.
-    pub(super) fn tell(&self, reason: &str) {
-        let order = Order::Failed { reason: reason.chars().take(1000).collect() };
-        // The log has it as well.
-        let _ = self.0.send(&Numbered { number: 0, order }, &[]);
-    }
 }
 
 /// Becomes a program that has rehearsed. It comes back only where that fails.

@@ -131,6 +131,13 @@ impl Supervisor {
         }
     }
 
+    /// Whether a process is one of the gates.
+    pub(crate) fn has(&self, process: u32) -> bool {
+        let state = self.state();
+        let mut gates = state.gate.iter().chain(&state.coming).chain(&state.ending);
+        gates.any(|gate| gate.process.pid() == process)
+    }
+
     /// Sees that the gate answers: over a connection of its own, from this machine to itself. Where only streams are
     /// served, that it lives is all that can be seen.
     pub(crate) fn verify(&self) -> Result<(), Failure> {

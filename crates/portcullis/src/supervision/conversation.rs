@@ -2,6 +2,7 @@
 
 use super::asks::Asked;
 use super::bucket::{Bucket, Seldom};
+use super::identity;
 use super::process::Process;
 use crate::report;
 use link::{Answer, CertificateChange, Channel, Numbered, Order, ReceiveError, SendError, Told};
@@ -192,7 +193,7 @@ impl Conversation {
         self.kill();
         // What cannot be ended within that time waits for a disk, and serves nobody.
         let _ = self.process.is_over_within(READING);
-        let _ = std::fs::remove_file(&self.place);
+        identity::forget(&self.place);
     }
 
     fn waiting(&self) -> MutexGuard<'_, HashMap<u64, SyncSender<Reply>>> {
@@ -222,7 +223,7 @@ impl Conversation {
         }
         self.kill();
         // Nobody comes to it any more; where the file stays, the next keeper finds it to be nobody's.
-        let _ = std::fs::remove_file(&self.place);
+        identity::forget(&self.place);
         // Whoever waits for an answer hears that there is none.
         self.waiting().clear();
         // Nobody listens when the keeper ends.

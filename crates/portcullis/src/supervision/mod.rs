@@ -7,6 +7,7 @@ mod bucket;
 mod conversation;
 mod deaths;
 mod ending;
+mod identity;
 mod loaded;
 mod offer;
 pub(crate) mod orphans;
@@ -24,6 +25,7 @@ pub(crate) use asks::Asked;
 pub(crate) use bucket::{Bucket, Seldom};
 pub(crate) use offer::{BACKLOG, Bound, Offer};
 pub(crate) use predecessors::{Inheritance, find as find_predecessors};
+pub(crate) use process::is_over_by;
 pub(crate) use settings::Settings;
 pub(crate) use supervisor::{Heard, Predecessors, Supervisor};
 

@@ -1,5 +1,6 @@
 //! Gates whose keeper is gone: seen without a word to them, and ended for an operator who wants no further keeper.
 
+use super::identity;
 use super::predecessors::{Predecessor, find};
 use super::start::PREFIX;
 use link::{Numbered, Order, Patience};
@@ -25,15 +26,17 @@ pub(crate) fn are_in(folder: &Path) -> bool {
 }
 
 /// Has the gates in this folder end within `total`. Answers whether all have, where it waits so long. One that was
-/// ending already has no longer than that.
+/// ending already has no longer than that, and one that does not answer is ended at once.
 pub(crate) fn end(folder: &Path, total: Duration, wait: Duration) -> bool {
     let now = Instant::now();
     let (deadline, cut) = (now + wait, now + wait.min(total));
-    let (predecessors, sockets) = find(folder).split();
+    let found = find(folder);
+    let is_all = !found.is_in_part();
+    let (predecessors, sockets) = found.split();
     // What is open anywhere takes connections.
     drop(sockets);
     predecessors.gates.iter().for_each(|gate| begin(gate, total));
-    predecessors.gates.iter().all(|gate| {
+    let is_over = |gate: &Predecessor| {
         let until = if gate.hello.draining { cut } else { deadline };
         let mut is_over = gate.process.is_over_within(until.saturating_duration_since(Instant::now()));
         if gate.hello.draining && !is_over {
@@ -41,11 +44,11 @@ pub(crate) fn end(folder: &Path, total: Duration, wait: Duration) -> bool {
             is_over = true;
         }
         if is_over {
-            // A file that stays is found to be nobody's.
-            let _ = fs::remove_file(&gate.place);
+            identity::forget(&gate.place);
         }
         is_over
-    })
+    };
+    predecessors.gates.iter().all(is_over) && is_all
 }
 
 fn begin(gate: &Predecessor, total: Duration) {

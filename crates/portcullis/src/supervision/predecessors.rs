@@ -1,5 +1,6 @@
 //! Gates that a former keeper left behind: found, asked who they are, and relieved of their sockets.
 
+use super::identity::{self, Unsure};
 use super::process::Process;
 use super::start::PREFIX;
 use super::supervisor::Predecessors;
@@ -19,6 +20,8 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long one may take to hand over its sockets, whatever else it says meanwhile.
 const LONGEST: Duration = Duration::from_secs(10);
+/// How long one that is ended may take to be gone.
+const DYING: Duration = Duration::from_secs(5);
 /// Sockets that are taken from one gate: more than any file has listeners.
 const MOST: usize = 10_000;
 
@@ -29,9 +32,16 @@ pub(crate) struct Inheritance {
     gates: Vec<Predecessor>,
     /// Listening sockets, by the number that the kernel gave each, with the port that it was opened for.
     sockets: BTreeMap<u64, (OwnedFd, u16)>,
+    /// Whether somebody was met who is no gate that can be spoken to, and could not be ended.
+    is_in_part: bool,
 }
 
 impl Inheritance {
+    /// Whether there is more than this, of which nobody knows what it is.
+    pub(super) fn is_in_part(&self) -> bool {
+        self.is_in_part
+    }
+
     /// The gates, for who replaces them, and the sockets, for who serves them.
     pub(crate) fn split(self) -> (Predecessors, Vec<(OwnedFd, u16)>) {
         (Predecessors { gates: self.gates }, self.sockets.into_values().collect())
@@ -60,10 +70,12 @@ pub(super) struct Predecessor {
 /// Why a gate cannot be taken over.
 #[derive(Debug)]
 enum Unreachable {
-    /// It is gone; only its socket is left.
+    /// Nobody is at its socket; but one may have closed that.
     Gone,
     /// It says nothing.
     Silent,
+    /// Nobody can be sure which process it is.
+    Unsure(Unsure),
     /// It says something else.
     Odd(&'static str),
     /// The machine refused.
@@ -73,8 +85,9 @@ enum Unreachable {
 impl fmt::Display for Unreachable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Gone => f.write_str("it is gone"),
+            Self::Gone => f.write_str("nobody answers there"),
             Self::Silent => f.write_str("it does not answer"),
+            Self::Unsure(unsure) => unsure.fmt(f),
             Self::Odd(what) => f.write_str(what),
             Self::Io(error) => error.fmt(f),
         }
@@ -118,17 +131,35 @@ pub(super) fn find_but(folder: &Path, known: &[PathBuf]) -> Inheritance {
             Ok(gate) => {
                 inheritance.gates.push(gate);
             }
-            Err(Unreachable::Gone) => {
-                // A file that stays is found to be nobody's the next time as well.
-                let _ = std::fs::remove_file(entry.path());
-            }
-            Err(error) => report::warning(format_args!(
-                "a gate of a former keeper at {} cannot be taken over: {error}",
-                entry.path().display()
-            )),
+            Err(error) => inheritance.is_in_part |= !end(&entry.path(), &error),
         }
     }
     inheritance
+}
+
+/// Ends a gate that does not speak as one: it would go on taking connections, and nobody could tell it otherwise. Answers
+/// whether nothing is left of it.
+fn end(path: &Path, why: &Unreachable) -> bool {
+    let is_over = match (identity::of(path), why) {
+        (Err(Unsure::Gone), _) | (Err(Unsure::Unnoted), Unreachable::Gone) => true,
+        (Ok(process), _) => {
+            let pid = process.pid();
+            report::error(format_args!("the gate of a former keeper (process {pid}) is ended: {why}"));
+            process.kill();
+            process.is_over_within(DYING)
+        }
+        (Err(unsure), _) => {
+            let path = path.display();
+            report::error(format_args!(
+                "a gate of a former keeper at {path} cannot be taken over ({why}), and not be ended: {unsure}"
+            ));
+            false
+        }
+    };
+    if is_over {
+        identity::forget(path);
+    }
+    is_over
 }
 
 fn meet(path: &Path, sockets: &mut BTreeMap<u64, (OwnedFd, u16)>) -> Result<Predecessor, Unreachable> {
@@ -142,8 +173,11 @@ fn meet(path: &Path, sockets: &mut BTreeMap<u64, (OwnedFd, u16)>) -> Result<Pred
     rustix::net::connect(channel.as_fd(), &SocketAddrUnix::new(path)?)?;
     let received = channel.receive::<Told>()?.ok_or(Unreachable::Gone)?;
     let Told::Hello(hello) = received.message else { return Err(Unreachable::Odd("it does not greet")) };
-    let sender = received.sender.ok_or(Unreachable::Odd("nobody knows which process it is"))?;
-    let process = Process::of_sender(sender).map_err(Unreachable::Io)?;
+    // That it is the process which was noted is the keeper's word; that this one speaks here, the kernel's.
+    let process = identity::of(path).map_err(Unreachable::Unsure)?;
+    if received.sender.map(|sender| sender.as_raw_nonzero().get().cast_unsigned()) != Some(process.pid()) {
+        return Err(Unreachable::Odd("somebody else speaks in its place"));
+    }
     // Those of one that breaks off are nobody's.
     let mut held = BTreeMap::new();
     if !hello.draining {

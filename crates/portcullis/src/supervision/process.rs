@@ -1,23 +1,17 @@
 //! The process of a gate: a child, or one that a former keeper left behind.
 
 use crate::failure::Failure;
+use crate::program::Part;
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions};
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Signals that say more than others (signal(7)).
 const SIGKILL: i32 = 9;
 const SIGSYS: i32 = 31;
-/// What the process is called where processes are listed.
-const NAME: &str = "portcullis: gate";
-
-/// The one variable of the environment that a gate gets: the others are the keeper's, and some of them secret.
-const BACKTRACE: &str = "RUST_BACKTRACE";
 
 /// The process of a gate.
 #[derive(Debug)]
@@ -31,14 +25,7 @@ impl Process {
     /// Starts a gate of a program whose standard input is this socket.
     pub(super) fn spawn(program: &OsString, socket: OwnedFd) -> Result<Self, Failure> {
         let refused = |error: io::Error| Failure::refused(format!("the gate cannot be started: {error}"));
-        let child = Command::new(program)
-            .arg0(NAME)
-            .arg("gate-process")
-            .env_clear()
-            .envs(std::env::var_os(BACKTRACE).map(|wanted| (BACKTRACE, wanted)))
-            .stdin(Stdio::from(socket))
-            .spawn()
-            .map_err(refused)?;
+        let child = Part::Gate.of(program, socket).spawn().map_err(refused)?;
         let pid = Pid::from_raw(child.id().cast_signed())
             .ok_or_else(|| refused(io::Error::other("a process without a number")))?;
         let handle =
@@ -46,8 +33,8 @@ impl Process {
         Ok(Self { pid, handle })
     }
 
-    /// The process that the kernel names as the sender of a message that was just received.
-    pub(super) fn of_sender(pid: Pid) -> io::Result<Self> {
+    /// The process that has this number now. Which one that is, is for the caller to find out.
+    pub(super) fn by_number(pid: Pid) -> io::Result<Self> {
         let handle = rustix::process::pidfd_open(pid, PidfdFlags::empty())?;
         Ok(Self { pid, handle })
     }
@@ -64,13 +51,7 @@ impl Process {
 
     /// Waits until it has ended, also where it is somebody else's child, and no longer than this (`pidfd_open(2)`).
     pub(super) fn is_over_within(&self, patience: Duration) -> bool {
-        let milliseconds = i32::try_from(patience.as_millis()).unwrap_or(i32::MAX);
-        let timeout = rustix::event::Timespec {
-            tv_sec: i64::from(milliseconds / 1000),
-            tv_nsec: i64::from(milliseconds % 1000) * 1_000_000,
-        };
-        let mut wanted = [rustix::event::PollFd::new(&self.handle, rustix::event::PollFlags::IN)];
-        rustix::event::poll(&mut wanted, Some(&timeout)).is_ok_and(|ready| ready > 0)
+        is_over_by(&self.handle, Instant::now() + patience)
     }
 
     /// Waits until it has ended, and says how, where it is a child of this process.
@@ -91,5 +72,21 @@ impl Process {
             (None, Some(code)) => format!("exit code {code}"),
             (None, None) => "nobody knows how".to_owned(),
         })
+    }
+}
+
+/// Waits until the process of a handle has ended, and no longer than this (`pidfd_open(2)`).
+pub(crate) fn is_over_by(handle: &OwnedFd, deadline: Instant) -> bool {
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let timeout = rustix::event::Timespec {
+            tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: left.subsec_nanos().into(),
+        };
+        let mut wanted = [rustix::event::PollFd::new(handle, rustix::event::PollFlags::IN)];
+        match rustix::event::poll(&mut wanted, Some(&timeout)) {
+            Err(Errno::INTR) => {}
+            ready => return ready.is_ok_and(|ready| ready > 0),
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Bringing up a gate: the process, the sockets, what it serves.
 
 use super::conversation::{Conversation, Ears, Silence};
+use super::identity;
 use super::offer::Offer;
 use super::predecessors::Predecessor;
 use super::process::Process;
@@ -39,7 +40,11 @@ pub(super) fn start(
     let (rendezvous, place) = rendezvous(&settings.folder).map_err(refused)?;
     let process = Process::spawn(&settings.program, theirs).inspect_err(|_| {
         // Nobody comes to it.
-        let _ = std::fs::remove_file(&place);
+        identity::forget(&place);
+    })?;
+    identity::note(&place, &process).map_err(refused).inspect_err(|_| {
+        process.kill();
+        identity::forget(&place);
     })?;
     let gate = Conversation::begin(process, channel, place, ears).map_err(refused)?;
     if !announce(&gate) {

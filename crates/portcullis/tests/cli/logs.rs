@@ -33,12 +33,36 @@ fn requests_are_chosen_by_what_they_were_about() {
         (&["--status", "4xx"], &LINES[1..2]),
         (&["--status", "503"], &LINES[2..]),
         (&["--rule", "no-route", "--site", "a.test"], &LINES[1..2]),
-        (&["--site", "c.test"], &[]),
     ] {
         let finished = run(&folder, &[&["logs"], arguments].concat());
         assert_eq!((finished.code(), finished.stderr.as_str()), (0, ""), "{arguments:?}");
         assert_eq!(finished.stdout.lines().collect::<Vec<_>>(), expected, "{arguments:?}");
     }
+}
+
+#[test]
+fn it_is_said_where_there_is_nothing_to_show() {
+    let folder = folder("json");
+    let finished = run(&folder, &["logs", "--site", "c.test"]);
+    assert_eq!((finished.code(), finished.stdout.as_str()), (0, ""));
+    assert!(finished.stderr.ends_with("access.log has no line of that kind\n"), "{}", finished.stderr);
+    folder.write("access.log", "");
+    let finished = run(&folder, &["logs"]);
+    assert_eq!((finished.code(), finished.stdout.as_str()), (0, ""));
+    assert!(finished.stderr.ends_with("access.log is empty\n"), "{}", finished.stderr);
+}
+
+#[test]
+fn errors_elsewhere_in_the_file_keep_nobody_from_the_log() {
+    let folder = folder("json");
+    folder.write("portcullis.toml", "[site]\n\":80\" = \"helo\"\n[log]\naccess = \"./access.log\"\n");
+    let finished = run(&folder, &["logs"]);
+    assert_eq!((finished.code(), finished.stderr.as_str()), (0, ""));
+    assert_eq!(finished.stdout.lines().collect::<Vec<_>>(), LINES);
+    folder.write("portcullis.toml", "[log]\nacess = \"./access.log\"\n");
+    let finished = run(&folder, &["logs"]);
+    assert_eq!((finished.code(), finished.stdout.as_str()), (1, ""));
+    assert!(finished.stderr.contains("did you mean `access`?"), "{}", finished.stderr);
 }
 
 #[test]

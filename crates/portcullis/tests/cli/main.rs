@@ -15,11 +15,11 @@ mod usage;
 mod websocket;
 
 use std::process::Command;
-use testkit::{Finished, Folder, Program};
+use testkit::{Finished, Folder, Program, without_accounts};
 
 /// The program, in an empty folder of its own and without the caller's settings.
 fn portcullis(folder: &Folder) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+    let mut command = without_accounts(env!("CARGO_BIN_EXE_portcullis"));
     command.current_dir(folder.path()).env_clear().env("COLUMNS", "100");
     command
 }

@@ -52,7 +52,10 @@ fn without_a_configuration_the_hint_says_how_to_go_on() {
 fn a_file_that_is_not_there_is_refused_with_3() {
     let finished = run(&Folder::new(), &["check", "missing.toml"]);
     assert_eq!(finished.code(), 3);
-    assert_eq!(finished.stderr, "error: cannot read missing.toml: No such file or directory (os error 2)\n");
+    assert_eq!(
+        finished.stderr,
+        "error: cannot read missing.toml: No such file or directory (os error 2)\nhint: write it, or name another one\n"
+    );
 }
 
 #[test]

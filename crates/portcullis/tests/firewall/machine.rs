@@ -3,7 +3,7 @@
 use crate::session::Session;
 use std::process::Command;
 use testkit::lab::Host;
-use testkit::{Folder, Program};
+use testkit::{Folder, Program, without_accounts};
 
 /// Runs a command whose ancestors are the shell and the first process. The test itself holds both ends of its
 /// connections, and would pass for somebody who is logged in through each of them.
@@ -46,10 +46,7 @@ impl Machine {
 
     /// The program with arguments, in the folder and without the caller's settings.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
-        self.place(&mut command);
-        command.args(arguments).args(["--state", "state"]);
-        command
+        self.placed(Command::new(env!("CARGO_BIN_EXE_portcullis")), arguments)
     }
 
     /// Runs a command to its end, as somebody of whom it is not known how they are here.
@@ -89,16 +86,16 @@ impl Machine {
 
     /// Starts the gate and waits for its admin socket.
     pub(crate) fn up(&self) -> Program {
-        let mut gate = self.host.start(&mut self.command(&["up", "--threads", "1"]));
+        let program = without_accounts(env!("CARGO_BIN_EXE_portcullis"));
+        let mut gate = self.host.start(&mut self.placed(program, &["up", "--threads", "1"]));
         gate.wait_for_socket(&self.folder.join("state/admin/socket"));
         gate
     }
 
     fn run(&self, arguments: &[&str], session: Option<&Session>) -> Outcome {
-        let mut command = Command::new("/bin/sh");
-        self.place(&mut command);
-        command.args(["-c", APART, "sh", env!("CARGO_BIN_EXE_portcullis")]);
-        command.args(arguments).args(["--state", "state"]);
+        let mut shell = without_accounts("/bin/sh");
+        shell.args(["-c", APART, "sh", env!("CARGO_BIN_EXE_portcullis")]);
+        let mut command = self.placed(shell, arguments);
         command.envs(session.map(|session| ("SSH_CONNECTION", session.variable())));
         let finished = self.host.finish(&mut command);
         let (stderr, code) = finished.stderr.rsplit_once("code ").unwrap_or_else(|| panic!("{finished:?}"));
@@ -106,7 +103,10 @@ impl Machine {
         Outcome { code, stderr: stderr.to_owned(), stdout: finished.stdout }
     }
 
-    fn place(&self, command: &mut Command) {
-        command.current_dir(self.folder.path()).env_clear().env("COLUMNS", "100");
+    /// A program with arguments that finds the folder and nothing of the caller's settings.
+    fn placed(&self, mut program: Command, arguments: &[&str]) -> Command {
+        program.current_dir(self.folder.path()).env_clear().env("COLUMNS", "100");
+        program.args(arguments).args(["--state", "state"]);
+        program
     }
 }

@@ -23,6 +23,7 @@ mod gateway;
 mod hosts;
 mod kills;
 mod lists;
+mod names;
 mod proxy;
 mod refusals;
 mod rights;

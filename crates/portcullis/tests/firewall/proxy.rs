@@ -7,9 +7,10 @@ use testkit::lab::{Reach, probe};
 use testkit::{Program, eventually};
 
 /// Somebody who is neither root nor the gate.
-const NOBODY: u32 = 65_534;
+pub(crate) const NOBODY: u32 = 65_534;
 
-fn file(instance: &str) -> String {
+/// A site before an API.
+pub(crate) fn file(instance: &str) -> String {
     format!(
         r#"
 [firewall]
@@ -30,7 +31,8 @@ instances = ["{instance}"]
     )
 }
 
-fn hello(pair: &Pair, address: &str) -> Program {
+/// The API, on port 8000 of an address of the server.
+pub(crate) fn hello(pair: &Pair, address: &str) -> Program {
     let mut hello = pair.server.host.start(&mut pair.server.command(&[
         "hello",
         "--port",
@@ -44,14 +46,16 @@ fn hello(pair: &Pair, address: &str) -> Program {
     hello
 }
 
-fn site(pair: &Pair) -> String {
+/// What the site answers the client.
+pub(crate) fn site(pair: &Pair) -> String {
     let mut curl = Command::new("curl");
     curl.args(["-sS", "-m", "5", "-H", "Host: shop.test", "http://192.0.2.1/"]);
     pair.client.output(&mut curl)
 }
 
-fn as_nobody(pair: &Pair) -> Reach {
-    pair.server.host.run_as(NOBODY, || probe::tcp_from_here(at("127.0.0.1", 8000)))
+/// How a user of the server reaches the API around the site.
+pub(crate) fn around(pair: &Pair, user: u32) -> Reach {
+    pair.server.host.run_as(user, || probe::tcp_from_here(at("127.0.0.1", 8000)))
 }
 
 #[test]
@@ -61,13 +65,13 @@ fn a_service_that_answered_around_the_proxy_is_reached_by_the_gate_alone() {
     let mut gate = pair.server.up();
     gate.wait_for_stderr("not enforced");
     assert_eq!(pair.client.tcp(both(8000)[0]), Reach::Open, "around the proxy");
-    assert_eq!(as_nobody(&pair), Reach::Open);
+    assert_eq!(around(&pair, NOBODY), Reach::Open);
 
     let applied = pair.server.done(&["apply", "--yes", "--console"]);
     assert!(applied.contains("8000/tcp of service api on this machine: only for root"), "{applied}");
     pair.server.done(&["confirm", "--console"]);
     assert_eq!(pair.client.tcp(both(8000)[0]), Reach::Filtered);
-    assert_eq!(as_nobody(&pair), Reach::Refused);
+    assert_eq!(around(&pair, NOBODY), Reach::Refused);
     assert!(site(&pair).contains("api"), "the site still works");
     assert!(!gate.stderr().contains("internal error"), "{}", gate.stderr());
 }
@@ -83,7 +87,7 @@ fn a_service_on_the_loopback_is_closed_to_other_users_too() {
     let answer =
         eventually("an answer of the site", || Some(site(&pair)).filter(|text| text.contains("api")));
     assert!(!answer.is_empty());
-    assert_eq!(as_nobody(&pair), Reach::Refused);
+    assert_eq!(around(&pair, NOBODY), Reach::Refused);
     assert_eq!(pair.client.tcp_all(&[both(80)[0], both(8000)[0]]), [Reach::Open, Reach::Filtered]);
 }
 
@@ -108,12 +112,12 @@ instances = ["127.0.0.1:8000"]
     let _database = hello(&pair, "127.0.0.1");
     let mut gate = pair.server.up();
     gate.wait_for_stderr("not enforced");
-    assert_eq!(as_nobody(&pair), Reach::Open);
+    assert_eq!(around(&pair, NOBODY), Reach::Open);
 
     let applied = pair.server.done(&["apply", "--yes", "--console"]);
     assert!(applied.contains("- 8000/tcp of stream db on this machine: only for root"), "{applied}");
     pair.server.done(&["confirm", "--console"]);
-    assert_eq!(as_nobody(&pair), Reach::Refused);
+    assert_eq!(around(&pair, NOBODY), Reach::Refused);
     let through = || {
         let mut curl = Command::new("curl");
         curl.args(["-sS", "-m", "5", "http://192.0.2.1:5432/"]);
@@ -125,6 +129,6 @@ instances = ["127.0.0.1:8000"]
     let plan = pair.server.done(&["plan"]);
     assert!(plan.contains("+ 8000/tcp of stream db on this machine: for local users too"), "{plan}");
     pair.server.done(&["apply", "--yes", "--console"]);
-    assert_eq!(as_nobody(&pair), Reach::Open);
+    assert_eq!(around(&pair, NOBODY), Reach::Open);
     assert_eq!(pair.client.tcp_all(&[both(5432)[0], both(8000)[0]]), [Reach::Open, Reach::Filtered]);
 }

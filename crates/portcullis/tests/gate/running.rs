@@ -9,7 +9,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU16, Ordering};
 use testkit::strict::{Response, Source};
 use testkit::tls::Tls;
-use testkit::{Finished, Folder, Program, Raw, eventually};
+use testkit::{Finished, Folder, Program, Raw, eventually, without_accounts};
 
 /// How a gate is started.
 pub(crate) struct Setup {
@@ -287,7 +287,7 @@ pub(crate) fn command(folder: &Folder) -> Command {
 }
 
 fn of(program: &str, folder: &Folder) -> Command {
-    let mut command = Command::new(program);
+    let mut command = without_accounts(program);
     command.current_dir(folder.path()).env_clear().env("COLUMNS", "100");
     if program == "/bin/sh" {
         command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");

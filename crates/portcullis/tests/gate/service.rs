@@ -10,8 +10,7 @@ use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
-use std::process::Command;
-use testkit::{Folder, PATIENCE, Program, Raw, eventually};
+use testkit::{Folder, PATIENCE, Program, Raw, eventually, without_accounts};
 
 /// A service manager with one service.
 struct Manager {
@@ -54,7 +53,7 @@ impl Manager {
             .map(|((_, socket), child_fd)| FdMapping { parent_fd: socket.try_clone().unwrap(), child_fd });
         // The number of a process is known when it runs.
         let script = "export LISTEN_PID=$$; exec \"$@\"";
-        let mut shell = Command::new("/bin/sh");
+        let mut shell = without_accounts("/bin/sh");
         shell
             .current_dir(self.folder.path())
             .env_clear()

@@ -17,7 +17,7 @@ pub use disturb::{Moment, kill, replaced};
 pub use outcome::{Client, Event, Latencies, Outcome, Tally};
 pub use report::Report;
 
-use crate::patience::eventually;
+use crate::patience::{PATIENCE, patiently};
 use crate::tls::Tls;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use scene::Scene;
@@ -118,9 +118,17 @@ impl Load {
     /// Starts the clients, and returns when each was served once.
     ///
     /// # Panics
-    /// When one of them is not served within [`PATIENCE`](crate::PATIENCE).
+    /// When one of them is not served within [`PATIENCE`].
     #[must_use]
     pub fn start(target: Target, shape: Shape) -> Self {
+        Self::try_start(target, shape).unwrap_or_else(|reason| panic!("{reason}"))
+    }
+
+    /// The same of a server that may be unable to serve so many.
+    ///
+    /// # Errors
+    /// Why the load is not whole: a sentence.
+    pub fn try_start(target: Target, shape: Shape) -> Result<Self, String> {
         raise_descriptor_limit();
         let clients = shape.clients();
         let watch = Arc::new(scene::Watch::new());
@@ -128,11 +136,14 @@ impl Load {
         let thread = std::thread::Builder::new().name("load".to_owned());
         let thread = thread.spawn(move || run(target, shape, seen)).expect("a thread of a test");
         let load = Self { watch, thread: Some(thread), moments: Vec::new() };
-        eventually(&format!("{clients} clients that are served"), || {
-            (load.watch.warm() >= clients || load.has_ended()).then_some(())
-        });
-        assert!(!load.has_ended(), "the load ended");
-        load
+        let _ = patiently(|| (load.watch.warm() >= clients || load.has_ended()).then_some(()));
+        match (load.has_ended(), load.watch.warm()) {
+            (true, _) => Err("the load ended".to_owned()),
+            (false, warm) if warm < clients => {
+                Err(format!("served {warm} of {clients} clients within {PATIENCE:?}"))
+            }
+            _ => Ok(load),
+        }
     }
 
     fn has_ended(&self) -> bool {

@@ -12,7 +12,7 @@ use super::peer::{LOAD_CORE, Peer, Ports};
 use super::{clock, programs, raise_descriptors};
 use crate::{Outcome, workspace};
 pub(super) use report::HEADING;
-use report::{Row, section};
+use report::{Found, Row, section};
 use std::error::Error;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -92,25 +92,28 @@ pub(crate) fn run(options: &Options) -> Outcome {
     rustix::thread::sched_setaffinity(None, &core)?;
     let mut rows = Vec::new();
     for peer in peers {
-        let row = measure(options, &lab, peer).map_err(|error| format!("{}: {error}", peer.name()))?;
+        let subject = Subject::new(peer, &lab, Ports::free(peer)?)?;
+        // That of others is a finding, which must not take the rest with it.
+        let found = measure(options, &lab, &subject).map_err(|reason| reason.to_string());
+        let row = Row { peer, found };
         println!("{}", row.line());
         rows.push(row);
     }
     let text = section(options.reloads(), options.pause(), &options.shape(), &rows);
     if options.quick || !options.only.is_empty() {
         println!("{text}\na part of the measurement; no report is written");
-        return Ok(());
+    } else {
+        let path = workspace::root().join(&options.output);
+        std::fs::write(&path, report::replaced(&std::fs::read_to_string(&path).unwrap_or_default(), &text))?;
+        println!("wrote {}", path.display());
     }
-    let path = workspace::root().join(&options.output);
-    std::fs::write(&path, report::replaced(&std::fs::read_to_string(&path).unwrap_or_default(), &text))?;
-    println!("wrote {}", path.display());
-    Ok(())
+    let ours = rows.into_iter().find(|row| row.peer == Peer::Portcullis);
+    ours.map_or(Ok(()), |row| row.found.map(drop)).map_err(|reason| format!("Portcullis: {reason}").into())
 }
 
-fn measure(options: &Options, lab: &Lab, peer: Peer) -> Result<Row, Box<dyn Error>> {
-    let subject = Subject::new(peer, lab, Ports::free(peer)?)?;
-    let proxy = subject.start()?;
-    let mut load = Load::start(target(lab, &proxy)?, options.shape());
+fn measure(options: &Options, lab: &Lab, subject: &Subject<'_>) -> Result<Found, Box<dyn Error>> {
+    let mut proxy = subject.start()?;
+    let mut load = Load::try_start(target(lab, &proxy)?, options.shape())?;
     let _ = load.take_latencies();
     let (calm, before) = (Instant::now(), cpu(&proxy));
     std::thread::sleep(options.calm());
@@ -118,14 +121,7 @@ fn measure(options: &Options, lab: &Lab, peer: Peer) -> Result<Row, Box<dyn Erro
     let calm_p99 = load.take_latencies().quantile(0.99);
     let memory_before = process::memory(&process::family(proxy.process()));
     let (disturbed, before) = (Instant::now(), cpu(&proxy));
-    let (mut failure, mut seen) = (None, Vec::new());
-    load.disturb(options.reloads(), options.pause(), |number| {
-        let since = Instant::now();
-        let version = format!("v{number}");
-        let reloaded = subject.reload(&proxy, &version).and_then(|()| wait_for(&subject, &version));
-        failure = failure.take().or(reloaded.err());
-        seen.push(since.elapsed());
-    });
+    let mut seen = reloads(options, subject, &mut proxy, &mut load)?;
     let spent = (cpu(&proxy) - before).as_secs_f64() - rate * disturbed.elapsed().as_secs_f64();
     let p99 = load.take_latencies().quantile(0.99);
     // What an old process still has to do is over by then, or it stays.
@@ -133,13 +129,9 @@ fn measure(options: &Options, lab: &Lab, peer: Peer) -> Result<Row, Box<dyn Erro
     let processes = process::family(proxy.process());
     let memory_after = process::memory(&processes);
     let report = load.finish();
-    if let Some(failure) = failure {
-        return Err(failure);
-    }
-    println!("{}: {report}", peer.name());
+    println!("{report}");
     seen.sort_unstable();
-    Ok(Row {
-        peer,
+    Ok(Found {
         report,
         cpu: Duration::from_secs_f64(spent.max(0.0) / options.reloads() as f64),
         seen: seen[seen.len() / 2],
@@ -147,6 +139,40 @@ fn measure(options: &Options, lab: &Lab, peer: Peer) -> Result<Row, Box<dyn Erro
         memory: (memory_before, memory_after),
         processes: processes.len(),
     })
+}
+
+/// All reloads, one after the other, up to the first that fails: how long each took to be seen.
+fn reloads(
+    options: &Options,
+    subject: &Subject<'_>,
+    proxy: &mut Proxy,
+    load: &mut Load,
+) -> Result<Vec<Duration>, Box<dyn Error>> {
+    let all = options.reloads();
+    let mut seen = Vec::new();
+    for number in 1..=all {
+        let version = format!("v{number}");
+        let mut reloaded = Ok(Duration::ZERO);
+        load.disturb(1, options.pause(), |_| reloaded = reload(subject, proxy, &version));
+        seen.push(reloaded.map_err(|reason| format!("{reason}, at reload {number} of {all}"))?);
+    }
+    Ok(seen)
+}
+
+/// One reload, until new connections see it.
+fn reload(subject: &Subject<'_>, proxy: &mut Proxy, version: &str) -> Result<Duration, Box<dyn Error>> {
+    let since = Instant::now();
+    subject.reload(proxy, version)?;
+    while !subject.answers_as(version) {
+        if let Some(status) = proxy.end()? {
+            return Err(format!("the process ended ({status})").into());
+        }
+        if since.elapsed() > SEEN_WITHIN {
+            return Err(format!("no effect within {SEEN_WITHIN:?}").into());
+        }
+        std::thread::sleep(BETWEEN_LOOKS);
+    }
+    Ok(since.elapsed())
 }
 
 fn cpu(proxy: &Proxy) -> Duration {
@@ -168,16 +194,4 @@ fn target(lab: &Lab, proxy: &Proxy) -> Result<Target, Box<dyn Error>> {
         download: "/bytes/100000000000".to_owned(),
         events: "/stream/1000000000?ms=50".to_owned(),
     })
-}
-
-/// Waits until a new connection is answered by a version.
-fn wait_for(subject: &Subject<'_>, version: &str) -> Result<(), Box<dyn Error>> {
-    let end = Instant::now() + SEEN_WITHIN;
-    while Instant::now() < end {
-        if subject.answers_as(version) {
-            return Ok(());
-        }
-        std::thread::sleep(BETWEEN_LOOKS);
-    }
-    Err("a reload has no effect".into())
 }

@@ -8,9 +8,29 @@ use testkit::load::{Client, Outcome, Report, Shape};
 /// The heading of the section.
 pub(crate) const HEADING: &str = "\n## Reloads\n";
 
-/// What was found of one proxy.
+/// One proxy.
 pub(super) struct Row {
     pub(super) peer: Peer,
+    /// What was found, or why it did not come to the end.
+    pub(super) found: Result<Found, String>,
+}
+
+impl Row {
+    /// For who waits.
+    pub(super) fn line(&self) -> String {
+        let cells = match &self.found {
+            Ok(found) => found.cells(),
+            Err(reason) => std::array::from_fn(|at| match at {
+                0 => format!("did not finish: {}", reason.replace(['\n', '|'], " ")),
+                _ => "–".to_owned(),
+            }),
+        };
+        format!("| {} | {} |", self.peer.name(), cells.join(" | "))
+    }
+}
+
+/// What was found of a proxy that came to the end.
+pub(super) struct Found {
     pub(super) report: Report,
     /// Processor time of one reload, beyond what the load takes.
     pub(super) cpu: Duration,
@@ -24,12 +44,7 @@ pub(super) struct Row {
     pub(super) processes: usize,
 }
 
-impl Row {
-    /// For who waits.
-    pub(super) fn line(&self) -> String {
-        format!("| {} | {} |", self.peer.name(), self.cells().join(" | "))
-    }
-
+impl Found {
     fn cells(&self) -> [String; 8] {
         let count = |clients: &[Client], outcomes: &[Outcome]| {
             let of = |client: &Client| {
@@ -101,6 +116,15 @@ pub(super) fn replaced(report: &str, section: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_proxy_that_did_not_finish_has_a_row_of_its_own() {
+        let reason = "the process ended (exit status: 2), at reload 2 of 100".to_owned();
+        let row = Row { peer: Peer::Caddy, found: Err(reason) };
+        let text = section(100, Duration::from_millis(300), &Shape::default(), &[row]);
+        let row = "| Caddy | did not finish: the process ended (exit status: 2), at reload 2 of 100 | – | – | – | – | – | – | – |\n";
+        assert!(text.ends_with(row), "{text}");
+    }
 
     #[test]
     fn the_section_is_put_before_the_firewall_and_then_replaced() {

@@ -5,7 +5,7 @@ use crate::bench::peer::{Peer, Ports};
 use rustix::process::{Pid, Signal, kill_process};
 use std::error::Error;
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::process::Command;
 use std::time::Duration;
 
@@ -64,8 +64,17 @@ impl<'a> Subject<'a> {
     }
 
     fn tell_caddy(&self) -> Result<(), Box<dyn Error>> {
-        let mut command = Command::new("caddy");
-        command.args(["reload", "--adapter", "caddyfile", "--config", &self.lab.path(self.settings.0)]);
+        // It waits for the answer as long as that takes, which may be for ever.
+        let mut command = Command::new("timeout");
+        command.args([
+            "20",
+            "caddy",
+            "reload",
+            "--adapter",
+            "caddyfile",
+            "--config",
+            &self.lab.path(self.settings.0),
+        ]);
         command.args(["--address", &format!("127.0.0.1:{}", self.ports.h2c)]);
         // It may hear nothing, because the reload ends the server that it asks. Whether it took effect is seen by clients.
         command.env("HOME", self.lab.path("")).output()?;
@@ -81,8 +90,10 @@ impl<'a> Subject<'a> {
     }
 
     fn answer(&self) -> std::io::Result<String> {
-        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.ports.plain))?;
-        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        let patience = Duration::from_secs(5);
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.ports.plain));
+        let mut stream = TcpStream::connect_timeout(&address, patience)?;
+        stream.set_read_timeout(Some(patience))?;
         stream.write_all(b"GET /static256 HTTP/1.1\r\nHost: plain.test\r\nConnection: close\r\n\r\n")?;
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer)?;

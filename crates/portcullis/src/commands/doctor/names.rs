@@ -3,7 +3,7 @@
 use super::World;
 use super::finding::Finding;
 use super::ports::is_public;
-use crate::keeper::resolve;
+use crate::watcher::resolve;
 use model::host::HostPattern;
 use model::plan::{Plan, Scheme};
 use std::collections::{BTreeMap, BTreeSet};

@@ -100,6 +100,10 @@ impl Last {
         self.lines.into_iter().map(|line| line + "\n").collect()
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
     pub(super) fn is_full(&self) -> bool {
         self.lines.len() == self.most
     }

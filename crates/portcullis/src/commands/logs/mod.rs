@@ -1,26 +1,28 @@
 //! `portcullis logs`: requests from the file of the access log, or what the gate wrote to systemd's journal.
 //!
 //! Where things are written is what the file says; a gate that runs in a terminal or under another supervisor has its
-//! messages there, and this says so.
+//! messages there, and this says so. An error elsewhere in the file keeps nobody from the log.
 
 mod entry;
 mod file;
 mod journal;
 
 use crate::cli::{Common, Logs};
-use crate::commands::planned;
-use crate::configuration::Origin;
+use crate::configuration::{Origin, require_plan};
 use crate::failure::{Exit, Failure};
 use entry::Wanted;
-use model::plan::{AccessLog, LogFormat};
+use model::plan::{AccessLog, Log, LogFormat};
 use std::time::SystemTime;
 
 pub(super) fn run(common: &Common, arguments: &Logs) -> Result<Exit, Failure> {
     let log = match Origin::of_command(common, None) {
-        Ok(_) => planned(common)?.log,
+        Ok(origin) => match origin.log()? {
+            Some(log) => log,
+            None => require_plan(&origin, origin.compile()?)?.log,
+        },
         Err(failure) if common.config.is_some() => return Err(failure),
         // A gate without a file writes where one does that says nothing of it.
-        Err(_) => model::plan::Log::default(),
+        Err(_) => Log::default(),
     };
     let wanted = Wanted::new(arguments, SystemTime::now());
     let is_of_file = matches!(log.access, AccessLog::File(_)) && !arguments.messages;

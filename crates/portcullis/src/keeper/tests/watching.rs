@@ -65,7 +65,7 @@ fn names_of_rules_follow_their_answers_and_end_in_the_kernel() {
     );
     let answer = |addresses: &[&str], seconds| {
         let addresses = addresses.iter().map(|text| text.parse().expect("an address")).collect();
-        let resolved = resolver::Resolved { addresses, seconds };
+        let resolved = crate::watcher::Resolved { addresses, seconds };
         bench.world.get().names.insert("api.example.com".to_owned(), resolved);
     };
     answer(&["203.0.113.5", "2001:db8::5"], 60);

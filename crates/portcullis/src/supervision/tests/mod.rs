@@ -4,6 +4,7 @@
 #![expect(clippy::panic, reason = "tests")]
 
 mod conversation;
+mod predecessors;
 mod supervisor;
 
 use super::Asked;
@@ -81,7 +82,7 @@ impl Sleeper {
 
     fn process(&self) -> Process {
         let process = Pid::from_raw(self.0.id().cast_signed()).expect("a number");
-        Process::of_sender(process).expect("a process that runs")
+        Process::by_number(process).expect("a process that runs")
     }
 
     /// Waits for its end, which it does not come to by itself.

@@ -108,6 +108,20 @@ fn kernel(machine: &Machine) -> String {
     machine.host.output(Command::new("nft").args(["list", "table", "inet", "portcullis"]))
 }
 
+/// What a command adds is in its list and in the kernel, or in neither.
+#[track_caller]
+fn assert_listed_as_enforced(machine: &Machine, at: &str, finished: &Finished, list: &str, added: &str) {
+    if finished.status.code().is_none() {
+        // Killed between the two: what is listed comes back to the kernel.
+        machine.done(&["firewall", "restore"]);
+    }
+    let listed = machine.done(&[list]).contains(added);
+    let enforced = kernel(machine).contains(added);
+    assert_eq!(listed, enforced, "{at}: {finished:?}");
+    assert!(finished.status.code() != Some(3) || !listed, "{at}: what is refused is not listed");
+    sound(machine, at);
+}
+
 /// Which of the two policies is in force.
 fn policy(machine: &Machine, at: &str) -> char {
     let rules = sound(machine, at)["rules"].to_string();
@@ -169,15 +183,7 @@ fn a_stopped_ban_is_listed_and_enforced_or_neither() {
         }
     };
     let judge = |at: &str, finished: &Finished| {
-        if finished.status.code().is_none() {
-            // Killed between the two: what is listed comes back to the kernel.
-            machine.done(&["firewall", "restore"]);
-        }
-        let listed = machine.done(&["bans"]).contains("198.51.100.1");
-        let enforced = kernel(&machine).contains("198.51.100.1");
-        assert_eq!(listed, enforced, "{at}: {finished:?}");
-        assert!(finished.status.code() != Some(3) || !listed, "{at}: what is refused is not listed");
-        sound(&machine, at);
+        assert_listed_as_enforced(&machine, at, finished, "bans", "198.51.100.1");
         machine.done(&["ban", "198.51.100.2"]);
     };
     let command = ["ban", "198.51.100.1"];
@@ -197,14 +203,7 @@ fn a_stopped_grant_is_listed_and_enforced_or_neither() {
         }
     };
     let judge = |at: &str, finished: &Finished| {
-        if finished.status.code().is_none() {
-            machine.done(&["firewall", "restore"]);
-        }
-        let listed = machine.done(&["grant"]).contains("5432");
-        let enforced = kernel(&machine).contains("5432");
-        assert_eq!(listed, enforced, "{at}: {finished:?}");
-        assert!(finished.status.code() != Some(3) || !listed, "{at}: what is refused is not listed");
-        sound(&machine, at);
+        assert_listed_as_enforced(&machine, at, finished, "grant", "5432");
         grant("5433", &[]);
     };
     let command = ["grant", "5432", "--from", "198.51.100.1"];
