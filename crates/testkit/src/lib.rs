@@ -6,6 +6,7 @@
 
 #![expect(clippy::panic, reason = "a helper of tests fails the test")]
 
+pub mod accounts;
 pub mod backend;
 pub mod folder;
 pub mod lab;
@@ -18,11 +19,12 @@ pub mod raw;
 pub mod strict;
 pub mod tls;
 
+pub use accounts::without_accounts;
 pub use backend::{Answer, Recording, Scripted, Step};
 pub use folder::Folder;
 pub use patience::{PATIENCE, eventually};
 pub use port::free_port;
-pub use program::{Finished, Program, without_accounts};
+pub use program::{Finished, Program};
 pub use raw::Raw;
 
 #[cfg(test)]

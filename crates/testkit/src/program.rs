@@ -62,40 +62,6 @@ impl Captured {
     }
 }
 
-/// Where the user of the gate and the group of the operators are.
-const ACCOUNTS: [&str; 2] = ["/etc/passwd", "/etc/group"];
-
-/// Takes both out of a view of the file system of its own, then becomes the program. What is in their place can be mounted
-/// upon, which a removed file could not.
-const WITHOUT_ACCOUNTS: &str = r#"
-place=$(mktemp -d)
-mount -t tmpfs -o mode=755 none "$place"
-for file in passwd group; do
-    sed '/^portcullis[:-]/d' "/etc/$file" >"$place/$file"
-    chmod 644 "$place/$file"
-    mount --bind "$place/$file" "/etc/$file"
-done
-umount -l "$place"
-rmdir "$place"
-exec "$0" "$@"
-"#;
-
-/// A program that finds neither the gate's user nor the operators' group: folders of a test are its own, and they could not
-/// enter them. Where the machine has none of them, or nobody could become the user, it is the program alone.
-#[must_use]
-pub fn without_accounts(program: impl AsRef<OsStr>) -> Command {
-    let has_some = || {
-        let is_ours = |line: &str| line.starts_with("portcullis:") || line.starts_with("portcullis-");
-        ACCOUNTS.iter().any(|path| std::fs::read_to_string(path).is_ok_and(|text| text.lines().any(is_ours)))
-    };
-    if !rustix::process::geteuid().is_root() || !has_some() {
-        return Command::new(program);
-    }
-    let mut command = Command::new("unshare");
-    command.args(["--mount", "--propagation", "private", "/bin/sh", "-ec", WITHOUT_ACCOUNTS]).arg(program);
-    command
-}
-
 impl Program {
     /// Starts a program with arguments.
     ///

@@ -12,10 +12,11 @@ use crate::raw::decode::{OneOrMany, Text};
 use crate::raw::route::{Route, RouteEntry};
 use crate::raw::site::Site as RawSite;
 use crate::source::{Located, Location};
+use std::borrow::Cow;
 
 /// What a site says of its routes, with the place of each.
-pub(super) struct SiteRoutes {
-    list: Vec<Written>,
+pub(super) struct SiteRoutes<'a> {
+    list: Vec<Written<'a>>,
     /// Where the site is written.
     name: Location,
     /// Whether there may be none: all is under maintenance, or what was written could not be read.
@@ -23,15 +24,15 @@ pub(super) struct SiteRoutes {
 }
 
 /// A route as written.
-struct Written {
+struct Written<'a> {
     pattern: Text,
-    route: Route,
+    route: Cow<'a, Route>,
     at: Location,
     /// Whether its keys stand on the site itself.
     on_site: bool,
 }
 
-impl SiteRoutes {
+impl<'a> SiteRoutes<'a> {
     /// The only route of a site in its short form.
     pub(super) fn short(name: &Text, target: &Text) -> Self {
         let written = Written::forward(name.replaced("/".to_owned()), target);
@@ -39,12 +40,12 @@ impl SiteRoutes {
     }
 
     /// The routes of a site in its long form.
-    pub(super) fn long(name: &Text, at: Location, site: &RawSite) -> Self {
+    pub(super) fn long(name: &Text, at: Location, site: &'a RawSite) -> Self {
         let mut list = Vec::new();
-        let root = Route { broken: false, ..site.root.clone() };
-        if root != Route::default() {
+        let nothing = Route { broken: site.root.broken, ..Route::default() };
+        if site.root != nothing {
             let pattern = name.replaced("/".to_owned());
-            list.push(Written { pattern, route: site.root.clone(), at, on_site: true });
+            list.push(Written { pattern, route: Cow::Borrowed(&site.root), at, on_site: true });
         }
         for (pattern, entry) in site.keys.routes.iter().flat_map(|routes| &routes.value.list) {
             list.extend(Written::entry(pattern, entry));
@@ -54,15 +55,18 @@ impl SiteRoutes {
     }
 }
 
-impl Written {
+impl<'a> Written<'a> {
     fn forward(pattern: Text, target: &Text) -> Self {
         let service = Some(Located::new(target.clone(), target.at));
-        Self { pattern, route: Route { service, ..Route::default() }, at: target.at, on_site: false }
+        let route = Cow::Owned(Route { service, ..Route::default() });
+        Self { pattern, route, at: target.at, on_site: false }
     }
 
-    fn entry(pattern: &Text, entry: &Located<RouteEntry>) -> Vec<Self> {
-        let one =
-            |route: &Route, at| Self { pattern: pattern.clone(), route: route.clone(), at, on_site: false };
+    fn entry(pattern: &Text, entry: &'a Located<RouteEntry>) -> Vec<Self> {
+        let one = |route: &'a Route, at| {
+            let route = Cow::Borrowed(route);
+            Self { pattern: pattern.clone(), route, at, on_site: false }
+        };
         match &entry.value {
             RouteEntry::Short(target) => vec![Self::forward(pattern.clone(), target)],
             RouteEntry::One(route) => vec![one(route, entry.at)],
@@ -79,7 +83,7 @@ impl Written {
 /// Adds its routes to a site.
 pub(super) fn routes(
     site: &mut Site,
-    written: &SiteRoutes,
+    written: &SiteRoutes<'_>,
     services: &mut Services<'_>,
     lowering: &mut Lowering<'_>,
 ) {
@@ -104,13 +108,13 @@ pub(super) fn routes(
         }
     }
     refuse_conflicts(site, &places, lowering);
-    let at: Vec<&Route> = places.iter().map(|written| &written.route).collect();
+    let at: Vec<&Route> = places.iter().map(|written| written.route.as_ref()).collect();
     redirects::refuse_loops(site, &at, lowering);
     let at: Vec<Location> = places.iter().map(|written| written.place()).collect();
     script_routes::warn_of_path_info(site, &at, services, lowering);
 }
 
-fn refuse_two_roots(list: &[Written], lowering: &mut Lowering<'_>) {
+fn refuse_two_roots(list: &[Written<'_>], lowering: &mut Lowering<'_>) {
     let on_site = list.iter().find(|written| written.on_site);
     let in_routes = list.iter().find(|written| !written.on_site && written.pattern.as_str() == "/");
     if let (Some(on_site), Some(in_routes)) = (on_site, in_routes) {
@@ -148,11 +152,11 @@ fn pattern(text: &Text, lowering: &mut Lowering<'_>) -> Option<RoutePattern> {
 fn route(
     site: Location,
     pattern: &RoutePattern,
-    written: &Written,
+    written: &Written<'_>,
     services: &mut Services<'_>,
     lowering: &mut Lowering<'_>,
 ) -> Option<plan::Route> {
-    let raw = &written.route;
+    let raw = written.route.as_ref();
     let at = if written.on_site { written.pattern.at } else { written.at };
     let handler = handlers::handler(pattern, raw, (at, written.on_site), services, lowering);
     let methods =
@@ -211,7 +215,7 @@ fn method_refusal(method: &str, before: &[String]) -> Option<(&'static str, Opti
     before.iter().any(|other| other == method).then_some(("written twice", None))
 }
 
-fn refuse_conflicts(site: &Site, written: &[&Written], lowering: &mut Lowering<'_>) {
+fn refuse_conflicts(site: &Site, written: &[&Written<'_>], lowering: &mut Lowering<'_>) {
     for (first, second) in crate::routes::conflicts(&site.routes) {
         let (Some(one), Some(other)) = (written.get(first), written.get(second)) else { continue };
         // The keys on the site against the route `/` are reported already.
@@ -219,7 +223,7 @@ fn refuse_conflicts(site: &Site, written: &[&Written], lowering: &mut Lowering<'
             continue;
         }
         let same = one.pattern.as_str() == other.pattern.as_str();
-        let at = |written: &Written| if same { written.at } else { written.place() };
+        let at = |written: &Written<'_>| if same { written.at } else { written.place() };
         let patterns = (site.routes[first].pattern.as_str(), site.routes[second].pattern.as_str());
         let title = match patterns {
             (one, other) if one == other => format!("two routes for `{one}` could both answer one request"),

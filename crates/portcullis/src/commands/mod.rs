@@ -17,6 +17,7 @@ mod keeping;
 mod locate;
 mod logs;
 mod man;
+mod orphaned;
 mod plan;
 mod reload;
 mod revoke;
@@ -28,13 +29,11 @@ mod up;
 mod upgrade;
 mod words;
 
-use crate::admin::Client;
 use crate::cli::{Arguments, Command, Common};
 use crate::configuration::{Origin, require_plan};
 use crate::failure::{Exit, Failure};
 use crate::hello;
 use model::plan::Plan;
-use std::path::Path;
 
 /// Runs the command that was asked for.
 pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
@@ -73,9 +72,4 @@ pub(crate) fn run(arguments: Arguments) -> Result<Exit, Failure> {
 fn planned(common: &Common) -> Result<Plan, Failure> {
     let origin = Origin::of_command(common, None)?;
     require_plan(&origin, origin.compile()?)
-}
-
-/// A client of the running gate.
-fn client(common: &Common, file: Option<&Path>) -> Result<Client, Failure> {
-    Ok(Client::new(&locate::places(common, file)?.socket_to_ask()))
 }

@@ -1,7 +1,7 @@
 //! `portcullis reload`: has the running gate take its changed configuration.
 
-use super::client;
-use crate::admin::AskError;
+use super::{locate, orphaned};
+use crate::admin::{AskError, Client};
 use crate::cli::{Common, Reload};
 use crate::failure::{Exit, Failure};
 use crate::terminal;
@@ -9,13 +9,14 @@ use std::path::Path;
 
 pub(super) fn run(common: &Common, arguments: &Reload) -> Result<Exit, Failure> {
     let file = arguments.file.as_deref().map(absolute).transpose()?;
-    match client(common, file.as_deref())?.reload(file.as_deref()) {
+    let places = locate::places(common, file.as_deref())?;
+    match Client::new(&places.socket_to_ask()).reload(file.as_deref()) {
         Ok(done) => terminal::say(format_args!("{}{}\n", done.problems, done.message)),
         Err(AskError::ReloadRefused(refused)) => {
             terminal::say(&refused.problems);
             return Err(AskError::ReloadRefused(refused).into());
         }
-        Err(error) => return Err(error.into()),
+        Err(error) => return Err(orphaned::failure(error, &places)),
     }
     Ok(Exit::Done)
 }

@@ -3,14 +3,13 @@
 //! The gate decides what there is to tell; this shows any such answer: plain values side by side, lists as tables.
 
 use super::keeping::{Keeping, read};
-use super::locate;
+use super::{locate, orphaned};
 use crate::admin::{AskError, Client, GateLock};
 use crate::cli::{Common, Status};
 use crate::failure::{Exit, Failure};
 use crate::keeper::{Finding, Request, Status as Packets, UNSEEN, is_table_there};
 use crate::place::Places;
 use crate::show;
-use crate::supervision::orphans;
 use crate::table::aligned;
 use crate::terminal;
 use serde_json::{Map, Value, json};
@@ -39,7 +38,7 @@ pub(super) fn run(common: &Common, arguments: &Status) -> Result<Exit, Failure> 
     let is_running = gate.is_ok();
     let gate = match (gate, &firewall) {
         (Ok(gate), _) => gate,
-        (Err(AskError::NotRunning(_)), _) if is_orphaned(&places) => json!({ "gate": WITHOUT_KEEPER }),
+        (Err(AskError::NotRunning(_)), _) if orphaned::is_here(&places) => json!({ "gate": WITHOUT_KEEPER }),
         // A machine may have packets of ours and no gate.
         (Err(AskError::NotRunning(_)), Some(_)) => json!({ "gate": NOT_RUNNING }),
         (Err(error), _) => return Err(error.into()),
@@ -60,11 +59,6 @@ pub(super) fn run(common: &Common, arguments: &Status) -> Result<Exit, Failure> 
         false if is_unseen => Exit::Refused,
         false => Exit::No,
     })
-}
-
-/// Whether a gate serves whose keeper is gone. One that starts or stops holds the lock.
-fn is_orphaned(places: &Places) -> bool {
-    !GateLock::is_taken(&places.state) && orphans::are_in(&places.state.join("admin"))
 }
 
 /// The firewall's part; nothing where neither a gate runs nor a firewall was ever applied.

@@ -1,6 +1,6 @@
 //! `portcullis upgrade`: has another program take over the listeners, the packets and the state, and waits until it has.
 
-use super::locate;
+use super::{locate, orphaned};
 use crate::admin::{AskError, Client};
 use crate::cli::{Common, Upgrade};
 use crate::failure::{Exit, Failure};
@@ -15,7 +15,7 @@ pub(super) fn run(common: &Common, arguments: &Upgrade) -> Result<Exit, Failure>
     let places = locate::places(common, None)?;
     let client = Client::new(&places.admin_socket);
     let program = arguments.program.as_deref().map(absolute).transpose()?;
-    let (before, failed) = upgrades(&client)?;
+    let (before, failed) = upgrades(&client).map_err(|error| orphaned::failure(error, &places))?;
     let message = match client.upgrade(program.as_deref()) {
         Ok(message) => message,
         Err(AskError::ReloadRefused(refused)) => {
@@ -47,7 +47,8 @@ fn upgrades(client: &Client) -> Result<(u64, u64), AskError> {
 }
 
 fn went_on() -> Failure {
-    Failure::no("it could not take over; the former program goes on").with_hint("`portcullis logs` says why")
+    Failure::no("it could not take over; the former program goes on")
+        .with_hint("`portcullis logs --messages` says why")
 }
 
 /// The keeper has a current folder of its own.

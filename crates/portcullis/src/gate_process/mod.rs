@@ -19,8 +19,12 @@ use model::plan::Edition;
 use obey::Obeyed;
 use orphan::Rendezvous;
 use sockets::Held;
+use std::ffi::CStr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
+
+/// What lists of processes and sockets call it: 15 bytes, the most that there is room for.
+const NAME: &CStr = c"portcullis-gate";
 
 /// Everything that the gate has.
 struct Process {
@@ -44,6 +48,8 @@ struct Process {
 
 /// Runs the gate of the keeper at standard input, until it is told to end.
 pub(crate) fn run() -> Result<Exit, Failure> {
+    // Lists of processes and sockets would name it by the link that it was started through.
+    let _ = rustix::thread::set_name(NAME);
     confine::close_inherited()
         .map_err(|error| Failure::refused(format!("inherited files stay open: {error}")))?;
     // A terminal sends its signals to every process of the group; ending is the keeper's decision.

@@ -14,6 +14,7 @@ mod places;
 mod rehearsal;
 mod service;
 mod signals;
+mod stage;
 mod turnover;
 mod upgrade;
 
@@ -22,29 +23,25 @@ pub(crate) use upgrade::fall_back;
 
 use crate::admin::{GateLock, Operators, Server};
 use crate::configuration::Origin;
-use crate::failure::{Exit, Failure, with_causes};
+use crate::failure::{Exit, Failure};
 use crate::gate_user;
 use crate::known;
 use crate::place::Places;
 use crate::report;
-use crate::supervision::{Inheritance, Offer, Predecessors, Settings, Supervisor, find_predecessors};
-use bind::Listeners;
-use certificates::Certificates;
-use certs::{StateFolder, Store};
+use crate::supervision::find_predecessors;
 use chores::{Chore, Chores};
 use control::Running;
-use gate::{AccessLog, Given};
 use model::Compiler;
-use model::plan::{Edition, Plan};
+use model::plan::Plan;
 use packets::Packets;
 use service::Service;
 use signals::{Events, Signal};
+use stage::Stage;
 use std::io::IsTerminal;
-use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// How long the end waits for an answer that is still being made.
 const LONGEST_ANSWER: Duration = Duration::from_secs(10);
@@ -85,8 +82,7 @@ fn rehearse(plan: &Plan, places: &Places, start: &Start) -> Result<Exit, Failure
     let packets = Packets::new(&places.state, start.host.clone());
     raise_descriptor_limit();
     let served = packets.of_this_host(plan).and_then(|plan| {
-        let stage = Stage::set(&plan, places, threads(start), inheritance, Vec::new())?;
-        let (gates, _) = Supervisor::start(stage.settings, stage.offer, stage.log, stage.predecessors)?;
+        let gates = Stage::set(&plan, places, threads(start), inheritance, Vec::new())?.gates;
         match gates.verify().and_then(|()| lender.is_there()) {
             Ok(()) => {
                 gates.leave();
@@ -104,50 +100,6 @@ fn rehearse(plan: &Plan, places: &Places, start: &Start) -> Result<Exit, Failure
         lender.tell(&failure.reason);
     }
     served.map(|()| Exit::Done)
-}
-
-/// Everything that a gate needs before it can be started.
-struct Stage {
-    certificates: Certificates,
-    listeners: Listeners,
-    settings: Settings,
-    offer: Offer,
-    log: Option<std::fs::File>,
-    predecessors: Predecessors,
-}
-
-impl Stage {
-    fn set(
-        plan: &Plan,
-        places: &Places,
-        threads: usize,
-        inheritance: Inheritance,
-        kept: Vec<(OwnedFd, u16)>,
-    ) -> Result<Self, Failure> {
-        let now = SystemTime::now();
-        let (store, noted) = Store::open(StateFolder::new(&places.state), plan, now)
-            .map_err(|error| Failure::refused(error.to_string()).with_hint(error.hint()))?;
-        certificates::report_events(&noted);
-        let certificates = Certificates::new(store);
-        let given = Given::read(plan).map_err(|error| Failure::no(with_causes(&error)))?;
-        let ports = gate::planned_ports(plan).map_err(|error| Failure::no(with_causes(&error)))?;
-        let (predecessors, mut sockets) = inheritance.split();
-        sockets.extend(kept);
-        let mut listeners = Listeners::inherit(sockets);
-        let bound = listeners.bind(&ports, &plan.listen, threads)?;
-        let log = AccessLog::open(&plan.log.access).map_err(|error| log_failure(plan, &error))?;
-        let settings = Settings {
-            program: build::program(),
-            build: build::id(),
-            threads,
-            folder: prepared_folder(places)?,
-            account: gate_user::account(),
-        };
-        let edition =
-            Edition { number: control::FIRST_EDITION, plan: places::Absolute::default().of(plan.clone()) };
-        let offer = Offer { edition, given, listeners: bound, serving: certificates.serving() };
-        Ok(Self { certificates, listeners, settings, offer, log, predecessors })
-    }
 }
 
 /// Threads that serve.
@@ -185,11 +137,9 @@ fn serve(
     raise_descriptor_limit();
     let (signals, events) = signals::listen().map_err(no_signals)?;
     let inheritance = find_predecessors(&prepared_folder(places)?);
-    let Stage { certificates, listeners, settings, offer, log, predecessors } =
+    let Stage { certificates, listeners, bound, gates, heard } =
         Stage::set(&plan, places, threads, inheritance, kept)?;
-    let bound = offer.listeners.clone();
     service.keep(&bound);
-    let (gates, heard) = Supervisor::start(settings, offer, log, predecessors)?;
     notices::pass_on(heard.notices)
         .map_err(|error| Failure::refused(format!("no thread for notices: {error}")))?;
     greeting::greet(&plan, &bound, threads);
@@ -276,15 +226,6 @@ fn prepared_folder(places: &Places) -> Result<PathBuf, Failure> {
     let folder = places.state.join("admin");
     std::path::absolute(&folder)
         .map_err(|error| Failure::refused(format!("cannot name {}: {error}", folder.display())))
-}
-
-fn log_failure(plan: &Plan, error: &std::io::Error) -> Failure {
-    let place = match &plan.log.access {
-        model::plan::AccessLog::File(path) => path.display().to_string(),
-        _ => "standard output".to_owned(),
-    };
-    Failure::refused(format!("cannot write the access log to {place}: {error}"))
-        .with_hint("[log] access names another file, \"stdout\" or \"off\"")
 }
 
 /// A gate needs two descriptors for each connection. The hard limit is what the operator allows.

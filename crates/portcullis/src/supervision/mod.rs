@@ -27,7 +27,7 @@ pub(crate) use offer::{BACKLOG, Bound, Offer};
 pub(crate) use predecessors::{Inheritance, find as find_predecessors};
 pub(crate) use process::is_over_by;
 pub(crate) use settings::Settings;
-pub(crate) use supervisor::{Predecessors, Supervisor};
+pub(crate) use supervisor::{Heard, Predecessors, Supervisor};
 
 pub(crate) use loaded::resolver_texts;
 

@@ -71,6 +71,13 @@ pub(crate) struct Heard {
     pub(crate) asks: Receiver<Asked>,
 }
 
+impl Predecessors {
+    /// Whether there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.gates.is_empty()
+    }
+}
+
 impl Supervisor {
     /// Starts a gate that serves an offer, and keeps it running from now on. One of a former keeper that is of the same
     /// build goes on; all others end once another serves.

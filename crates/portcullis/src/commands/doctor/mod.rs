@@ -39,8 +39,13 @@ struct World {
 
 impl World {
     fn has_systemd(&self) -> bool {
-        self.root.join("run/systemd/system").is_dir()
+        has_systemd(&self.root)
     }
+}
+
+/// Whether systemd runs this machine (sd_booted(3)).
+fn has_systemd(root: &Path) -> bool {
+    root.join("run/systemd/system").is_dir()
 }
 
 pub(super) fn run(common: &Common, arguments: &Doctor) -> Result<Exit, Failure> {

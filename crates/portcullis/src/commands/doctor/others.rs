@@ -33,7 +33,7 @@ pub(super) fn look(world: &World) -> Vec<Finding> {
     let is_firewall = world.plan.policy.firewall.is_some();
     if is_firewall {
         findings.extend(firewalls(&world.root));
-        findings.extend(boot(&world.root, world.has_systemd()));
+        findings.extend(boot(&world.root));
     }
     findings.extend(servers(&world.root));
     if findings.is_empty() {
@@ -55,8 +55,9 @@ fn firewalls(root: &Path) -> Vec<Finding> {
 }
 
 /// Whether packets come before the network when the machine starts.
-fn boot(root: &Path, has_systemd: bool) -> Option<Finding> {
-    if !has_systemd || starts_with_machine(root, "portcullis-firewall") {
+fn boot(root: &Path) -> Option<Finding> {
+    // Another supervisor has its own ways.
+    if !super::has_systemd(root) || starts_with_machine(root, "portcullis-firewall") {
         return None;
     }
     Some(Finding::problem(
@@ -75,11 +76,12 @@ fn servers(root: &Path) -> Vec<Finding> {
     found.map(finding).collect()
 }
 
-/// Whether a target wants a unit: the link that `systemctl enable` makes.
+/// Whether a target wants a unit: the link that `systemctl enable` makes. It means nothing where systemd does not run,
+/// as in a container.
 fn starts_with_machine(root: &Path, name: &str) -> bool {
     const TARGETS: [&str; 3] = ["multi-user", "sysinit", "default"];
     let link = |target: &str| root.join(format!("etc/systemd/system/{target}.target.wants/{name}.service"));
-    TARGETS.iter().any(|target| link(target).symlink_metadata().is_ok())
+    super::has_systemd(root) && TARGETS.iter().any(|target| link(target).symlink_metadata().is_ok())
 }
 
 #[cfg(test)]
@@ -92,6 +94,9 @@ mod tests {
         root.write("etc/ufw/ufw.conf", "LOGLEVEL=low\nENABLED=yes\n");
         root.write("etc/systemd/system/sysinit.target.wants/nftables.service", "");
         root.write("etc/systemd/system/multi-user.target.wants/nginx.service", "");
+        assert_eq!(firewalls(root.path()).len(), 1, "systemd does not run");
+        assert!(servers(root.path()).is_empty(), "systemd does not run");
+        root.write("run/systemd/system/place", "");
         let told = |findings: Vec<Finding>| findings.into_iter().map(|one| one.found).collect::<Vec<_>>();
         let found = told(firewalls(root.path()));
         assert_eq!(found.len(), 2);
@@ -108,9 +113,10 @@ mod tests {
     #[test]
     fn packets_have_to_come_before_the_network() {
         let root = testkit::Folder::new();
-        assert!(boot(root.path(), true).is_some());
-        assert!(boot(root.path(), false).is_none(), "another supervisor has its own ways");
+        assert!(boot(root.path()).is_none(), "another supervisor has its own ways");
+        root.write("run/systemd/system/place", "");
+        assert!(boot(root.path()).is_some());
         root.write("etc/systemd/system/sysinit.target.wants/portcullis-firewall.service", "");
-        assert!(boot(root.path(), true).is_none());
+        assert!(boot(root.path()).is_none());
     }
 }

@@ -46,6 +46,15 @@ fn a_gate_without_a_keeper_is_seen_and_can_be_stopped() {
         assert_eq!(status.code(), 1, "{}", status.stderr);
         assert!(status.stdout.contains("gate  serves without its keeper"), "{}", status.stdout);
     }
+    for command in ["reload", "upgrade"] {
+        let refused = gate.ask(&[command]);
+        assert_eq!(refused.code(), 1, "{command}: {}", refused.stderr);
+        assert!(
+            refused.stderr.contains("the gate serves without its keeper"),
+            "{command}: {}",
+            refused.stderr
+        );
+    }
     socket.echoes(b"it serves on");
     gate.start_keeper();
     assert_eq!(gate_process(&gate), serving);
@@ -57,6 +66,13 @@ fn a_gate_without_a_keeper_is_seen_and_can_be_stopped() {
     let status = gate.ask(&["status"]);
     assert_ne!(status.code(), 0);
     assert!(!status.stdout.contains("keeper"), "{}", status.stdout);
+}
+
+#[test]
+fn lists_of_processes_name_the_gate() {
+    let gate = Gate::any_host("routes = { \"/\" = { respond = \"here\" } }\n");
+    let name = std::fs::read_to_string(format!("/proc/{}/comm", gate_process(&gate)));
+    assert_eq!(name.unwrap(), "portcullis-gate\n");
 }
 
 #[test]
