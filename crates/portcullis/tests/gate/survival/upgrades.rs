@@ -153,6 +153,7 @@ fn who_asks_for_the_end_while_a_program_takes_over_gets_it() {
         assert!(holds_signals(gate.id()));
         let gates = all_gates(&gate);
         assert_eq!(gates.len(), 2, "{gates:?}");
+        drop(admin);
         // Not to wait for anything: another moment is tested.
         std::thread::sleep(Duration::from_millis(milliseconds));
         gate.signal(Signal::TERM);
