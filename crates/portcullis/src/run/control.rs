@@ -313,7 +313,8 @@ impl Control for Running {
         let rehearsing = self.turnover.begin(&program).map_err(refused)?;
         let lent = self.current().listeners.lend();
         let lent = lent.map_err(|error| Failure::refused(format!("the sockets cannot be lent: {error}")));
-        lent.and_then(|lent| rehearsal::rehearse(&program, &lent)).map_err(|failure| {
+        let is_over = || self.current().is_over;
+        lent.and_then(|lent| rehearsal::rehearse(&program, &lent, is_over)).map_err(|failure| {
             self.gates.dismiss_strangers();
             refused(failure)
         })?;

@@ -23,12 +23,17 @@ const AT_ONCE: usize = 100;
 /// A socket that a rehearsal gets: its number, the port that it was opened for, and itself.
 pub(super) type Lent = (HeldSocket, OwnedFd);
 
-/// Has a program rehearse with these sockets.
-pub(super) fn rehearse(program: &Path, sockets: &[Lent]) -> Result<(), Failure> {
-    rehearse_within(PATIENCE, program, sockets)
+/// Has a program rehearse with these sockets, unless the service is over meanwhile.
+pub(super) fn rehearse(program: &Path, sockets: &[Lent], is_over: impl Fn() -> bool) -> Result<(), Failure> {
+    rehearse_within(PATIENCE, program, sockets, is_over)
 }
 
-fn rehearse_within(patience: Duration, program: &Path, sockets: &[Lent]) -> Result<(), Failure> {
+fn rehearse_within(
+    patience: Duration,
+    program: &Path,
+    sockets: &[Lent],
+    is_over: impl Fn() -> bool,
+) -> Result<(), Failure> {
     let failed =
         |error: io::Error| Failure::refused(format!("{} cannot be tried: {error}", program.display()));
     let (channel, theirs) = Channel::pair().map_err(failed)?;
@@ -42,9 +47,12 @@ fn rehearse_within(patience: Duration, program: &Path, sockets: &[Lent]) -> Resu
         .spawn()
         .map_err(failed)?;
     let mut said = Rehearsed::default();
-    let lent = lend(&channel, sockets, deadline, &mut said, || is_itself(&child, program));
-    // Who says no more may go on all the same.
-    let lent = lent.and_then(|()| ends_by(&child, deadline).then_some(()).ok_or(Unlent::Late));
+    let lent = lend(&channel, sockets, deadline, &mut said, is_over, || is_itself(&child, program));
+    // Who says no more may go on all the same, and who is lent no more has a gate to end.
+    let lent = match lent {
+        Ok(()) | Err(Unlent::Over) if !ends_by(&child, deadline) => Err(Unlent::Late),
+        lent => lent,
+    };
     if lent.is_err() {
         // It fails only when the program has ended already.
         let _ = child.kill();
@@ -54,6 +62,7 @@ fn rehearse_within(patience: Duration, program: &Path, sockets: &[Lent]) -> Resu
         (Rehearsed { failed: None, asked: true }, Ok(())) if status.success() => return Ok(()),
         (Rehearsed { failed: Some(reason), .. }, _) | (_, Err(Unlent::Odd(reason))) => reason,
         (_, Ok(())) => format!("it ended with {status}, and brought up no gate"),
+        (_, Err(Unlent::Over)) => "the gate is ending".to_owned(),
         (_, Err(Unlent::Late)) => format!("it has not come to an end within {} s", patience.as_secs()),
     };
     Err(Failure::no(format!("{} does not serve: {reason}", program.display()))
@@ -81,6 +90,8 @@ struct Rehearsed {
 enum Unlent {
     /// Its time is over, whatever it said meanwhile.
     Late,
+    /// The service is over: nobody would take over the gate that it brings up.
+    Over,
     /// It says what no program of ours says, or nothing can be said to it.
     Odd(String),
 }
@@ -91,6 +102,7 @@ fn lend(
     sockets: &[Lent],
     deadline: Instant,
     said: &mut Rehearsed,
+    is_over: impl Fn() -> bool,
     is_itself: impl Fn() -> bool,
 ) -> Result<(), Unlent> {
     let odd = |error: &dyn std::fmt::Display| Unlent::Odd(error.to_string());
@@ -99,6 +111,11 @@ fn lend(
             Numbered { order: Order::Failed { reason }, .. } => said.failed = Some(reason),
             Numbered { order: Order::Sockets { .. }, .. } if !is_itself() => {
                 return Err(odd(&"it has another program rehearse in its place; that one may be named"));
+            }
+            Numbered { order: Order::Sockets { .. }, .. } if is_over() => {
+                // It takes that for the end of who started it, and ends its own gate.
+                channel.close();
+                return Err(Unlent::Over);
             }
             Numbered { number, order: Order::Sockets { after } } => {
                 said.asked = true;
@@ -188,7 +205,7 @@ mod tests {
             fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("a program");
             let began = Instant::now();
             // A process that another test starts at this moment has the file open until it is what it becomes.
-            let tries = (0..20).map(|_| rehearse_within(Duration::from_secs(1), &program, &[]));
+            let tries = (0..20).map(|_| rehearse_within(Duration::from_secs(1), &program, &[], || false));
             let failure = tries.filter_map(Result::err).find(|failure| !failure.reason.contains("busy"));
             let failure = failure.expect("it hangs");
             assert!(failure.reason.ends_with("it has not come to an end within 1 s"), "{}", failure.reason);
@@ -206,8 +223,18 @@ mod tests {
         });
         let deadline = Instant::now() + Duration::from_millis(200);
         let mut said = Rehearsed::default();
-        assert!(matches!(lend(&channel, &[], deadline, &mut said, || true), Err(Unlent::Late)));
+        assert!(matches!(lend(&channel, &[], deadline, &mut said, || false, || true), Err(Unlent::Late)));
         drop(channel);
         asking.join().expect("the program");
+    }
+
+    #[test]
+    fn nothing_is_lent_once_the_service_is_over() {
+        let (channel, theirs) = Channel::pair().expect("a socket");
+        let asking = std::thread::spawn(move || Lender(Channel::new(theirs, Trust::Gate)).is_there());
+        let (deadline, mut said) = (Instant::now() + PATIENCE, Rehearsed::default());
+        assert!(matches!(lend(&channel, &[], deadline, &mut said, || true, || true), Err(Unlent::Over)));
+        // The channel is there still.
+        asking.join().expect("the program").expect_err("it is to end its gate");
     }
 }

@@ -22,6 +22,10 @@ impl Supervisor {
         let _turn = self.turn();
         let known = {
             let state = self.state();
+            // Who ends the service looks for them, and knows the gate that it ends.
+            if state.is_over {
+                return;
+            }
             state.gate.iter().chain(&state.ending).map(|gate| gate.place.clone()).collect::<Vec<_>>()
         };
         self.send_off_strangers(&known);
@@ -49,7 +53,10 @@ impl Supervisor {
         let mut known: Vec<PathBuf> = self.state().ending.iter().map(|gate| gate.place.clone()).collect();
         known.extend(gate.iter().map(|draining| draining.gate.place.clone()));
         self.send_off_strangers(&known);
-        self.end_all(gate, deadline)
+        let cut = self.end_all(gate, deadline);
+        // A rehearsal that was under way may have left one since.
+        self.send_off_strangers(&[]);
+        cut + self.end_all(None, deadline)
     }
 
     /// Has nothing start or be replaced from now on. Answers with the gate that serves, or would in a moment.

@@ -4,7 +4,7 @@ use super::{ending, gate_process, lives, memory, stop, summary};
 use crate::load::{Loaded, setting};
 use crate::running::{Gate, Hello, Setup};
 use crate::tunnel::Open;
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal};
 use std::fs;
 use std::time::{Duration, Instant};
 use testkit::load::Client;
@@ -165,4 +165,45 @@ fn who_asks_for_the_end_while_a_program_takes_over_gets_it() {
             eventually(&format!("the end of process {process}"), || (!lives(process)).then_some(()));
         }
     }
+}
+
+/// The rehearsal that a keeper has started.
+fn rehearsal_of(keeper: u32) -> Option<u32> {
+    let processes = fs::read_dir("/proc").unwrap().filter_map(|entry| {
+        let process = entry.unwrap().file_name().to_str()?.parse::<u32>().ok()?;
+        let read = |name: &str| fs::read_to_string(format!("/proc/{process}/{name}")).ok();
+        let (stat, command) = (read("stat")?, read("cmdline")?);
+        let parent = stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse::<u32>().ok()?;
+        (parent == keeper && command.contains("--rehearse")).then_some(process)
+    });
+    processes.into_iter().next()
+}
+
+#[test]
+fn the_end_while_a_program_rehearses_is_the_end_of_its_gate_too() {
+    let hello = Hello::start("app");
+    let gate = Gate::up(&format!("[site]\n\"http://a.test\" = \"{}\"\n", hello.address));
+    let (serving, mut socket) = (gate_process(&gate), Open::new(&gate, "a.test"));
+    let mut idle = gate.raw();
+    idle.get("a.test", "/");
+    let mut admin = Raw::connect_unix(&gate.folder.join("state/admin/socket"));
+    admin.send("POST /upgrade HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n");
+    let rehearsal = eventually("a rehearsal", || rehearsal_of(gate.id()));
+    let tell = |signal| {
+        let process = Pid::from_raw(rehearsal.cast_signed()).unwrap();
+        rustix::process::kill_process(process, signal).unwrap();
+    };
+    tell(Signal::STOP);
+    gate.signal(Signal::TERM);
+    // It is looked for other gates at once, and this one is not there yet.
+    idle.rest();
+    tell(Signal::CONT);
+    eventually("the end of the rehearsal", || rehearsal_of(gate.id()).is_none().then_some(()));
+    socket.echoes(b"still here");
+    let left = all_gates(&gate).into_iter().filter(|process| *process != serving && lives(*process));
+    assert_eq!(left.collect::<Vec<_>>(), [0; 0], "{}", gate.stderr());
+    drop(socket);
+    let (ended, _) = gate.finish();
+    assert!(ended.stderr.ends_with("stopped\n"), "{}", ended.stderr);
+    assert!(!lives(serving));
 }
