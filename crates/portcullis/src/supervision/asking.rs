@@ -65,8 +65,9 @@ impl Supervisor {
         // One that is started later is given them then.
         let Some(gate) = gate else { return };
         if let Err(silence) = gate.certificates(offer::change(change), STARTING) {
-            report::error(format_args!("the gate did not take its new certificates: {silence}"));
-            gate.kill();
+            if gate.kill_unless_ending() {
+                report::error(format_args!("the gate did not take its new certificates: {silence}"));
+            }
         }
     }
 

@@ -188,6 +188,16 @@ impl Conversation {
         self.channel.close();
     }
 
+    /// Ends the process at once, unless it was told to end: then it says nothing more than how it has, and has its time for
+    /// that. Answers whether it was ended.
+    pub(super) fn kill_unless_ending(&self) -> bool {
+        let is_ending = self.ending.load(Ordering::Relaxed);
+        if !is_ending {
+            self.kill();
+        }
+        !is_ending
+    }
+
     /// Ends the process, and returns when nothing of it is left.
     pub(super) fn end(&self) {
         self.kill();

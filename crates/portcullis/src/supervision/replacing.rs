@@ -165,13 +165,12 @@ impl Supervisor {
         sight::refresh(&gate);
         let answer = gate.ask(Order::Ping, &[], STUCK);
         // Of one that is gone its event says how.
-        if answer.is_err_and(|silence| silence != Silence::Gone) {
+        if answer.is_err_and(|silence| silence != Silence::Gone) && gate.kill_unless_ending() {
             report::error(format_args!(
                 "the gate (process {}) has not answered for {} s and is ended",
                 gate.process.pid(),
                 STUCK.as_secs()
             ));
-            gate.kill();
         }
     }
 }

@@ -101,7 +101,7 @@ pub(super) fn adopt(
 pub(super) fn install(gate: &Conversation, offer: &Offer, before: Option<&Offer>) -> Result<(), Failure> {
     let unsure = |silence: String| {
         // Nobody knows what it serves; the next one serves what this keeper offers.
-        gate.kill();
+        gate.kill_unless_ending();
         Failure::refused(silence)
     };
     hand_over_sockets(gate, offer).map_err(|silence| unsure(silence.to_string()))?;

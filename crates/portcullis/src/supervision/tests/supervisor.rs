@@ -109,6 +109,21 @@ fn the_end_of_the_service_is_the_end_of_a_gate_that_does_not_obey() {
 }
 
 #[test]
+fn a_gate_that_was_told_to_end_meanwhile_has_its_time_though_it_does_not_say_that_it_lives() {
+    let mut kept = Kept::new();
+    let looked = kept.is_told(|supervisor| supervisor.look_around());
+    let supervisor = Arc::clone(&kept.supervisor);
+    let ended = std::thread::spawn(move || supervisor.end(LONG));
+    let drain = kept.gate.theirs.order();
+    assert!(matches!(drain.order, Order::Drain(_)));
+    looked.join().expect("a thread");
+    assert!(kept.gate.sleeper.lives());
+    kept.gate.theirs.tell(&Told::Answer { number: drain.number, answer: Answer::Drained { cut: 3 } });
+    assert_eq!(ended.join().expect("a thread"), 3);
+    kept.gate.ends();
+}
+
+#[test]
 fn nothing_is_started_once_the_service_ends() {
     let gate = Bench::new();
     let supervisor = without_gate(&gate);
