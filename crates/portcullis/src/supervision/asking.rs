@@ -132,10 +132,10 @@ impl Supervisor {
         }
     }
 
-    /// Whether a process is one of the gates.
+    /// Whether a process is one of the gates, also where it is killed and has not ended yet.
     pub(crate) fn has(&self, process: u32) -> bool {
         let state = self.state();
-        let mut gates = state.gate.iter().chain(&state.coming).chain(&state.ending);
+        let mut gates = state.gate.iter().chain(&state.coming).chain(&state.ending).chain(&state.dying);
         gates.any(|gate| gate.process.pid() == process)
     }
 

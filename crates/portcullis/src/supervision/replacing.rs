@@ -60,6 +60,7 @@ impl Supervisor {
         let was_serving = {
             let mut state = self.state();
             state.ending.retain(|gate| !Arc::ptr_eq(gate, gone));
+            state.dying.push(Arc::clone(gone));
             let was_serving =
                 state.gate.as_ref().is_some_and(|gate| Arc::ptr_eq(gate, gone)) && !state.is_over;
             if was_serving {
@@ -93,9 +94,15 @@ impl Supervisor {
             }
         });
         let mut state = self.state();
-        // Who ends the service has taken it, and ends it.
-        let is_ours = state.coming.take().is_some();
-        state.gate = Some(serving?).filter(|_| is_ours);
+        let coming = state.coming.take();
+        match serving {
+            // Who ends the service has taken it, and ends it.
+            Ok(gate) => state.gate = coming.map(|_| gate),
+            Err(failure) => {
+                state.dying.extend(coming);
+                return Err(failure);
+            }
+        }
         Ok(())
     }
 
@@ -150,9 +157,11 @@ impl Supervisor {
         }
     }
 
-    /// Ends gates whose time to end is over.
+    /// Ends gates whose time to end is over, and forgets those of which nothing runs any more.
     pub(super) fn end_overdue(&self, now: Instant) {
-        for gate in &self.state().ending {
+        let mut state = self.state();
+        state.dying.retain(|gate| !gate.process.is_over_within(Duration::ZERO));
+        for gate in &state.ending {
             if gate.deadline.get().is_some_and(|deadline| now >= *deadline) {
                 gate.kill();
             }

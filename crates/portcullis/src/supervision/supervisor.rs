@@ -50,6 +50,8 @@ pub(super) struct State {
     pub(super) coming: Option<Arc<Conversation>>,
     /// Those that end.
     pub(super) ending: Vec<Arc<Conversation>>,
+    /// Those that were killed, until nothing of them runs: what they asked of others before may still be looked at.
+    pub(super) dying: Vec<Arc<Conversation>>,
     /// What is served; it changes in a turn alone.
     pub(super) offer: Arc<Offer>,
     /// Where the access log is written; it changes in a turn alone.
@@ -120,6 +122,7 @@ impl Supervisor {
             gate: None,
             coming: None,
             ending: Vec::new(),
+            dying: Vec::new(),
             offer: Arc::new(offer),
             log: log.map(Arc::new),
             deaths: Deaths::default(),

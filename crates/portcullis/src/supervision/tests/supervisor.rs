@@ -124,6 +124,30 @@ fn a_gate_that_was_told_to_end_meanwhile_has_its_time_though_it_does_not_say_tha
 }
 
 #[test]
+fn a_gate_that_is_killed_is_known_for_one_until_it_has_ended() {
+    for was_serving in [true, false] {
+        let mut kept = Kept::new();
+        let (supervisor, gate) = (&kept.supervisor, Arc::clone(&kept.gate.gate));
+        let process = gate.process.pid();
+        if was_serving {
+            // It takes its time to end, and is not killed at all here.
+            supervisor.bury(&gate);
+        } else {
+            let coming = supervisor.state().gate.take();
+            supervisor.state().coming = coming;
+            supervisor.bring_up().expect_err("there is no program");
+        }
+        assert_eq!(supervisor.facts().process, None);
+        supervisor.end_overdue(Instant::now());
+        assert!(supervisor.has(process));
+        gate.kill();
+        kept.gate.sleeper.is_killed();
+        supervisor.end_overdue(Instant::now());
+        assert!(!supervisor.has(process));
+    }
+}
+
+#[test]
 fn nothing_is_started_once_the_service_ends() {
     let gate = Bench::new();
     let supervisor = without_gate(&gate);
