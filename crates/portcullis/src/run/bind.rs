@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::report;
-use crate::supervision::{BACKLOG, Bound};
+use crate::supervision::{BACKLOG, Bound, restore};
 use crate::taken;
 use gate::{Listener, PlannedPort, Speaks};
 use link::HeldSocket;
@@ -34,7 +34,8 @@ impl Listeners {
             rustix::net::sockopt::socket_cookie(socket).map_or(true, |number| known.insert(number))
         };
         let once = sockets.into_iter().filter(|(socket, _)| is_new(socket));
-        let inherited = once.map(|(socket, port)| (Arc::new(socket), port)).collect();
+        let as_opened = once.inspect(|(socket, _)| restore(socket));
+        let inherited = as_opened.map(|(socket, port)| (Arc::new(socket), port)).collect();
         Self { open: Vec::new(), inherited }
     }
 

@@ -5,7 +5,9 @@ use certs::{Change, Serving};
 use gate::{Given, Listener, Speaks};
 use link::{Certificate, CertificateChange, Install, Key, Protocol};
 use model::plan::{Delta, Edition};
+use rustix::net::{SocketType, sockopt};
 use rustls::pki_types::PrivateKeyDer;
+use std::os::fd::AsFd;
 use std::sync::Arc;
 
 /// Connections that may wait to be accepted.
@@ -21,17 +23,31 @@ pub(crate) struct Bound {
 }
 
 impl Bound {
-    /// Has sockets listen again that a gate has shut down, which is so for everybody who has them.
+    /// Has sockets be as they were opened, whatever a gate did to them, which is so for everybody who has them: they listen
+    /// again where it has shut them down.
     pub(super) fn revive(&self) {
-        if self.listener.planned().speaks == Speaks::Udp {
-            return;
-        }
         for socket in self.listener.descriptors() {
-            if !rustix::net::sockopt::socket_acceptconn(socket).unwrap_or(true) {
+            restore(socket);
+            if self.listener.planned().speaks != Speaks::Udp
+                && !sockopt::socket_acceptconn(socket).unwrap_or(true)
+            {
                 // Where it fails, the gate that is started now says so.
                 let _ = rustix::net::listen(socket, BACKLOG);
             }
         }
+    }
+}
+
+/// Undoes what a gate may have done to a listening socket and what is so for everybody who has it, whoever accepts from it
+/// next: that it makes threads wait, that its connections are reset when they are closed, that it hears one peer alone.
+/// Where something of that fails, it is none of our sockets, and the gate that takes it says so.
+pub(crate) fn restore(socket: impl AsFd) {
+    let _ = rustix::io::ioctl_fionbio(&socket, true);
+    let _ = sockopt::set_socket_linger(&socket, None);
+    let is_datagrams = sockopt::socket_type(&socket) == Ok(SocketType::DGRAM);
+    // One that is not connected would lose a port that the kernel chose (udp(7)).
+    if is_datagrams && matches!(rustix::net::getpeername(&socket), Ok(Some(_))) {
+        let _ = rustix::net::connect_unspec(&socket);
     }
 }
 
@@ -111,7 +127,8 @@ pub(super) fn change(change: Change) -> CertificateChange {
 mod tests {
     use super::*;
     use gate::PlannedPort;
-    use std::net::{TcpListener, TcpStream};
+    use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
+    use std::time::Duration;
 
     /// A port that the kernel has chosen is given back when its socket is shut down; one that was named stays, as those of a
     /// plan do.
@@ -137,5 +154,37 @@ mod tests {
         let waiting = TcpStream::connect(local).expect("it listens");
         bound.revive();
         assert_eq!(theirs.accept().expect("it waits").1, waiting.local_addr().expect("connected"));
+    }
+
+    #[test]
+    fn what_a_gate_did_to_a_socket_is_undone() {
+        let socket = of_a_named_port();
+        let theirs = socket.try_clone().expect("a descriptor");
+        theirs.set_nonblocking(false).expect("whoever has it may");
+        sockopt::set_socket_linger(&theirs, Some(Duration::ZERO)).expect("whoever has it may");
+        restore(&socket);
+        let came = theirs.accept().expect_err("nobody came");
+        assert_eq!(came.kind(), std::io::ErrorKind::WouldBlock);
+        assert_eq!(sockopt::socket_linger(&theirs), Ok(None));
+    }
+
+    #[test]
+    fn datagrams_of_everybody_arrive_after_a_gate_that_wanted_those_of_one() {
+        let any = (Ipv4Addr::UNSPECIFIED, 0);
+        let free = || UdpSocket::bind(any).and_then(|socket| socket.local_addr());
+        let mut tries = (0..100).filter_map(|_| UdpSocket::bind(free().ok()?).ok());
+        let socket = tries.next().expect("a free port");
+        let (theirs, local) =
+            (socket.try_clone().expect("a descriptor"), socket.local_addr().expect("bound"));
+        let [peer, other] = [(); 2].map(|()| UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket"));
+        theirs.connect(peer.local_addr().expect("bound")).expect("whoever has it may");
+        assert_ne!(socket.local_addr().expect("bound"), local, "it is so for everybody");
+        restore(&socket);
+        assert_eq!(socket.local_addr().expect("bound"), local);
+        other.send_to(b"x", (Ipv4Addr::LOCALHOST, local.port())).expect("sent");
+        let came = theirs.recv_from(&mut [0; 1]).expect("it is there");
+        assert_eq!(came.1, other.local_addr().expect("bound"));
+        restore(&socket);
+        assert_eq!(socket.local_addr().expect("bound"), local);
     }
 }
