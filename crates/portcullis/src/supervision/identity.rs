@@ -1,5 +1,6 @@
 //! Which process a gate is: noted by the keeper that starts it, so that a later one knows it again whatever the gate says,
-//! or if it says nothing. The number of a process is given again, when it began is not.
+//! or if it says nothing. The number of a process is given again; when it began is not, until the machine starts anew, which
+//! the folder may outlive.
 //!
 //! The note is a symbolic link beside the socket of the gate, in a folder that only the keeper's user can enter: it is there
 //! or it is not, and a full disk has room for it.
@@ -20,8 +21,8 @@ const NOTE: &str = "process-";
 
 /// Notes which process the gate of a socket is, before it is told anything.
 pub(super) fn note(place: &Path, process: &Process) -> io::Result<()> {
-    let began = began(process.pid())?;
-    std::os::unix::fs::symlink(format!("{}.{began}", process.pid()), beside(place))
+    let (began, boot) = (began(process.pid())?, boot()?);
+    std::os::unix::fs::symlink(format!("{}.{began}.{boot}", process.pid()), beside(place))
 }
 
 /// Forgets a socket, and the gate that it was of.
@@ -58,7 +59,10 @@ impl fmt::Display for Unsure {
 /// The process that was noted for the gate of a socket, where it runs still and is of a user that gates have.
 pub(super) fn of(place: &Path) -> Result<Process, Unsure> {
     let noted = fs::read_link(beside(place)).map_err(|_| Unsure::Unnoted)?;
-    let (pid, begun) = parse(&noted).ok_or(Unsure::Odd)?;
+    let (pid, begun, booted) = parse(&noted).ok_or(Unsure::Odd)?;
+    if boot().map_err(|_| Unsure::Odd)? != booted {
+        return Err(Unsure::Gone);
+    }
     let process = Process::by_number(pid).map_err(|_| Unsure::Gone)?;
     let number = process.pid();
     let owner = place.parent().and_then(|folder| fs::metadata(folder).ok()).map(|facts| facts.uid());
@@ -80,9 +84,15 @@ fn beside(place: &Path) -> PathBuf {
     place.with_file_name(format!("{NOTE}{}", name.strip_prefix(PREFIX).unwrap_or(&name)))
 }
 
-fn parse(noted: &Path) -> Option<(Pid, u64)> {
-    let (pid, began) = noted.to_str()?.split_once('.')?;
-    Some((Pid::from_raw(pid.parse().ok()?)?, began.parse().ok()?))
+fn parse(noted: &Path) -> Option<(Pid, u64, &str)> {
+    let mut parts = noted.to_str()?.splitn(3, '.');
+    let (pid, began, boot) = (parts.next()?, parts.next()?, parts.next()?);
+    Some((Pid::from_raw(pid.parse().ok()?)?, began.parse().ok()?, boot))
+}
+
+/// Which start of the machine this is (proc_sys_kernel(5)).
+fn boot() -> io::Result<String> {
+    Ok(fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim_end().to_owned())
 }
 
 /// When a process began, in ticks since the machine did (proc_pid_stat(5), field 22).
@@ -126,12 +136,15 @@ mod tests {
     fn a_number_that_was_given_again_is_somebody_else() {
         let folder = Folder::new();
         let (place, own) = (folder.join("gate-1"), std::process::id());
+        let (began, boot) = (began(own).expect("it runs"), boot().expect("it has started"));
         for (noted, known) in [
-            (format!("{own}.{}", began(own).expect("it runs")), Ok(own)),
-            (format!("{own}.1"), Err(Unsure::Gone)),
+            (format!("{own}.{began}.{boot}"), Ok(own)),
+            (format!("{own}.1.{boot}"), Err(Unsure::Gone)),
+            (format!("{own}.{began}.another"), Err(Unsure::Gone)),
+            (format!("{own}.{began}"), Err(Unsure::Odd)),
             (format!("{own}"), Err(Unsure::Odd)),
-            (format!("0.{own}"), Err(Unsure::Odd)),
-            ("2147483647.1".to_owned(), Err(Unsure::Gone)),
+            (format!("0.{own}.{boot}"), Err(Unsure::Odd)),
+            (format!("2147483647.1.{boot}"), Err(Unsure::Gone)),
         ] {
             std::os::unix::fs::symlink(&noted, beside(&place)).expect("a note");
             assert_eq!(of(&place).map(|known| known.pid()), known, "{noted}");
