@@ -28,7 +28,7 @@ use crate::gate_user;
 use crate::known;
 use crate::place::Places;
 use crate::report;
-use crate::supervision::find_predecessors;
+use crate::supervision::{Beginning, find_predecessors};
 use chores::{Chore, Chores};
 use control::Running;
 use model::Compiler;
@@ -139,6 +139,7 @@ fn serve(
     let inheritance = find_predecessors(&prepared_folder(places)?);
     let Stage { certificates, listeners, bound, gates, heard } =
         Stage::set(&plan, places, threads, inheritance, kept)?;
+    let beginning = Beginning::of(&gates);
     service.keep(&bound);
     notices::pass_on(heard.notices)
         .map_err(|error| Failure::refused(format!("no thread for notices: {error}")))?;
@@ -172,6 +173,7 @@ fn serve(
         Server::start(&places.admin_socket, &ours, operators, Arc::clone(&running) as Arc<_>)
     };
     let mut admin = Some(listen()?);
+    beginning.succeed();
     running.announce();
     upgrade::settle();
     while let Some(program) = wait(&running, &chores, &events) {

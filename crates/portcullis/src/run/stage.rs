@@ -6,7 +6,7 @@ use super::{build, control, places, prepared_folder};
 use crate::failure::{Failure, with_causes};
 use crate::gate_user;
 use crate::place::Places;
-use crate::supervision::{Bound, Heard, Inheritance, Offer, Predecessors, Settings, Supervisor};
+use crate::supervision::{Beginning, Bound, Heard, Inheritance, Offer, Predecessors, Settings, Supervisor};
 use certs::{StateFolder, Store};
 use gate::{AccessLog, Given};
 use model::plan::{Edition, Plan};
@@ -55,6 +55,8 @@ impl Stage {
         };
         let (read, ready) =
             beside(|| Store::open(StateFolder::new(&places.state), plan, SystemTime::now()), meanwhile);
+        let begun = ready.as_ref().ok().and_then(|(_, gates)| gates.as_ref());
+        let beginning = begun.map(|(gates, _)| Beginning::of(gates));
         let (store, noted) =
             read.map_err(|error| Failure::refused(error.to_string()).with_hint(error.hint()))?;
         certificates::report_events(&noted);
@@ -66,6 +68,9 @@ impl Stage {
             Some(gates) => complete(gates, offer)?,
             None => Supervisor::start(settings, offer, log, predecessors)?,
         };
+        if let Some(beginning) = beginning {
+            beginning.succeed();
+        }
         Ok(Self { certificates, listeners, bound, gates, heard })
     }
 }

@@ -131,12 +131,42 @@ impl Draining {
     }
 }
 
-impl Drop for Supervisor {
+/// A service that has not begun: where it does not come to that, the gate ends that was started for it. Others may have the
+/// supervisor meanwhile, so that it is not enough to let go of it.
+#[derive(Debug)]
+pub(crate) struct Beginning(Option<Arc<Supervisor>>);
+
+impl Beginning {
+    pub(crate) fn of(supervisor: &Arc<Supervisor>) -> Self {
+        Self(Some(Arc::clone(supervisor)))
+    }
+
+    /// It has begun.
+    pub(crate) fn succeed(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Beginning {
+    fn drop(&mut self) {
+        if let Some(supervisor) = &self.0 {
+            supervisor.give_up();
+        }
+    }
+}
+
+impl Supervisor {
     /// A gate that was started here and whose keeper comes to no beginning ends with it. One that served before goes on,
     /// and so does one that a former program takes over.
-    fn drop(&mut self) {
+    fn give_up(&self) {
         if self.is_first && !self.state().is_over {
             self.end(Duration::ZERO);
         }
+    }
+}
+
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        self.give_up();
     }
 }

@@ -23,6 +23,7 @@ mod turn;
 
 pub(crate) use asks::Asked;
 pub(crate) use bucket::{Bucket, Seldom};
+pub(crate) use ending::Beginning;
 pub(crate) use offer::{BACKLOG, Bound, Offer, restore};
 pub(crate) use predecessors::{Inheritance, find as find_predecessors};
 pub(crate) use process::is_over_by;

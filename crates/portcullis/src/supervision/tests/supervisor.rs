@@ -2,7 +2,7 @@
 
 use super::{Bench, LONG, Sleeper, Theirs};
 use crate::supervision::predecessors::Predecessor;
-use crate::supervision::{Offer, Settings, Supervisor};
+use crate::supervision::{Beginning, Offer, Settings, Supervisor};
 use gate::Given;
 use link::{Answer, Channel, Hello, Order, PROTOCOL, Refusal, Told};
 use model::plan::{Edition, Plan};
@@ -40,6 +40,10 @@ impl Kept {
 }
 
 fn without_gate(bench: &Bench) -> Supervisor {
+    beginning(bench, false)
+}
+
+fn beginning(bench: &Bench, is_first: bool) -> Supervisor {
     let settings = Settings {
         program: "/nonexistent".into(),
         build: "this".to_owned(),
@@ -47,7 +51,7 @@ fn without_gate(bench: &Bench) -> Supervisor {
         folder: PathBuf::from("/nonexistent"),
         account: None,
     };
-    Supervisor::new(settings, bench.ears.clone(), offer(1), None, false)
+    Supervisor::new(settings, bench.ears.clone(), offer(1), None, is_first)
 }
 
 fn offer(number: u64) -> Offer {
@@ -144,6 +148,28 @@ fn a_gate_that_is_killed_is_known_for_one_until_it_has_ended() {
         kept.gate.sleeper.is_killed();
         supervisor.end_overdue(Instant::now());
         assert!(!supervisor.has(process));
+    }
+}
+
+#[test]
+fn a_gate_whose_service_does_not_begin_is_ended_whoever_has_its_supervisor() {
+    for (is_first, begins, is_ended) in [(true, false, true), (true, true, false), (false, false, false)] {
+        let gate = Bench::new();
+        let supervisor = Arc::new(beginning(&gate, is_first));
+        supervisor.state().gate = Some(Arc::clone(&gate.gate));
+        let beginning = Beginning::of(&supervisor);
+        let done = std::thread::spawn(move || if begins { beginning.succeed() } else { drop(beginning) });
+        if is_ended {
+            let drain = gate.theirs.order();
+            assert!(matches!(drain.order, Order::Drain(_)));
+            gate.theirs.tell(&Told::Answer { number: drain.number, answer: Answer::Drained { cut: 0 } });
+            done.join().expect("a thread");
+            gate.ends();
+        } else {
+            done.join().expect("a thread");
+            gate.lives();
+            supervisor.leave();
+        }
     }
 }
 
