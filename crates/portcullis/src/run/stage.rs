@@ -122,7 +122,7 @@ impl Prepared {
 /// Has a gate serve all of what it knows the plan of: the certificates are there before the first connection is.
 fn complete((gates, heard): Gates, offer: Offer) -> Result<Gates, Failure> {
     gates.certify(&offer.serving);
-    gates.install(offer)?;
+    gates.install_first(offer)?;
     Ok((gates, heard))
 }
 

@@ -4,6 +4,7 @@ use super::conversation::Conversation;
 use super::offer::{self, Bound, Offer};
 use super::start::{self, STARTING};
 use super::supervisor::Supervisor;
+use super::turn::Turn;
 use super::{probe, sight};
 use crate::failure::Failure;
 use crate::report;
@@ -40,7 +41,21 @@ pub(crate) struct Facts {
 impl Supervisor {
     /// Serves something else from now on. Where the gate refuses, what it served stays.
     pub(crate) fn install(&self, offer: Offer) -> Result<(), Failure> {
-        let _turn = self.turn();
+        let turn = self.turn();
+        self.install_in(&turn, offer)
+    }
+
+    /// The same for the first time: a gate that has died since it was started is replaced with one that serves it.
+    pub(crate) fn install_first(&self, offer: Offer) -> Result<(), Failure> {
+        let turn = self.turn();
+        if !self.is_missing() {
+            return self.install_in(&turn, offer);
+        }
+        self.state().offer = Arc::new(offer);
+        self.bring_up()
+    }
+
+    fn install_in(&self, _: &Turn<'_>, offer: Offer) -> Result<(), Failure> {
         let (gate, before) = self.serving()?;
         start::install(&gate, &offer, Some(&before))?;
         let mut state = self.state();

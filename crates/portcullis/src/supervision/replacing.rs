@@ -115,7 +115,8 @@ impl Supervisor {
         !state.is_over
     }
 
-    fn is_missing(&self) -> bool {
+    /// Whether no gate serves though one should.
+    pub(super) fn is_missing(&self) -> bool {
         let state = self.state();
         state.gate.is_none() && !state.is_over
     }

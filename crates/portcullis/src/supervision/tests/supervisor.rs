@@ -174,6 +174,15 @@ fn a_gate_whose_service_does_not_begin_is_ended_whoever_has_its_supervisor() {
 }
 
 #[test]
+fn a_gate_that_dies_before_it_serves_is_replaced_with_one_that_does() {
+    let gate = Bench::new();
+    let supervisor = without_gate(&gate);
+    let failure = supervisor.install_first(offer(2)).expect_err("there is no program");
+    assert!(failure.reason.starts_with("the gate cannot be started: "), "{}", failure.reason);
+    assert_eq!(supervisor.served().0.edition.number, 2);
+}
+
+#[test]
 fn nothing_is_started_once_the_service_ends() {
     let gate = Bench::new();
     let supervisor = without_gate(&gate);
