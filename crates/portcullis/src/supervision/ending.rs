@@ -20,15 +20,10 @@ impl Supervisor {
     pub(crate) fn dismiss_strangers(&self) {
         // Nobody starts a gate meanwhile, which would be taken for one.
         let _turn = self.turn();
-        let known = {
-            let state = self.state();
-            // Who ends the service looks for them, and knows the gate that it ends.
-            if state.is_over {
-                return;
-            }
-            state.gate.iter().chain(&state.ending).map(|gate| gate.place.clone()).collect::<Vec<_>>()
-        };
-        self.send_off_strangers(&known);
+        // Who ends the service looks for them, and knows the gate that it ends.
+        if !self.state().is_over {
+            self.send_off_strangers(None);
+        }
     }
 
     /// Leaves the gate without a keeper: another one takes it over.
@@ -50,12 +45,10 @@ impl Supervisor {
     pub(crate) fn end_with_strangers(&self, total: Duration) -> u64 {
         let deadline = Instant::now() + total;
         let gate = self.close().map(|gate| Draining::begin(gate, total));
-        let mut known: Vec<PathBuf> = self.state().ending.iter().map(|gate| gate.place.clone()).collect();
-        known.extend(gate.iter().map(|draining| draining.gate.place.clone()));
-        self.send_off_strangers(&known);
+        self.send_off_strangers(gate.as_ref().map(|draining| &*draining.gate));
         let cut = self.end_all(gate, deadline);
         // A rehearsal that was under way may have left one since.
-        self.send_off_strangers(&[]);
+        self.send_off_strangers(None);
         cut + self.end_all(None, deadline)
     }
 
@@ -81,8 +74,13 @@ impl Supervisor {
         cut
     }
 
-    fn send_off_strangers(&self, known: &[PathBuf]) {
-        let (strangers, _) = find_but(&self.settings.folder, known).split();
+    fn send_off_strangers(&self, own: Option<&Conversation>) {
+        let known: Vec<PathBuf> = {
+            let state = self.state();
+            let gates = state.gate.iter().chain(&state.ending).map(AsRef::as_ref).chain(own);
+            gates.map(|gate| gate.place.clone()).chain(state.place.clone()).collect()
+        };
+        let (strangers, _) = find_but(&self.settings.folder, &known).split();
         self.send_off_all(strangers.gates);
     }
 }

@@ -85,7 +85,10 @@ impl Supervisor {
     pub(super) fn bring_up(&self) -> Result<(), Failure> {
         let (offer, log) = self.served();
         offer.listeners.iter().for_each(Bound::revive);
-        let brought = start::start(&self.settings, self.ears.clone(), &offer, |gate| self.announce(gate));
+        let place = start::place(&self.settings.folder);
+        self.state().place = Some(place.clone());
+        let announce = |gate: &_| self.announce(gate);
+        let brought = start::start(&self.settings, self.ears.clone(), &offer, place, announce);
         let serving = brought.and_then(|gate| match serve(&gate, &offer, log.as_deref()) {
             Ok(()) => Ok(gate),
             Err(failure) => {
@@ -95,6 +98,7 @@ impl Supervisor {
         });
         let mut state = self.state();
         let coming = state.coming.take();
+        state.place = None;
         match serving {
             // Who ends the service has taken it, and ends it.
             Ok(gate) => state.gate = coming.map(|_| gate),

@@ -27,17 +27,18 @@ const AT_ONCE: usize = 100;
 /// What sockets for later keepers are called.
 pub(super) const PREFIX: &str = "gate-";
 
-/// Starts a gate, which serves nothing yet. It is announced before it is told anything; where it is not wanted any more, it
+/// Starts a gate that awaits a later keeper at this place, and serves nothing yet. It is announced before it is told anything; where it is not wanted any more, it
 /// is not told anything, and ends.
 pub(super) fn start(
     settings: &Settings,
     ears: Ears,
     offer: &Offer,
+    place: PathBuf,
     announce: impl FnOnce(&Arc<Conversation>) -> bool,
 ) -> Result<Arc<Conversation>, Failure> {
     let refused = |error: io::Error| Failure::refused(format!("the gate cannot be started: {error}"));
     let (channel, theirs) = Channel::pair().map_err(refused)?;
-    let (rendezvous, place) = rendezvous(&settings.folder).map_err(refused)?;
+    let rendezvous = rendezvous(&place).map_err(refused)?;
     let process = Process::spawn(&settings.program, theirs).inspect_err(|_| {
         // Nobody comes to it.
         identity::forget(&place);
@@ -46,7 +47,8 @@ pub(super) fn start(
         process.kill();
         identity::forget(&place);
     })?;
-    let gate = Conversation::begin(process, channel, place, ears).map_err(refused)?;
+    let begun = Conversation::begin(process, channel, place.clone(), ears);
+    let gate = begun.map_err(refused).inspect_err(|_| identity::forget(&place))?;
     if !announce(&gate) {
         gate.kill();
         return Err(Failure::refused("the gate is not needed any more"));
@@ -154,14 +156,17 @@ fn reason(answer: Result<(Answer, Vec<OwnedFd>), Silence>) -> String {
     }
 }
 
-/// A socket on which the gate awaits a later keeper. Its name says nothing; who finds it asks.
-fn rendezvous(folder: &Path) -> io::Result<(OwnedFd, PathBuf)> {
+/// A name for a socket on which a gate awaits a later keeper. It says nothing; who finds it asks.
+pub(super) fn place(folder: &Path) -> PathBuf {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let path = folder.join(format!("{PREFIX}{:x}", now.as_nanos()));
+    folder.join(format!("{PREFIX}{:x}", now.as_nanos()))
+}
+
+fn rendezvous(place: &Path) -> io::Result<OwnedFd> {
     let socket =
         rustix::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
     rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR)?;
-    rustix::net::bind(&socket, &SocketAddrUnix::new(&path)?)?;
+    rustix::net::bind(&socket, &SocketAddrUnix::new(place)?)?;
     rustix::net::listen(&socket, 4)?;
-    Ok((socket, path))
+    Ok(socket)
 }

@@ -13,6 +13,7 @@ use crate::failure::Failure;
 use crate::report;
 use link::PROTOCOL;
 use std::fs::File;
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -46,6 +47,8 @@ pub(crate) struct Supervisor {
 pub(super) struct State {
     /// The gate that serves.
     pub(super) gate: Option<Arc<Conversation>>,
+    /// Where one will await a later keeper that is being started, before anybody speaks with it.
+    pub(super) place: Option<PathBuf>,
     /// One that is being brought up.
     pub(super) coming: Option<Arc<Conversation>>,
     /// Those that end.
@@ -120,6 +123,7 @@ impl Supervisor {
     ) -> Self {
         let state = State {
             gate: None,
+            place: None,
             coming: None,
             ending: Vec::new(),
             dying: Vec::new(),

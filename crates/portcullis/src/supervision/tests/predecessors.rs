@@ -38,7 +38,7 @@ impl Left {
     }
 }
 
-fn listen(place: &Path) -> OwnedFd {
+pub(super) fn listen(place: &Path) -> OwnedFd {
     let socket =
         rustix::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None);
     let socket = socket.expect("a socket");

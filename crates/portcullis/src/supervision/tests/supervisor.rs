@@ -1,5 +1,6 @@
 //! What is done about gates that do not what they are told, and that nobody else waits for them.
 
+use super::predecessors::listen;
 use super::{Bench, LONG, Sleeper, Theirs};
 use crate::supervision::predecessors::Predecessor;
 use crate::supervision::{Beginning, Offer, Settings, Supervisor};
@@ -9,6 +10,7 @@ use model::plan::{Edition, Plan};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use testkit::Folder;
 
 /// Longer than anything takes that waits for no gate, and shorter than what a gate has for anything.
 const MOMENT: Duration = Duration::from_secs(4);
@@ -180,6 +182,21 @@ fn a_gate_that_dies_before_it_serves_is_replaced_with_one_that_does() {
     let failure = supervisor.install_first(offer(2)).expect_err("there is no program");
     assert!(failure.reason.starts_with("the gate cannot be started: "), "{}", failure.reason);
     assert_eq!(supervisor.served().0.edition.number, 2);
+}
+
+#[test]
+fn the_end_of_the_service_takes_a_gate_that_is_being_started_for_its_own() {
+    let (gate, folder) = (Bench::new(), Folder::new());
+    let mut supervisor = without_gate(&gate);
+    supervisor.settings.folder = folder.path().to_owned();
+    let place = folder.join("gate-1");
+    // Nobody speaks there yet.
+    let _socket = listen(&place);
+    supervisor.state().place = Some(place.clone());
+    let began = Instant::now();
+    supervisor.end_with_strangers(Duration::ZERO);
+    assert!(began.elapsed() < MOMENT, "{:?}", began.elapsed());
+    assert!(place.exists());
 }
 
 #[test]
