@@ -5,6 +5,7 @@
 //! not decided here: requests go to a [`Control`].
 
 mod client;
+mod exchange;
 mod folder;
 mod lock;
 mod message;

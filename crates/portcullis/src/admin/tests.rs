@@ -40,6 +40,10 @@ impl Control for Recorder {
     }
 
     fn upgrade(&self, program: Option<&Path>) -> Result<Message, ReloadRefused> {
+        if program.is_none() {
+            // Longer than a client is left without a sign.
+            std::thread::sleep(std::time::Duration::from_millis(2500));
+        }
         Ok(Message::new(format!("{program:?} takes over")))
     }
 
@@ -231,6 +235,39 @@ fn a_slow_client_does_not_keep_others_from_asking() {
     let mut answer = String::new();
     slow.read_to_string(&mut answer).expect("an answer");
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+}
+
+#[test]
+fn what_takes_long_shows_signs_of_life() {
+    let folder = testkit::Folder::new();
+    let socket = folder.join("socket");
+    let _server = start(&socket, Arc::new(Recorder::default())).expect("a server");
+    let mut client = UnixStream::connect(&socket).expect("a connection");
+    let asked = "POST /upgrade HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n";
+    client.write_all(asked.as_bytes()).expect("room for it");
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).expect("an answer");
+    let (sign, answer) = answer.split_once("\r\n\r\n").expect("a sign and an answer");
+    assert_eq!(sign, "HTTP/1.1 102 Processing");
+    assert!(answer.starts_with("HTTP/1.1 202 Accepted\r\n"), "{answer}");
+    assert_eq!(Client::new(&socket).upgrade(None).expect("an answer"), "None takes over");
+}
+
+#[test]
+fn an_order_whose_client_has_gone_before_it_is_begun_is_dropped() {
+    let folder = testkit::Folder::new();
+    let socket = folder.join("socket");
+    let recorder = Arc::new(Recorder::default());
+    let server = start(&socket, recorder.clone()).expect("a server");
+    // All places are taken, so that the order is read only once its client has given up.
+    let busy: Vec<UnixStream> =
+        (0..16).map(|_| UnixStream::connect(&socket).expect("a connection")).collect();
+    let mut gone = UnixStream::connect(&socket).expect("room in the queue");
+    gone.write_all(b"POST /stop HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n").expect("room for it");
+    drop((gone, busy));
+    Client::new(&socket).status().expect("an answer after it");
+    drop(server);
+    assert_eq!(*recorder.asked.lock().expect("no test panics with the lock"), ["status"]);
 }
 
 #[test]
