@@ -57,8 +57,8 @@ struct Current {
     reloads: u64,
     /// The number of the edition that is served.
     editions: u64,
-    /// Whether the service ends, so that no listener is opened any more.
-    is_over: bool,
+    /// Until when the service ends, where it does, so that no listener is opened any more.
+    ends_by: Option<Instant>,
 }
 
 impl Running {
@@ -80,7 +80,7 @@ impl Running {
     ) -> Self {
         let texts = resolver_texts();
         let editions = FIRST_EDITION;
-        let current = Current { origin, plan, listeners, texts, reloads: 0, editions, is_over: false };
+        let current = Current { origin, plan, listeners, texts, reloads: 0, editions, ends_by: None };
         Self {
             gates,
             certificates,
@@ -100,7 +100,7 @@ impl Running {
     pub(super) fn end(&self) -> u64 {
         let drain = {
             let mut current = self.current();
-            current.is_over = true;
+            current.ends_by = Some(Instant::now() + current.plan.limits.drain_timeout);
             current.listeners = Listeners::default();
             self.service.keep(&[]);
             current.plan.limits.drain_timeout
@@ -127,7 +127,7 @@ impl Running {
     /// Tells the service manager that the gate serves, and what.
     pub(super) fn announce(&self) {
         let current = self.current();
-        if !current.is_over {
+        if current.ends_by.is_none() {
             self.service.ready(&current.plan, current.listeners.open());
         }
     }
@@ -193,6 +193,7 @@ impl Running {
     /// where nothing changed.
     fn take(&self, origin: Origin, plan: Plan) -> Result<Option<usize>, Failure> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        self.refuse_at_the_end()?;
         let taken = if plan == self.current().plan && !has_pages(&plan) {
             None
         } else {
@@ -234,11 +235,16 @@ impl Running {
         Ok(broken)
     }
 
+    /// Refuses what a gate that ends cannot do any more.
+    fn refuse_at_the_end(&self) -> Result<(), Failure> {
+        self.current().ends_by.map_or(Ok(()), |_| Err(ending()))
+    }
+
     /// Notes the listeners that are open now.
     fn keep(&self, listeners: Listeners, edition: u64) -> Result<(), Failure> {
         let mut current = self.current();
-        if current.is_over {
-            return Err(Failure::refused("the gate is ending"));
+        if current.ends_by.is_some() {
+            return Err(ending());
         }
         current.editions = edition;
         current.listeners = listeners;
@@ -251,7 +257,7 @@ impl Control for Running {
     fn status(&self) -> serde_json::Value {
         let (counts, facts) = (self.gates.counts(), self.gates.facts());
         let current = self.current();
-        serde_json::json!({
+        let mut status = serde_json::json!({
             "process": std::process::id(),
             "version": env!("CARGO_PKG_VERSION"),
             "configuration": current.origin.name(),
@@ -272,10 +278,15 @@ impl Control for Running {
             "gate_deaths": facts.deaths,
             "gates_ending": facts.ending,
             "confinement": confinement(facts.confined.as_ref(), &facts.hidden),
-        })
+        });
+        if let Some(end) = current.ends_by {
+            status["draining_seconds"] = end.saturating_duration_since(Instant::now()).as_secs().into();
+        }
+        status
     }
 
     fn reload(&self, file: Option<&Path>) -> Result<Message, ReloadRefused> {
+        self.refuse_at_the_end().map_err(|failure| refused(failure, String::new()))?;
         let (origin, before) = {
             let current = self.current();
             let origin = file.map_or_else(|| current.origin.clone(), |file| Origin::File(file.to_owned()));
@@ -310,6 +321,7 @@ impl Control for Running {
 
     fn upgrade(&self, program: Option<&Path>) -> Result<Message, ReloadRefused> {
         let refused = |failure| refused(failure, String::new());
+        self.refuse_at_the_end().map_err(refused)?;
         let program = upgrade::program(program).map_err(refused)?;
         let rehearsing = self.turnover.begin(&program).map_err(refused)?;
         let lent = self.current().listeners.lend();
@@ -390,6 +402,10 @@ fn confinement(confined: Option<&confine::Report>, hidden: &[confine::Missing]) 
 /// Whether a plan names pages, whose text may have changed where the plan did not.
 fn has_pages(plan: &Plan) -> bool {
     plan.sites.iter().any(|site| site.maintenance.is_some() || !site.error_pages.is_empty())
+}
+
+fn ending() -> Failure {
+    Failure::no("the gate is ending").with_hint("once it has, `portcullis up` starts another one")
 }
 
 fn refused(failure: Failure, problems: String) -> ReloadRefused {

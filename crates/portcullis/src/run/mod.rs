@@ -173,11 +173,12 @@ fn serve(
         running.dismiss_strangers();
         admin = listen()?;
     }
-    drop(admin);
     running.service().stopping(running.drain_timeout() + LONGEST_ANSWER);
     report::info("stopping: no new connections; requests in flight end (a second signal cuts them)");
     signals::let_the_next_one_kill();
+    // Who asks meanwhile is told how far it is, and nobody takes the packets for nobody's.
     finish(&running);
+    drop(admin);
     Ok(Exit::Done)
 }
 

@@ -32,6 +32,7 @@ fn rehearse_within(patience: Duration, program: &Path, sockets: &[Lent]) -> Resu
     let failed =
         |error: io::Error| Failure::refused(format!("{} cannot be tried: {error}", program.display()));
     let (channel, theirs) = Channel::pair().map_err(failed)?;
+    adopt_orphans(true);
     let deadline = Instant::now() + patience;
     let mut child = Command::new(program)
         .args(std::env::args_os().skip(1))
@@ -46,6 +47,8 @@ fn rehearse_within(patience: Duration, program: &Path, sockets: &[Lent]) -> Resu
     // Who says no more may go on all the same.
     let lent = lent.and_then(|()| ends_by(&child, deadline).then_some(()).ok_or(Unlent::Late));
     if lent.is_err() {
+        // What it leaves is nothing of ours.
+        adopt_orphans(false);
         // It fails only when the program has ended already.
         let _ = child.kill();
     }
@@ -58,6 +61,13 @@ fn rehearse_within(patience: Duration, program: &Path, sockets: &[Lent]) -> Resu
     };
     Err(Failure::no(format!("{} does not serve: {reason}", program.display()))
         .with_hint("nothing has changed; the log has more"))
+}
+
+/// Has the gate that a rehearsal leaves become a child of this process, also once this process has become that program: how
+/// a gate ended is told to its parent alone (prctl(2), PR_SET_CHILD_SUBREAPER).
+fn adopt_orphans(is_wanted: bool) {
+    // Where it fails, how such a gate ends is not known.
+    let _ = rustix::process::set_child_subreaper(is_wanted.then(rustix::process::getpid));
 }
 
 /// Whether a process runs this very file. What a script starts may rehearse and not be what takes over.

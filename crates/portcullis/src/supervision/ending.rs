@@ -46,8 +46,7 @@ impl Supervisor {
     pub(crate) fn end_with_strangers(&self, total: Duration) -> u64 {
         let deadline = Instant::now() + total;
         let gate = self.close().map(|gate| Draining::begin(gate, total));
-        let mut known: Vec<PathBuf> = self.state().ending.iter().map(|gate| gate.place.clone()).collect();
-        known.extend(gate.iter().map(|draining| draining.gate.place.clone()));
+        let known: Vec<PathBuf> = self.state().ending.iter().map(|gate| gate.place.clone()).collect();
         self.send_off_strangers(&known);
         self.end_all(gate, deadline)
     }
@@ -59,13 +58,16 @@ impl Supervisor {
         // Nobody may connect to what is still open here once the gate takes no more.
         Arc::make_mut(&mut state.offer).listeners.clear();
         let coming = state.coming.take();
-        state.gate.take().or(coming)
+        let gate = state.gate.take().or(coming);
+        // It is known for what it is as long as it ends, which may take its time.
+        state.ending.extend(gate.clone());
+        gate
     }
 
     fn end_all(&self, gate: Option<Draining>, deadline: Instant) -> u64 {
         let left = || deadline.saturating_duration_since(Instant::now());
         let cut = gate.map_or(0, |gate| gate.end(left() + LEAVING));
-        let ending = std::mem::take(&mut self.state().ending);
+        let ending = self.state().ending.clone();
         for former in ending {
             // It has longer from its own keeper, and as long as everybody from who ends the service.
             former.process.is_over_within(left());

@@ -3,7 +3,7 @@
 use super::conversation::Conversation;
 use super::offer::Offer;
 use crate::report;
-use confine::{Cage, Missing, Outside, Report};
+use confine::{Cage, Layer, LayerName, Missing, Outside, Report, State};
 use model::plan::{Handler, Plan, TargetAddress};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -33,6 +33,12 @@ pub(super) fn begin(gate: &Conversation, cage: &Cage, offer: &Offer, report: &Re
     };
     let untold = report.missing.iter().filter(|missing| !is_told(&missing.path));
     warn(&untold.cloned().collect::<Vec<_>>());
+    // Where nothing is hidden from it there is nothing to be shown, nor a right needed for it.
+    let is_apart =
+        |layer: &Layer| layer.name == LayerName::Mounts && !matches!(layer.state, State::NotEnforced(_));
+    if !report.layers.iter().any(is_apart) {
+        return;
+    }
     match Outside::of(gate.process.pid(), cage) {
         Ok(outside) => {
             let outside = outside.map(|outside| outside.with_missing(&report.missing));
