@@ -101,6 +101,16 @@ impl Origin {
         }
     }
 
+    /// Its name for who has another current folder.
+    pub(crate) fn full_name(&self) -> String {
+        match self {
+            Self::File(path) => {
+                std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string()
+            }
+            Self::QuickStart(_) => self.name(),
+        }
+    }
+
     /// Its name for people.
     pub(crate) fn name(&self) -> String {
         match self {

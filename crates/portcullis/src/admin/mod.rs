@@ -58,6 +58,9 @@ pub(crate) struct ReloadRefused {
     pub(crate) problems: String,
     /// What to do.
     pub(crate) hint: Option<String>,
+    /// Whether it was the machine that refused, and not the answer that is no.
+    #[serde(default)]
+    pub(crate) by_machine: bool,
 }
 
 /// The body of `POST /reload`.

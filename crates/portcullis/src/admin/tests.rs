@@ -35,6 +35,7 @@ impl Control for Recorder {
                 reason: "the old configuration stays".to_owned(),
                 problems: "error: bad\n".to_owned(),
                 hint: Some("repair it".to_owned()),
+                by_machine: false,
             }),
         }
     }

@@ -20,7 +20,8 @@ pub(super) fn run(common: &Common, arguments: &Upgrade) -> Result<Exit, Failure>
         Ok(message) => message,
         Err(AskError::ReloadRefused(refused)) => {
             terminal::say(&refused.problems);
-            return Err(AskError::ReloadRefused(refused).into());
+            let exit = if refused.by_machine { Exit::Refused } else { Exit::No };
+            return Err(Failure { exit, ..AskError::ReloadRefused(refused).into() });
         }
         Err(error) => return Err(error.into()),
     };

@@ -10,7 +10,7 @@ use super::turnover::Turnover;
 use super::{places, rehearsal, upgrade};
 use crate::admin::{Control, Message, ReloadRefused};
 use crate::configuration::Origin;
-use crate::failure::{Failure, with_causes};
+use crate::failure::{Exit, Failure, with_causes};
 use crate::keeper::{Asked, AutomaticBan, Refused, Routes, Served};
 use crate::report;
 use crate::supervision::{Offer, Supervisor, resolver_texts};
@@ -259,7 +259,7 @@ impl Control for Running {
         let mut status = serde_json::json!({
             "process": std::process::id(),
             "version": env!("CARGO_PKG_VERSION"),
-            "configuration": current.origin.name(),
+            "configuration": current.origin.full_name(),
             "uptime_seconds": self.started.elapsed().as_secs(),
             "threads": self.threads,
             "sites": current.plan.sites.iter().map(|site| site.label.as_str()).collect::<Vec<_>>(),
@@ -408,5 +408,6 @@ fn ending() -> Failure {
 }
 
 fn refused(failure: Failure, problems: String) -> ReloadRefused {
-    ReloadRefused { reason: failure.reason, problems, hint: failure.hint }
+    let by_machine = failure.exit == Exit::Refused;
+    ReloadRefused { reason: failure.reason, problems, hint: failure.hint, by_machine }
 }

@@ -181,7 +181,11 @@ impl Packets {
     /// The first packets of a machine.
     fn first(&self, wanted: Wanted, yes: bool) -> Result<(), Failure> {
         if !yes && !std::io::stdin().is_terminal() {
-            return Err(Failure::no("nothing was applied yet").with_hint("run `portcullis apply`"));
+            let failure = Failure::no("nothing was applied yet");
+            return Err(failure.with_hint(match keeper::is_in_container() {
+                true => "[firewall] is for machines, and this is a container: `portcullis apply` on the host",
+                false => "run `portcullis apply`",
+            }));
         }
         let planned: Planned = self.ask_for(Request::Plan(wanted.clone()))?;
         terminal::say(show::plan(&planned));

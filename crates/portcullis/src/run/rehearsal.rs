@@ -53,14 +53,18 @@ fn rehearse_within(patience: Duration, program: &Path, sockets: &[Lent]) -> Resu
         let _ = child.kill();
     }
     let status = child.wait().map_err(failed)?;
+    let hint = if said.asked || said.failed.is_some() {
+        "nothing has changed; the log has more"
+    } else {
+        "nothing has changed; what it said, if anything, stands in the log: a program that asks for no listener may be no Portcullis"
+    };
     let reason = match (said, lent) {
         (Rehearsed { failed: None, asked: true }, Ok(())) if status.success() => return Ok(()),
         (Rehearsed { failed: Some(reason), .. }, _) | (_, Err(Unlent::Odd(reason))) => reason,
         (_, Ok(())) => format!("it ended with {status}, and brought up no gate"),
         (_, Err(Unlent::Late)) => format!("it has not come to an end within {} s", patience.as_secs()),
     };
-    Err(Failure::no(format!("{} does not serve: {reason}", program.display()))
-        .with_hint("nothing has changed; the log has more"))
+    Err(Failure::no(format!("{} does not serve: {reason}", program.display())).with_hint(hint))
 }
 
 /// Has the gate that a rehearsal leaves become a child of this process, also once this process has become that program: how

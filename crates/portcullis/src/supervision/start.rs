@@ -11,6 +11,7 @@ use crate::failure::Failure;
 use link::{Answer, Channel, Order, PROTOCOL, Start};
 use rustix::fs::Mode;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use rustix::thread::CapabilitySet;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -68,9 +69,23 @@ pub(super) fn start(
         }
         other => {
             gate.kill();
-            Err(Failure::refused(format!("the gate did not start: {}", reason(other))))
+            let failure = Failure::refused(format!("the gate did not start: {}", reason(other)));
+            Err(if settings.account.is_some() && !may_become_another() {
+                failure.with_hint(
+                    "root without the capabilities SETUID and SETGID cannot have the gate become a user of its own: \
+                     give it both, or run `portcullis up` as a user that is not root",
+                )
+            } else {
+                failure
+            })
         }
     }
+}
+
+/// Whether a child of this process may become another user (capabilities(7)).
+fn may_become_another() -> bool {
+    let needed = CapabilitySet::SETUID | CapabilitySet::SETGID;
+    rustix::thread::capabilities(None).is_ok_and(|sets| sets.effective.contains(needed))
 }
 
 /// Takes over a gate of a former keeper that is of the same build; it serves what it served.

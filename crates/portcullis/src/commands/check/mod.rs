@@ -11,6 +11,7 @@ use crate::cli::{Check, Common};
 use crate::configuration::Origin;
 use crate::failure::{Exit, Failure};
 use crate::keeper;
+use crate::place::Places;
 use crate::terminal;
 use model::Compiled;
 use model::plan::Plan;
@@ -23,7 +24,8 @@ pub(super) fn run(common: &Common, arguments: &Check) -> Result<Exit, Failure> {
     // What a file with errors means is not known, so only a plan is held against the machine.
     let mut found = plan.as_ref().map(machine::look).unwrap_or_default();
     if let Some(plan) = &plan {
-        let of_packets = packets::look(plan, arguments.host.name.as_deref());
+        let state = Places::of(plan, common.state.clone()).state;
+        let of_packets = packets::look(plan, arguments.host.name.as_deref(), &state);
         found.extend(of_packets.into_iter().filter(|problem| !is_said(problem, &problems)));
     }
     let problems = join(&problems, found);

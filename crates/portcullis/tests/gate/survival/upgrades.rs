@@ -64,6 +64,7 @@ fn the_gate_that_has_rehearsed_serves_and_how_it_dies_is_known() {
     let rehearsed = gate_process(&gate);
     assert_eq!(ending(&gate.status()), [former], "also where both are of one build");
     assert_ne!(rehearsed, former);
+    assert_eq!(gate.status()["requests"], 0, "its rehearsal is none");
     socket.echoes(b"still here");
     testkit::load::kill(rehearsed);
     let died = format!("the gate (process {rehearsed}) died: it was killed (signal 9;");
