@@ -75,6 +75,19 @@ fn the_gate_that_has_rehearsed_serves_and_how_it_dies_is_known() {
 }
 
 #[test]
+fn the_exit_code_tells_a_program_that_cannot_be_used_from_one_that_does_not_serve() {
+    let hello = Hello::start("app");
+    let gate = Gate::up(&format!("[site]\n\"http://a.test\" = \"{}\"\n", hello.address));
+    for (program, code, said) in
+        [("/nosuch", 3, "/nosuch cannot be used: "), ("/bin/true", 1, "may be no Portcullis")]
+    {
+        let refused = gate.ask(&["upgrade", program]);
+        assert_eq!(refused.code(), code, "{}", refused.stderr);
+        assert!(refused.stderr.contains(said), "{}", refused.stderr);
+    }
+}
+
+#[test]
 fn a_former_gate_ends_with_its_time() {
     let hello = Hello::start("app");
     let gate = Setup { copied: true, ..Setup::default() }.up(&format!(
