@@ -133,6 +133,19 @@ mod tests {
     }
 
     #[test]
+    fn a_process_is_as_old_as_the_machine_says() {
+        let mut sleeper = Command::new("sleep").arg("600").spawn().expect("a process");
+        let (young, own) = (age(sleeper.id()), age(std::process::id()));
+        sleeper.kill().expect("our child");
+        sleeper.wait().expect("our child");
+        assert!(
+            young.is_some_and(|young| young < Duration::from_secs(10)) && own >= young,
+            "{young:?}, {own:?}"
+        );
+        assert_eq!(age(sleeper.id()), None);
+    }
+
+    #[test]
     fn a_number_that_was_given_again_is_somebody_else() {
         let folder = Folder::new();
         let (place, own) = (folder.join("gate-1"), std::process::id());
