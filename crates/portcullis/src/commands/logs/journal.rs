@@ -43,6 +43,9 @@ fn selected(wanted: &Wanted, arguments: &Logs) -> Result<Exit, Failure> {
         }
         true
     })?;
+    if last.is_empty() && !arguments.follow {
+        terminal::say("the journal has no line of that kind\n");
+    }
     terminal::print(last.text())?;
     if arguments.follow {
         let mut coming = journalctl("cat", arguments);
