@@ -43,8 +43,9 @@ fn selected(wanted: &Wanted, arguments: &Logs) -> Result<Exit, Failure> {
         }
         true
     })?;
-    if last.is_empty() && !arguments.follow {
-        terminal::say("the journal has no line of that kind\n");
+    if last.is_empty() && arguments.lines > 0 {
+        let so_far = if arguments.follow { " so far" } else { "" };
+        terminal::say(format_args!("the journal has no line of that kind{so_far}\n"));
     }
     terminal::print(last.text())?;
     if arguments.follow {
