@@ -201,9 +201,13 @@ impl Steps {
 
 /// Asks systemd whether it has read the units as they lie there now.
 fn has_read() -> Question {
-    let words =
-        ["systemctl", "show", "--property=NeedDaemonReload"].iter().chain(UNITS.iter().map(|(name, _)| name));
-    Question { command: words.map(|&word| word.to_owned()).collect(), no: "NeedDaemonReload=yes" }
+    let words = ["systemctl", "show", "--property=NeedDaemonReload,LoadState"]
+        .iter()
+        .chain(UNITS.iter().map(|(name, _)| name));
+    Question {
+        command: words.map(|&word| word.to_owned()).collect(),
+        no: &["NeedDaemonReload=yes", "LoadState=not-found"],
+    }
 }
 
 fn run(command: &[&str]) -> Step {

@@ -54,8 +54,8 @@ pub(super) enum Step {
 pub(super) struct Question {
     /// The program and its arguments.
     pub(super) command: Vec<String>,
-    /// A line of its answer where it is not.
-    pub(super) no: &'static str,
+    /// Lines, one of which is in its answer where it is not.
+    pub(super) no: &'static [&'static str],
 }
 
 impl fmt::Display for Step {
@@ -124,7 +124,7 @@ impl Question {
     /// Whether it is done; not where nobody can tell.
     fn is_yes(&self) -> bool {
         run(&self.command)
-            .is_ok_and(|answer| !answer.is_empty() && answer.lines().all(|line| line != self.no))
+            .is_ok_and(|answer| !answer.is_empty() && answer.lines().all(|line| !self.no.contains(&line)))
     }
 }
 
@@ -181,11 +181,12 @@ mod tests {
     fn what_another_program_calls_done_is_not_done_again() {
         let is_done = |answer: &str| {
             let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
-            let done = Question { command: words(&["sh", "-c", answer]), no: "Need=yes" };
+            let done = Question { command: words(&["sh", "-c", answer]), no: &["Need=yes", "Load=no"] };
             Step::RunUnless { command: words(&["true"]), done }.is_done()
         };
         assert!(is_done("echo Need=no; echo; echo Need=no"));
         assert!(!is_done("echo Need=no; echo; echo Need=yes"));
+        assert!(!is_done("echo Need=no; echo Load=no"));
         assert!(!is_done("exit 0"), "it says nothing");
         assert!(!is_done("echo Need=no; exit 1"), "it failed");
     }
