@@ -12,8 +12,7 @@ use std::io;
 /// The highest capability that a kernel may have: sets of them are 64 bits wide.
 const LAST: u32 = 63;
 
-const USER: &str =
-    "create the user portcullis: useradd --system --no-create-home --shell /usr/sbin/nologin portcullis";
+const USER: &str = "create the user portcullis: useradd --system --user-group --home-dir / --no-create-home --shell /usr/sbin/nologin portcullis";
 
 /// Becomes the account and gives up every capability, every way to get one back, and to be looked into.
 pub(crate) fn drop_all(cage: &Cage) -> Result<Layer, EnterError> {
