@@ -8,10 +8,11 @@ use super::service::Service;
 use super::signals::Signal;
 use super::turnover::Turnover;
 use super::{places, rehearsal, upgrade};
-use crate::admin::{Control, Message, ReloadRefused};
+use crate::admin::{Control, Message, ReloadRefused, ReloadRequest};
 use crate::configuration::Origin;
 use crate::failure::{Failure, with_causes};
-use crate::keeper::{Asked, AutomaticBan, Refused, Routes, Served};
+use crate::inspection;
+use crate::keeper::{Asked, AutomaticBan, Finding, Refused, Routes, Served};
 use crate::report;
 use crate::supervision::{Offer, Supervisor, resolver_texts};
 use gate::{AccessLog, Given};
@@ -164,7 +165,7 @@ impl Running {
 
     /// A reload that nobody waits for.
     pub(super) fn reload_and_report(&self) {
-        match self.reload(None) {
+        match self.reload(&ReloadRequest::default()) {
             Ok(done) => {
                 crate::terminal::say(&done.problems);
                 report::info(done.message);
@@ -275,16 +276,17 @@ impl Control for Running {
         })
     }
 
-    fn reload(&self, file: Option<&Path>) -> Result<Message, ReloadRefused> {
+    fn reload(&self, request: &ReloadRequest) -> Result<Message, ReloadRefused> {
         let (origin, before) = {
             let current = self.current();
-            let origin = file.map_or_else(|| current.origin.clone(), |file| Origin::File(file.to_owned()));
-            (origin, current.plan.clone())
+            let named = request.file.clone().map(Origin::File);
+            (named.unwrap_or_else(|| current.origin.clone()), current.plan.clone())
         };
         let compiled =
             origin.compile_again(&mut self.compiler()).map_err(|failure| refused(failure, String::new()))?;
+        let compiled = self.packets.inspect(compiled);
         let problems = compiled.problems.render(false);
-        let Some(plan) = compiled.plan else {
+        let Some(plan) = compiled.plan.filter(|_| compiled.problems.errors() == 0) else {
             let failure = Failure::no(format!("{} cannot be used as it is", origin.name()));
             return Err(refused(failure, problems));
         };
@@ -292,6 +294,10 @@ impl Control for Running {
         let judged = self.packets.refuse_changes(&origin, &plan, &before);
         judged.map_err(|failure| refused(failure, problems.clone()))?;
         let plan = self.packets.of_this_host(&plan).map_err(|failure| refused(failure, problems.clone()))?;
+        if !request.allow_empty {
+            refuse_emptiness(&origin, &plan, &before)
+                .map_err(|failure| refused(failure, problems.clone()))?;
+        }
         let taken = self.take(origin, plan).map_err(|failure| refused(failure, problems.clone()))?;
         let Some(broken) = taken else {
             return Ok(Message { message: "nothing changed".to_owned(), problems });
@@ -371,9 +377,23 @@ impl Routes for Running {
         Served { origin: current.origin.clone(), plan: current.plan.clone() }
     }
 
+    fn lacks(&self, plan: &Plan) -> Vec<Finding> {
+        inspection::look_at_machine(plan).into_iter().map(Finding::of_problem).collect()
+    }
+
     fn install(&self, served: Served) -> Result<(), Failure> {
         self.take(served.origin, served.plan).map(drop)
     }
+}
+
+/// An emptied file, or one that includes nothing any more, would end every site: whoever means that says so.
+fn refuse_emptiness(origin: &Origin, plan: &Plan, before: &Plan) -> Result<(), Failure> {
+    if plan.serves() || !before.serves() {
+        return Ok(());
+    }
+    let served = before.sites.len() + before.streams.len();
+    let reason = format!("{} has no site and no stream, and {served} would end", origin.name());
+    Err(Failure::no(reason).with_hint("`portcullis reload --allow-empty` where that is meant"))
 }
 
 /// How the gate is confined, a line for each layer, and what it should see and does not, a line for each path.

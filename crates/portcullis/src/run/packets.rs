@@ -4,6 +4,7 @@
 use super::control::Running;
 use crate::configuration::Origin;
 use crate::failure::Failure;
+use crate::inspection;
 use crate::keeper::{
     self, Applied, Asked, AutomaticBan, Caller, Guard, Number, Planned, Refused, Request, Restored, Risks,
     Routes, Source, Status, Trial, Wanted,
@@ -12,6 +13,7 @@ use crate::report;
 use crate::show;
 use crate::terminal;
 use link::AskRefused;
+use model::Compiled;
 use model::plan::Plan;
 use serde::de::DeserializeOwned;
 use std::io::IsTerminal;
@@ -48,6 +50,11 @@ impl Packets {
         routes: Option<&dyn Routes>,
     ) -> Result<(), AskRefused> {
         self.guard.ban_for_gate(asked, routes)
+    }
+
+    /// Adds every problem that a configuration has on this machine.
+    pub(super) fn inspect(&self, compiled: Compiled) -> Compiled {
+        inspection::inspect(compiled, self.host.as_deref())
     }
 
     /// What a plan serves on this machine.

@@ -65,7 +65,7 @@ fn a_folder_that_is_missing_is_told_at_the_start_and_once() {
     );
     let told = gate.stderr();
     for (folder, warning) in
-        [("gone", "cannot serve files of "), ("lost", "cannot look for scripts of the service php in ")]
+        [("gone", "there is no folder "), ("lost", "cannot look for scripts of the service php in ")]
     {
         let lines: Vec<&str> = told.lines().filter(|line| line.contains(folder)).collect();
         assert!(
