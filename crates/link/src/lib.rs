@@ -13,6 +13,7 @@ mod ask;
 mod channel;
 mod errand;
 mod frame;
+mod metrics;
 mod order;
 mod payload;
 mod told;
@@ -21,11 +22,11 @@ pub use ask::{Ask, AskRefused, LONGEST_NAME, Pem};
 pub use channel::{Channel, MOST_DESCRIPTORS, ReceiveError, Received, SendError, Trust};
 pub use errand::{Errand, MOST_ADDRESSES, NameFact};
 pub use frame::{FrameError, decode, encode, from_packet};
+pub use metrics::{Metrics, MetricsError};
 pub use order::{
     Certificate, CertificateChange, Install, Key, Listener, Numbered, Order, Patience, Protocol, Start, Texts,
 };
-pub use payload::{memory, read_memory};
-pub use told::{Answer, Counts, HeldSocket, Hello, Refusal, Told};
+pub use told::{Answer, Counts, HeldSocket, Hello, LONGEST_TEXT, Refusal, Told};
 
 /// The version of the messages. Keeper and gate of one build have the same; a keeper that finds a gate with another
 /// one speaks only [`Order::Sockets`] and [`Order::Drain`] with it, which never change.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// An order with the number that its answer carries.
@@ -105,9 +106,9 @@ pub struct Install {
     /// Whether the gate forgets the plan that it has first.
     pub whole: bool,
     /// The pages that it names: each path with what is in the file.
-    pub pages: Vec<(PathBuf, Vec<u8>)>,
+    pub pages: Vec<(PathBuf, Arc<[u8]>)>,
     /// The authorities that it trusts for instances: each path with what is in the file.
-    pub authorities: Vec<(PathBuf, Vec<u8>)>,
+    pub authorities: Vec<(PathBuf, Arc<[u8]>)>,
     /// The authorities that this machine trusts, as DER, where instances need them.
     pub roots: Vec<Vec<u8>>,
     /// Certificates that come with it.

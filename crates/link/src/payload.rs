@@ -19,21 +19,8 @@ pub(crate) fn sealed(bytes: &[u8]) -> io::Result<OwnedFd> {
     Ok(file.into())
 }
 
-/// Memory that another process writes into.
-///
-/// # Errors
-///
-/// There are no descriptors.
-pub fn memory() -> io::Result<File> {
-    Ok(File::from(rustix::fs::memfd_create("portcullis", MemfdFlags::CLOEXEC)?))
-}
-
-/// The bytes of memory that this process made, or the keeper: it neither waits nor fails to be what it is.
-///
-/// # Errors
-///
-/// There are more than `most`, or it shrinks meanwhile.
-pub fn read_memory(file: &File, most: usize) -> io::Result<Vec<u8>> {
+/// The bytes of memory that the keeper made. It fails where there are more than `most`, or it shrinks meanwhile.
+pub(crate) fn read_memory(file: &File, most: usize) -> io::Result<Vec<u8>> {
     let length = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
     if length > most {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "it is larger than any message"));

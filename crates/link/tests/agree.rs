@@ -16,6 +16,7 @@ use serde::de::DeserializeOwned;
 use std::fmt::Debug;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 fn text() -> impl Strategy<Value = String> {
@@ -122,7 +123,7 @@ fn listener() -> impl Strategy<Value = Listener> {
 }
 
 fn install() -> impl Strategy<Value = Install> {
-    let files = || vec((text().prop_map(PathBuf::from), bytes()), 0..3);
+    let files = || vec((text().prop_map(PathBuf::from), bytes().prop_map(Arc::from)), 0..3);
     let plan = any::<u64>()
         .prop_map(|number| Delta::between(&Edition::default(), &Edition { number, plan: Plan::default() }));
     let rest = (vec(bytes(), 0..3), option::of(change()), vec(listener(), 0..3));

@@ -13,6 +13,12 @@ pub fn lines(text: &str) -> String {
     escaped(text, |character| !matches!(character, '\n' | '\t') && is_obeyed(character))
 }
 
+/// Whether a text is the same as its [`lines`].
+#[must_use]
+pub fn are_plain_lines(text: &str) -> bool {
+    !text.contains(|character| !matches!(character, '\n' | '\t') && is_obeyed(character))
+}
+
 /// Control characters, those of `U+0080` to `U+009F` too, and those that change the direction of text (Unicode
 /// Technical Report 36, section 2.1).
 fn is_obeyed(character: char) -> bool {
@@ -46,6 +52,7 @@ mod tests {
             ("a\u{202e}b", "a\\u{202e}b", "a\\u{202e}b"),
         ] {
             assert_eq!((one_line(text).as_str(), lines(text).as_str()), (on_one_line, in_lines));
+            assert_eq!(are_plain_lines(text), text == in_lines);
         }
     }
 }

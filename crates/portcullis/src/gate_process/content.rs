@@ -63,12 +63,9 @@ impl Shelf {
 
 /// The files that came with a plan.
 pub(super) fn given(install: &mut Install) -> Given {
-    let arced = |files: &mut Vec<(std::path::PathBuf, Vec<u8>)>| {
-        std::mem::take(files).into_iter().map(|(path, bytes)| (path, bytes.into())).collect()
-    };
     Given {
-        pages: arced(&mut install.pages),
-        authorities: arced(&mut install.authorities),
+        pages: std::mem::take(&mut install.pages).into_iter().collect(),
+        authorities: std::mem::take(&mut install.authorities).into_iter().collect(),
         roots: std::mem::take(&mut install.roots),
     }
 }

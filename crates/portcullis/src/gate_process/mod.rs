@@ -11,6 +11,7 @@ mod voice;
 mod watchdog;
 
 use crate::failure::{Exit, Failure};
+use crate::run::hold_signals;
 use content::Shelf;
 use gate::{AccessLog, Gate};
 use link::{Answer, Channel, Hello, Order, Told, Trust};
@@ -51,7 +52,8 @@ pub(crate) fn run() -> Result<Exit, Failure> {
     let _ = rustix::thread::set_name(NAME);
     confine::close_inherited()
         .map_err(|error| Failure::refused(format!("inherited files stay open: {error}")))?;
-    obey::let_signals_pass().map_err(|error| Failure::refused(format!("no signals: {error}")))?;
+    // A terminal sends its signals to every process of the group; ending is the keeper's decision.
+    hold_signals().map_err(|error| Failure::refused(format!("no signals: {error}")))?;
     let socket = std::io::stdin().as_fd().try_clone_to_owned();
     let socket = socket.map_err(|error| Failure::refused(format!("no keeper: {error}")))?;
     let mut channel = Arc::new(Channel::new(socket, Trust::Keeper));
@@ -104,7 +106,7 @@ fn begin(channel: &Arc<Channel>) -> Result<Option<Process>, Failure> {
         voice,
         rendezvous,
     };
-    let started = Told::Answer { number: first.message.number, answer: Answer::Started(report) };
+    let started = Told::Answer { number: first.message.number, answer: Answer::started(report) };
     // A keeper that is gone already is found to be when the next order is awaited.
     let _ = channel.send(&started, &[]);
     Ok(Some(process))

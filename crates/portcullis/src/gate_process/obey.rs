@@ -4,16 +4,12 @@ use super::sockets::Held;
 use super::{Process, content, orphan, voice, watchdog};
 use crate::failure::with_causes;
 use gate::{Gate, Patience, ResolverFiles};
-use link::{Answer, Channel, Counts, Install, Numbered, Order, ReceiveError, Refusal, Told};
+use link::{Answer, Channel, Counts, Install, LONGEST_TEXT, Numbered, Order, ReceiveError, Refusal, Told};
 use model::plan::Edition;
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-
-/// Bytes of a reason at most, so that it fits into a message.
-const LONGEST_REASON: usize = 8 << 10;
 
 /// How obeying one keeper ended.
 pub(super) enum Obeyed {
@@ -21,15 +17,6 @@ pub(super) enum Obeyed {
     Orphaned,
     /// The gate was told to end, and has.
     Ended,
-}
-
-/// A terminal sends its signals to every process of the group; ending is the keeper's decision.
-pub(super) fn let_signals_pass() -> std::io::Result<()> {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
-    for signal in [SIGHUP, SIGINT, SIGTERM, SIGUSR1] {
-        signal_hook::flag::register(signal, Arc::new(AtomicBool::new(false)))?;
-    }
-    Ok(())
 }
 
 impl Process {
@@ -92,7 +79,7 @@ impl Process {
             }
             Order::Counts => Answer::Counts(self.counts()),
             Order::Metrics => done(self.metrics(came.pop())),
-            Order::Confinement => Answer::Started(self.report.clone()),
+            Order::Confinement => Answer::started(self.report.clone()),
             Order::Ping | Order::Answered { .. } => Answer::Done,
             Order::Start(_) | Order::Drain(_) | Order::Failed { .. } => {
                 Answer::Refused(Refusal { reason: "the gate runs already".to_owned() })
@@ -165,7 +152,7 @@ fn done(result: Result<(), String>) -> Answer {
     match result {
         Ok(()) => Answer::Done,
         Err(mut reason) => {
-            reason.truncate(reason.floor_char_boundary(LONGEST_REASON));
+            reason.truncate(reason.floor_char_boundary(LONGEST_TEXT));
             Answer::Refused(Refusal { reason })
         }
     }

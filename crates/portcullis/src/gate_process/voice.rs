@@ -1,11 +1,11 @@
 //! What the gate says of its own accord, to whichever keeper there is.
 
-use link::{Channel, Told};
+use link::{Channel, LONGEST_TEXT, Told};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Bytes of a notice at most.
-const LONGEST: usize = 8 << 10;
+const LONGEST: usize = LONGEST_TEXT;
 
 /// The way to the keeper.
 #[derive(Debug)]

@@ -20,7 +20,6 @@ use link::{AskRefused, Pem, Texts};
 use model::Compiler;
 use model::host::HostPattern;
 use model::plan::{Edition, Plan};
-use model::printable;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::mpsc::Sender;
@@ -41,7 +40,7 @@ pub(super) struct Running {
     service: Service,
     /// Held by who has the gate serve something else, which may take it a minute. Taken before the current state, never
     /// after it.
-    turn: Mutex<()>,
+    turn: Mutex<places::Absolute>,
     /// Held for moments: nobody waits for a gate who has it.
     current: Mutex<Current>,
     compiler: Mutex<Compiler>,
@@ -193,12 +192,12 @@ impl Running {
     /// Has the gate serve a plan, unless it serves the same already. Answers how many certificates cannot be served; `None`
     /// where nothing changed.
     fn take(&self, origin: Origin, plan: Plan) -> Result<Option<usize>, Failure> {
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let taken = if plan == self.current().plan && !has_pages(&plan) {
             None
         } else {
             self.service.reloading();
-            let installed = self.exchange(plan);
+            let installed = self.exchange(plan, &mut turn);
             self.announce();
             Some(installed?)
         };
@@ -206,7 +205,7 @@ impl Running {
         Ok(taken)
     }
 
-    fn exchange(&self, plan: Plan) -> Result<usize, Failure> {
+    fn exchange(&self, plan: Plan, absolute: &mut places::Absolute) -> Result<usize, Failure> {
         // Everything that can fail comes first, so that a refusal changes nothing.
         let given = Given::read(&plan).map_err(|error| Failure::no(with_causes(&error)))?;
         let ports = gate::planned_ports(&plan).map_err(|error| Failure::no(with_causes(&error)))?;
@@ -216,7 +215,7 @@ impl Running {
         };
         let bound = listeners.bind(&ports, &plan.listen, self.threads)?;
         let serving = self.certificates.serving();
-        let edition = Edition { number, plan: places::absolute(plan.clone()) };
+        let edition = Edition { number, plan: absolute.of(plan.clone()) };
         self.gates.install(Offer { edition, given, listeners: bound, serving })?;
         self.keep(listeners, number)?;
         let broken = self.certificates.apply(&plan);
@@ -339,8 +338,8 @@ impl Control for Running {
     }
 
     fn metrics(&self) -> String {
-        // They come from the gate, which may say anything, and `status --metrics` writes them to terminals as they are.
-        self.gates.metrics().map(|text| printable::lines(&text)).unwrap_or_default()
+        // `status --metrics` writes them to terminals as they are, which was judged where they were read.
+        self.gates.metrics().unwrap_or_default()
     }
 
     fn is_gate(&self, process: u32) -> bool {

@@ -18,7 +18,7 @@ mod stage;
 mod turnover;
 mod upgrade;
 
-pub(crate) use signals::Signal;
+pub(crate) use signals::hold as hold_signals;
 pub(crate) use upgrade::fall_back;
 
 use crate::admin::{GateLock, Operators, Server};
@@ -35,7 +35,9 @@ use model::Compiler;
 use model::plan::Plan;
 use packets::Packets;
 use service::Service;
+use signals::{Events, Signal};
 use stage::Stage;
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
@@ -124,10 +126,16 @@ fn serve(
     let packets = Packets::new(&places.state, start.host);
     let whole = plan;
     let plan = packets.of_this_host(&whole)?;
-    packets.begin(&origin, &whole, start.yes);
+    let no_signals = |error: std::io::Error| Failure::refused(format!("no signals: {error}"));
+    signals::hold().map_err(no_signals)?;
+    let begin = || packets.begin(&origin, &whole, start.yes);
+    if std::io::stdin().is_terminal() {
+        signals::let_pass(begin).map_err(no_signals)?;
+    } else {
+        begin();
+    }
     raise_descriptor_limit();
-    let (signals, events) =
-        signals::listen().map_err(|error| Failure::refused(format!("no signals: {error}")))?;
+    let (signals, events) = signals::listen().map_err(no_signals)?;
     let inheritance = find_predecessors(&prepared_folder(places)?);
     let Stage { certificates, listeners, bound, gates, heard } =
         Stage::set(&plan, places, threads, inheritance, kept)?;
@@ -163,32 +171,38 @@ fn serve(
         let operators = Operators::here(gate_user::account());
         Server::start(&places.admin_socket, &ours, operators, Arc::clone(&running) as Arc<_>)
     };
-    let mut admin = listen()?;
+    let mut admin = Some(listen()?);
     running.announce();
     upgrade::settle();
     while let Some(program) = wait(&running, &chores, &events) {
-        drop(admin);
+        drop(admin.take());
+        // What comes from here on waits for the program.
+        let held = events.hold();
+        if held.is_the_end {
+            break;
+        }
         let error = upgrade::become_program(&program);
         report::error(format_args!("{} cannot be started, this program goes on: {error}", program.display()));
+        drop(held);
         running.dismiss_strangers();
-        admin = listen()?;
+        admin = Some(listen()?);
     }
     drop(admin);
     running.service().stopping(running.drain_timeout() + LONGEST_ANSWER);
     report::info("stopping: no new connections; requests in flight end (a second signal cuts them)");
-    signals::let_the_next_one_kill();
+    events.let_the_next_one_kill();
     finish(&running);
     Ok(Exit::Done)
 }
 
 /// Obeys signals until the gate is to stop, or this process to become another program. Nothing here waits for a gate.
-fn wait(running: &Running, chores: &Chores, events: &std::sync::mpsc::Receiver<Signal>) -> Option<PathBuf> {
+fn wait(running: &Running, chores: &Chores, events: &Events) -> Option<PathBuf> {
     let rhythm = running.service().rhythm().map_or(BETWEEN_SIGNS, |rhythm| rhythm.min(BETWEEN_SIGNS));
     loop {
         if running.is_well() {
             running.service().alive();
         }
-        match events.recv_timeout(rhythm) {
+        match events.wait(rhythm) {
             Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => return None,
             Ok(Signal::Become(program)) => return Some(program),
             Ok(Signal::Reload) => chores.hand_in(Chore::Reload),

@@ -1,23 +1,53 @@
 //! Paths of a plan, made absolute: the gate has another working folder than its keeper.
 
-use model::plan::{Handler, Plan, Target, TargetAddress};
+use model::plan::{Handler, Plan, Site, Target, TargetAddress};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The plan with every path that a gate opens made absolute, from the working folder of this process.
-pub(super) fn absolute(mut plan: Plan) -> Plan {
-    for site in &mut plan.sites {
-        let is_relative =
-            |handler: &Handler| matches!(handler, Handler::Files(files) if files.root.is_relative());
-        if !site.routes.iter().any(|route| is_relative(&route.handler)) {
-            continue;
-        }
-        for route in &mut Arc::make_mut(&mut site.site).routes {
-            if let Handler::Files(files) = &mut route.handler {
-                files.root = of(&files.root);
+/// Makes the paths of plans absolute, and shares with the plan before what stays.
+#[derive(Debug, Default)]
+pub(super) struct Absolute {
+    /// What each site with a relative folder became, by where it lies: it lies there as long as it is kept here.
+    sites: HashMap<usize, (Arc<Site>, Arc<Site>)>,
+}
+
+impl Absolute {
+    /// The plan with every path that a gate opens made absolute, from the working folder of this process.
+    pub(super) fn of(&mut self, mut plan: Plan) -> Plan {
+        let known = std::mem::take(&mut self.sites);
+        for site in &mut plan.sites {
+            if !site.routes.iter().any(|route| has_relative_root(&route.handler)) {
+                continue;
             }
+            let key = Arc::as_ptr(&site.site).addr();
+            let (from, to) = match known.get(&key) {
+                Some((from, to)) => (Arc::clone(from), Arc::clone(to)),
+                None => (Arc::clone(&site.site), Arc::new(absolute(&site.site))),
+            };
+            site.site = Arc::clone(&to);
+            self.sites.insert(key, (from, to));
+        }
+        services_and_streams(&mut plan);
+        plan
+    }
+}
+
+fn absolute(site: &Site) -> Site {
+    let mut site = site.clone();
+    for route in &mut site.routes {
+        if let Handler::Files(files) = &mut route.handler {
+            files.root = of(&files.root);
         }
     }
+    site
+}
+
+fn has_relative_root(handler: &Handler) -> bool {
+    matches!(handler, Handler::Files(files) if files.root.is_relative())
+}
+
+fn services_and_streams(plan: &mut Plan) {
     for service in &mut plan.services {
         let root = service.fastcgi.as_ref().map(|fastcgi| &fastcgi.root);
         if root.is_some_and(|root| root.is_relative()) || service.instances.iter().any(is_relative) {
@@ -31,7 +61,6 @@ pub(super) fn absolute(mut plan: Plan) -> Plan {
     for stream in &mut plan.streams {
         stream.service.instances.iter_mut().for_each(make_absolute);
     }
-    plan
 }
 
 fn is_relative(target: &Target) -> bool {
@@ -47,4 +76,31 @@ fn make_absolute(target: &mut Target) {
 fn of(path: &Path) -> PathBuf {
     // It fails only where the working folder is gone, and then nothing is found either way.
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::compile_text;
+
+    #[test]
+    fn sites_that_stay_are_the_same_ones_after_a_reload() {
+        let site = |host: &str| {
+            format!("[site.\"http://{host}.test\"]\nroutes = {{ \"/\" = {{ files = \"./x\" }} }}\n")
+        };
+        let before = compile_text("x", &(site("a") + &site("b"))).plan.expect("a plan");
+        let mut after = before.clone();
+        after.sites[1].label.push('x');
+        let mut absolute = Absolute::default();
+        let [first, same, other] = [before.clone(), before, after].map(|plan| absolute.of(plan));
+        let shared = |number: usize, one: &Plan, other: &Plan| {
+            Arc::ptr_eq(&one.sites[number].site, &other.sites[number].site)
+        };
+        assert!(
+            matches!(&first.sites[0].routes[0].handler, Handler::Files(files) if files.root.is_absolute())
+        );
+        assert!(shared(0, &first, &same) && shared(1, &first, &same));
+        assert!(shared(0, &first, &other) && !shared(1, &first, &other));
+        assert_eq!(absolute.sites.len(), 2, "what is gone is forgotten");
+    }
 }

@@ -98,7 +98,8 @@ impl Prepared {
             folder: prepared_folder(places)?,
             account: gate_user::account(),
         };
-        let edition = Edition { number: control::FIRST_EDITION, plan: places::absolute(plan.clone()) };
+        let edition =
+            Edition { number: control::FIRST_EDITION, plan: places::Absolute::default().of(plan.clone()) };
         let offer = Offer { edition, given, listeners: bound, serving: Arc::default() };
         Ok(Self { listeners, settings, offer, log })
     }

@@ -9,18 +9,16 @@ use crate::failure::Failure;
 use crate::report;
 use certs::Serving;
 use gate::Speaks;
-use link::{Answer, Counts, Order};
+use link::{Answer, Counts, Metrics, Order};
 use std::fs::File;
 use std::os::fd::AsFd;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 /// For what a gate answers from memory.
 const ANSWERING: Duration = Duration::from_secs(5);
 /// The same while somebody tells it what it serves.
 const BESIDE_OTHERS: Duration = Duration::from_secs(1);
-/// Bytes of all metrics at most.
-const LARGEST_METRICS: usize = 64 << 20;
 
 /// What is to be known of the gate.
 #[derive(Clone, Debug, Default)]
@@ -102,15 +100,17 @@ impl Supervisor {
 
     /// All metrics.
     pub(crate) fn metrics(&self) -> Option<String> {
+        // One after the other, for they may be large.
+        let _alone = self.metering.lock().unwrap_or_else(PoisonError::into_inner);
         let (gate, patience) = self.answering()?;
-        let memory = link::memory().ok()?;
-        match gate.ask(Order::Metrics, &[memory.as_fd()], patience) {
-            Ok((Answer::Done, _)) => {
-                let bytes = link::read_memory(&memory, LARGEST_METRICS).ok()?;
-                Some(String::from_utf8_lossy(&bytes).into_owned())
-            }
-            _ => None,
-        }
+        let metrics = Metrics::new().ok()?;
+        let answer = gate.ask(Order::Metrics, &[metrics.memory().as_fd()], patience);
+        let Ok((Answer::Done, _)) = answer else { return None };
+        let read = metrics.read().inspect_err(|error| {
+            let process = gate.process.pid();
+            report::error(format_args!("the metrics of the gate (process {process}) are left out: {error}"));
+        });
+        read.ok()
     }
 
     /// What is to be known of the gate.

@@ -219,6 +219,10 @@ impl Conversation {
                 self.complain("descriptors came with it that do not belong to it");
                 break;
             }
+            if let Err(too_much) = received.message.check() {
+                self.complain(too_much);
+                break;
+            }
             self.hear(received.message, received.descriptors, ears, &mut manners);
         }
         self.kill();

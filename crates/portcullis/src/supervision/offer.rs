@@ -57,14 +57,14 @@ impl Offer {
             Some(before) => before.serving.change_to(&self.serving),
             None => self.serving.whole(),
         };
-        let bytes = |files: &std::collections::BTreeMap<std::path::PathBuf, Arc<[u8]>>| {
-            files.iter().map(|(path, bytes)| (path.clone(), bytes.to_vec())).collect()
+        let shared = |files: &std::collections::BTreeMap<std::path::PathBuf, Arc<[u8]>>| {
+            files.iter().map(|(path, bytes)| (path.clone(), Arc::clone(bytes))).collect()
         };
         Install {
             plan,
             whole: before.is_none(),
-            pages: bytes(&self.given.pages),
-            authorities: bytes(&self.given.authorities),
+            pages: shared(&self.given.pages),
+            authorities: shared(&self.given.authorities),
             roots: self.given.roots.clone(),
             certificates: Some(change(certificates)),
             listeners: self.listeners.iter().map(listener).collect(),
@@ -104,5 +104,38 @@ pub(super) fn change(change: Change) -> CertificateChange {
         new: change.new.into_iter().map(certificate).collect(),
         hosts: change.hosts.into_iter().map(|(host, id)| (host, id.map(u64::from))).collect(),
         nameless: change.nameless.map(u64::from),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gate::PlannedPort;
+    use std::net::{TcpListener, TcpStream};
+
+    /// A port that the kernel has chosen is given back when its socket is shut down; one that was named stays, as those of a
+    /// plan do.
+    fn of_a_named_port() -> TcpListener {
+        let free = || TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
+        let mut tries = (0..100).filter_map(|_| TcpListener::bind(free().ok()?).ok());
+        tries.next().expect("a free port")
+    }
+
+    #[test]
+    fn a_listener_that_a_gate_has_shut_down_listens_again() {
+        let socket = of_a_named_port();
+        let (theirs, local) =
+            (socket.try_clone().expect("a descriptor"), socket.local_addr().expect("bound"));
+        let planned = PlannedPort { port: local.port(), speaks: Speaks::Http, address: None };
+        let bound = Bound { listener: Listener::new(planned, local, vec![socket]), numbers: vec![1] };
+        rustix::net::shutdown(&theirs, rustix::net::Shutdown::Read).expect("whoever has it may");
+        TcpStream::connect(local).expect_err("it is so for everybody");
+        bound.revive();
+        TcpStream::connect(local).expect("it listens");
+        theirs.accept().expect("whoever has it takes what comes");
+        // One that listens stays as it is, with who waits there.
+        let waiting = TcpStream::connect(local).expect("it listens");
+        bound.revive();
+        assert_eq!(theirs.accept().expect("it waits").1, waiting.local_addr().expect("connected"));
     }
 }

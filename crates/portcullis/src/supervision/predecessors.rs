@@ -5,7 +5,7 @@ use super::process::Process;
 use super::start::PREFIX;
 use super::supervisor::Predecessors;
 use crate::report;
-use link::{Answer, Channel, Hello, Numbered, Order, ReceiveError, Told, Trust};
+use link::{Answer, Channel, Hello, Numbered, Order, ReceiveError, Received, Told, Trust};
 use rustix::io::Errno;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
@@ -171,7 +171,7 @@ fn meet(path: &Path, sockets: &mut BTreeMap<u64, (OwnedFd, u16)>) -> Result<Pred
     // Before the gate can say anything, so that the kernel names the process of its first words.
     channel.ask_for_sender().map_err(Unreachable::Io)?;
     rustix::net::connect(channel.as_fd(), &SocketAddrUnix::new(path)?)?;
-    let received = channel.receive::<Told>()?.ok_or(Unreachable::Gone)?;
+    let received = hear(&channel)?;
     let Told::Hello(hello) = received.message else { return Err(Unreachable::Odd("it does not greet")) };
     // That it is the process which was noted is the keeper's word; that this one speaks here, the kernel's.
     let process = identity::of(path).map_err(Unreachable::Unsure)?;
@@ -191,13 +191,20 @@ fn meet(path: &Path, sockets: &mut BTreeMap<u64, (OwnedFd, u16)>) -> Result<Pred
     Ok(Predecessor { channel, process, place: path.to_owned(), sockets: numbers, hello })
 }
 
+/// What a gate says next, which has the bounds that everything has.
+fn hear(channel: &Channel) -> Result<Received<Told>, Unreachable> {
+    let received = channel.receive::<Told>()?.ok_or(Unreachable::Odd("it hangs up"))?;
+    received.message.check().map_err(Unreachable::Odd)?;
+    Ok(received)
+}
+
 fn take_sockets(channel: &Channel, sockets: &mut BTreeMap<u64, (OwnedFd, u16)>) -> Result<(), Unreachable> {
     let (mut after, begun) = (0, Instant::now());
     loop {
         let order = Numbered { number: after, order: Order::Sockets { after } };
         channel.send(&order, &[]).map_err(|error| Unreachable::Io(io::Error::other(error.to_string())))?;
         let (held, came) = loop {
-            let received = channel.receive::<Told>()?.ok_or(Unreachable::Gone)?;
+            let received = hear(channel)?;
             if begun.elapsed() > LONGEST || sockets.len() > MOST {
                 return Err(Unreachable::Odd("it does not come to an end with its sockets"));
             }

@@ -115,31 +115,36 @@ impl Supervisor {
 
     /// Starts a gate where there should be one. Answers how long to wait before it is tried again.
     fn replace(&self, _: &Turn<'_>) -> Option<Duration> {
-        {
+        let pause = {
             let mut state = self.state();
             if state.is_over || state.gate.is_some() {
                 return None;
             }
-            if let Some(pause) = state.deaths.pause(Instant::now()) {
-                if let Some(news) = pause.news {
-                    report::error(news);
-                }
-                return Some(pause.rest);
+            state.deaths.pause(Instant::now())
+        };
+        if let Some(pause) = pause {
+            if let Some(news) = pause.news {
+                report::error(news);
             }
+            return Some(pause.rest);
         }
         let brought = self.bring_up();
-        let mut state = self.state();
-        match (brought, &state.gate) {
-            (Ok(()), Some(gate)) => {
-                report::info(format_args!("another gate serves (process {})", gate.process.pid()));
+        let (process, is_over) = {
+            let mut state = self.state();
+            if brought.is_err() {
+                state.deaths.note_stillborn(Instant::now());
+            }
+            (state.gate.as_ref().map(|gate| gate.process.pid()), state.is_over)
+        };
+        match (brought, process) {
+            (Ok(()), Some(process)) => {
+                report::info(format_args!("another gate serves (process {process})"));
                 None
             }
-            // The service ended meanwhile.
-            _ if state.is_over => None,
+            (_, None) if is_over => None,
             (Ok(()), None) => Some(Duration::ZERO),
             (Err(failure), _) => {
                 report::error(format_args!("{}; it is tried again", failure.reason));
-                state.deaths.note_stillborn(Instant::now());
                 Some(Duration::ZERO)
             }
         }

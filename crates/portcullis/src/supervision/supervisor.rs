@@ -33,6 +33,8 @@ pub(crate) struct Supervisor {
     pub(super) ears: Ears,
     /// Held by who tells the gate what it serves, which may take it a minute. Nobody takes it who has the state.
     pub(super) turn: Mutex<()>,
+    /// Held by who reads metrics.
+    pub(super) metering: Mutex<()>,
     /// Held for moments: nobody waits for a gate who has it.
     state: Mutex<State>,
     /// Whether no gate of a former keeper was there when this began.
@@ -125,7 +127,14 @@ impl Supervisor {
             looked: Instant::now(),
             is_over: false,
         };
-        Self { settings, ears, turn: Mutex::default(), state: Mutex::new(state), is_first }
+        Self {
+            settings,
+            ears,
+            turn: Mutex::default(),
+            metering: Mutex::default(),
+            state: Mutex::new(state),
+            is_first,
+        }
     }
 
     /// Looks after the gate in a thread of its own.

@@ -14,21 +14,37 @@ pub(super) fn look(world: &World) -> Vec<Finding> {
     let release = fs::read_to_string(world.root.join("proc/sys/kernel/osrelease")).unwrap_or_default();
     let mut findings = vec![judge_release(release.trim())];
     findings.push(judge_confinement(&confine::features()));
+    findings.extend(judge_callers(release.trim(), world.is_root));
     if world.is_root {
         findings.push(judge_packets(missing_for_packets(), world.plan.policy.firewall.is_some()));
     }
     findings
 }
 
-fn judge_release(release: &str) -> Finding {
+fn version(release: &str) -> (u32, u32) {
     let mut numbers = release.split(['.', '-']).map(|part| part.parse::<u32>().unwrap_or(0));
-    let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
-    if version >= OLDEST {
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+}
+
+fn judge_release(release: &str) -> Finding {
+    if version(release) >= OLDEST {
         Finding::good(PART, format!("Linux {release}"))
     } else {
         let found = format!("Linux {release} is older than {}.{}", OLDEST.0, OLDEST.1);
         Finding::problem(PART, found, "start a newer kernel of your distribution")
     }
+}
+
+/// From this version on the kernel says which process made a connection by more than a number.
+const NAMES_CALLERS: (u32, u32) = (6, 5);
+
+/// Root's gate is another user, or does not see the admin socket.
+fn judge_callers(release: &str, is_root: bool) -> Option<Finding> {
+    let is_lacking = !is_root && version(release) < NAMES_CALLERS;
+    is_lacking.then(|| {
+        let found = "without root, the admin socket tells a gate that ended by its number alone";
+        Finding::note(PART, found).with("Linux 6.5 and later tells it for certain")
+    })
 }
 
 /// From this version of its interface on, landlock holds all that is asked of it.
@@ -97,6 +113,15 @@ fn judge_packets(missing: MissingForPackets, is_wanted: bool) -> Finding {
 mod tests {
     use super::super::finding::State;
     use super::*;
+
+    #[test]
+    fn callers_are_in_doubt_before_6_5_and_without_root_alone() {
+        for (release, is_root, is_told) in
+            [("6.4.16", false, true), ("6.4.16", true, false), ("6.5.0", false, false), ("", false, true)]
+        {
+            assert_eq!(judge_callers(release, is_root).is_some(), is_told, "{release} {is_root}");
+        }
+    }
 
     #[test]
     fn a_kernel_is_old_before_5_10() {

@@ -52,6 +52,7 @@ fn a_gate_that_says_what_no_gate_says_is_ended() {
         ("a length without end", b"PL\x01\x00\x02\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01".to_vec(), vec![]),
         ("no text", b"PL\x01\x00\x02\x01\xff".to_vec(), vec![]),
         ("more than a packet", vec![0x50; 40_000], vec![]),
+        ("a long notice", packet(&Told::Notice("x".repeat(8193))), vec![]),
         ("memory that is not there", beside.to_vec(), vec![]),
         ("memory", beside.to_vec(), vec![sealed(100)]),
         ("huge memory", beside.to_vec(), vec![sealed(1 << 40)]),
@@ -79,7 +80,7 @@ fn answers_to_nothing_and_second_answers_are_nothing() {
             .theirs
             .tell(&Told::Answer { number, answer: Answer::Refused(link::Refusal { reason: String::new() }) });
     }
-    let hello = Hello { protocol: 9, build: "x".repeat(1000), draining: true };
+    let hello = Hello { protocol: 9, build: "x".repeat(255), draining: true };
     bench.theirs.tell(&Told::Hello(hello));
     let (number, answer) = bench.gate.tell(Order::Ping, &[]).expect("room");
     for reason in ["first", "second"] {

@@ -1,13 +1,14 @@
 //! The program becomes another one, under load.
 
-use super::{ending, gate_process, memory, stop, summary};
+use super::{ending, gate_process, lives, memory, stop, summary};
 use crate::load::{Loaded, setting};
 use crate::running::{Gate, Hello, Setup};
 use crate::tunnel::Open;
+use rustix::process::Signal;
 use std::fs;
 use std::time::{Duration, Instant};
-use testkit::eventually;
 use testkit::load::Client;
+use testkit::{Raw, eventually};
 
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -110,4 +111,58 @@ fn a_program_whose_file_was_replaced_is_upgraded_to_the_new_one_without_a_name()
     assert_ne!(gate_process(&gate), former);
     let program = fs::read_link(format!("/proc/{}/exe", gate.id())).unwrap();
     assert_eq!(program, fs::canonicalize(gate.folder.join("portcullis")).unwrap());
+}
+
+/// The processes of all gates of a state folder, whoever keeps them.
+fn all_gates(gate: &Gate) -> Vec<u32> {
+    let entries = fs::read_dir(gate.folder.join("state/admin")).unwrap();
+    let notes = entries.filter_map(|entry| fs::read_link(entry.unwrap().path()).ok());
+    notes.filter_map(|note| note.to_str()?.split_once('.')?.0.parse().ok()).collect()
+}
+
+/// Whether every thread of a process leaves it to the kernel to keep the signals that ask for something.
+fn holds_signals(process: u32) -> bool {
+    // SIGHUP, SIGINT, SIGUSR1 and SIGTERM, each the bit below its number (proc_pid_status(5)).
+    const ALL: u64 = 1 | 1 << 1 | 1 << 9 | 1 << 14;
+    let mut threads = fs::read_dir(format!("/proc/{process}/task")).unwrap();
+    threads.all(|thread| {
+        let status = fs::read_to_string(thread.unwrap().path().join("status")).unwrap_or_default();
+        let blocked = status.lines().find_map(|line| line.strip_prefix("SigBlk:\t"));
+        blocked.is_none_or(|blocked| u64::from_str_radix(blocked, 16).unwrap() & ALL == ALL)
+    })
+}
+
+#[test]
+fn who_asks_for_the_end_while_a_program_takes_over_gets_it() {
+    // The other program is there after some of them, and listens after a few more; where somebody else is spoken with, the
+    // former one has a second to come to an end with that.
+    for (milliseconds, is_spoken_with) in
+        [(0, true), (0, false), (5, false), (20, false), (60, false), (200, false)]
+    {
+        let gate = Gate::any_host("routes = { \"/\" = { respond = \"here\" } }\n");
+        let socket = gate.folder.join("state/admin/socket");
+        let _other = is_spoken_with.then(|| Raw::connect_unix(&socket));
+        let mut admin = Raw::connect_unix(&socket);
+        let request = "{\"program\":null}";
+        admin.send(format!(
+            "POST /upgrade HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{request}",
+            request.len()
+        ));
+        let response = admin.response("POST");
+        assert_eq!(response.status, 202, "{}", response.text());
+        assert!(holds_signals(gate.id()));
+        let gates = all_gates(&gate);
+        assert_eq!(gates.len(), 2, "{gates:?}");
+        drop(admin);
+        // Not to wait for anything: another moment is tested.
+        std::thread::sleep(Duration::from_millis(milliseconds));
+        gate.signal(Signal::TERM);
+        let (ended, _) = gate.finish();
+        println!("{milliseconds} ms, {is_spoken_with}: {}", ended.stderr);
+        assert_eq!(ended.code(), 0, "{}", ended.stderr);
+        assert!(ended.stderr.ends_with("stopped\n"), "{}", ended.stderr);
+        for process in gates {
+            eventually(&format!("the end of process {process}"), || (!lives(process)).then_some(()));
+        }
+    }
 }
