@@ -234,6 +234,9 @@ pub(crate) struct Ended {
     pub(crate) snapshot: Number,
     /// The one that is in force; `None` where nothing is enforced.
     pub(crate) back_to: Option<Number>,
+    /// Whether a running gate serves other sites and services for it.
+    #[serde(default)]
+    pub(crate) routes_back: bool,
 }
 
 /// The history.

@@ -373,7 +373,8 @@ impl Powers for Running {
 impl Routes for Running {
     fn served(&self) -> Served {
         let current = self.current();
-        Served { origin: current.origin.clone(), plan: current.plan.clone() }
+        // A keeper reads the file by its absolute path, and compares with this.
+        Served { origin: current.origin.clone(), plan: places::comparable(current.plan.clone()) }
     }
 
     fn lacks(&self, plan: &Plan) -> Vec<Finding> {

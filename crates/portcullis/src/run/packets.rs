@@ -212,10 +212,10 @@ impl Packets {
         }
         let planned: Planned = self.ask_for(Request::Plan(wanted))?;
         if planned.compared_with.is_some() && planned.packets_change {
-            return Err(Failure::no("packets would change, and a reload changes only sites and services")
-                .with_hint(
-                    "`portcullis plan` shows what would change, `portcullis apply` puts all of it in force",
-                ));
+            let reason = "packets would change, and a reload changes only sites and services";
+            return Err(Failure::no(format!("{reason}{}", show::packets(&planned))).with_hint(
+                "`portcullis plan` shows what would change, `portcullis apply` puts all of it in force",
+            ));
         }
         Ok(())
     }

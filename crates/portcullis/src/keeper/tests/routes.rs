@@ -49,6 +49,31 @@ fn the_routes_of_a_trial_go_back_with_its_packets() {
 }
 
 #[test]
+fn whoever_ends_a_trial_hears_that_its_sites_end_too() {
+    let bench = Bench::new(WITH_SITE);
+    let (mut keeper, gate) = (bench.keeper(), gate(false));
+    let mut ask =
+        |request| keeper.ask(&Asked { caller: console(), request }, Some(&gate)).expect("an answer");
+    ask(bench.apply());
+    assert_eq!(ask(Request::EndTrial)["routes_back"], true);
+    let status = ask(Request::Status);
+    let problem = status["problems"][0]["text"].as_str().expect("a problem");
+    assert!(problem.starts_with("not enforced: snapshot 1 was rolled back: taken back by "), "{problem}");
+}
+
+#[test]
+fn the_end_of_a_trial_says_that_its_sites_end_too() {
+    let bench = Bench::new(WITH_SITE);
+    let (mut keeper, gate) = (bench.keeper(), gate(false));
+    keeper.ask(&Asked { caller: console(), request: bench.apply() }, Some(&gate)).expect("an apply");
+    bench.world.pass(60);
+    keeper.tend(Some(&gate)).expect("a look");
+    let notices = keeper.take_notices();
+    let told = "was rolled back: nobody confirmed it within 1m; the sites and services from before it are served again";
+    assert!(notices.iter().any(|notice| notice.ends_with(told)), "{notices:?}");
+}
+
+#[test]
 fn packets_go_back_when_the_gate_cannot_serve_the_routes() {
     let bench = Bench::new(WITH_SITE);
     let (mut keeper, gate) = (bench.keeper(), gate(true));
