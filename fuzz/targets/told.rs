@@ -12,6 +12,10 @@ fuzz_target!(|packet: &[u8]| {
     let written = encode(&told);
     let again = decode::<Told>(&written).expect("what was written is read");
     assert_eq!(encode(&again), written);
+    if told.check().is_ok() {
+        // What is taken of a gate is small however it is written.
+        assert!(written.len() <= 32 << 10);
+    }
     if let Told::Ask { ask, .. } = &told
         && ask.check().is_ok()
     {
