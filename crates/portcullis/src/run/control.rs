@@ -378,7 +378,12 @@ impl Routes for Running {
     }
 
     fn lacks(&self, plan: &Plan) -> Vec<Finding> {
-        inspection::look_at_machine(plan).into_iter().map(Finding::of_problem).collect()
+        let found = inspection::look_at_machine(plan).into_iter().map(Finding::of_problem);
+        let ending = ending(plan, &self.current().plan).map(|number| {
+            let hint = "nothing to do where that is meant";
+            Finding::warning(format!("no site and no stream is left, and {number} would end"), hint)
+        });
+        found.chain(ending).collect()
     }
 
     fn install(&self, served: Served) -> Result<(), Failure> {
@@ -388,12 +393,15 @@ impl Routes for Running {
 
 /// An emptied file, or one that includes nothing any more, would end every site: whoever means that says so.
 fn refuse_emptiness(origin: &Origin, plan: &Plan, before: &Plan) -> Result<(), Failure> {
-    if plan.serves() || !before.serves() {
-        return Ok(());
-    }
-    let served = before.sites.len() + before.streams.len();
-    let reason = format!("{} has no site and no stream, and {served} would end", origin.name());
+    let Some(number) = ending(plan, before) else { return Ok(()) };
+    let reason = format!("{} has no site and no stream, and {number} would end", origin.name());
     Err(Failure::no(reason).with_hint("`portcullis reload --allow-empty` where that is meant"))
+}
+
+/// How many sites and streams would end, where none is left.
+fn ending(plan: &Plan, before: &Plan) -> Option<usize> {
+    let served = before.sites.len() + before.streams.len();
+    (!plan.serves() && served > 0).then_some(served)
 }
 
 /// How the gate is confined, a line for each layer, and what it should see and does not, a line for each path.

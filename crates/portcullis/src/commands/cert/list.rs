@@ -26,7 +26,7 @@ pub(super) fn run(common: &Common, json: bool) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn lines(list: Vec<String>) -> String {
+fn lines(list: &[String]) -> String {
     if list.is_empty() { "-".to_owned() } else { list.join("\n") }
 }
 
@@ -36,15 +36,15 @@ fn broken(broken: &Broken) -> [String; 5] {
         Some(hint) => format!("{}\n{hint}", broken.problem),
         None => broken.problem.clone(),
     };
-    [nothing(), "files".to_owned(), nothing(), lines(broken.used_for.clone()), problem]
+    [nothing(), "files".to_owned(), nothing(), lines(&broken.used_for), problem]
 }
 
 fn row(facts: &CertificateFacts) -> [String; 5] {
     [
-        lines(names(facts)),
+        lines(&names(facts)),
         source(facts).to_owned(),
         day::format(facts.validity.not_after),
-        lines(facts.used_for.clone()),
-        lines(facts.problems.iter().map(ToString::to_string).collect()),
+        lines(&facts.used_for),
+        lines(&facts.problems.iter().map(ToString::to_string).collect::<Vec<_>>()),
     ]
 }
