@@ -19,7 +19,8 @@ use std::path::PathBuf;
 
 /// The gate of a Linux server: one file says what is reachable, one program makes it so.
 ///
-/// Portcullis is a reverse proxy with automatic HTTPS and static files. The quickest start needs no file:
+/// Portcullis is a reverse proxy that speaks HTTPS, serves static files, passes streams of TCP and UDP on, and keeps
+/// the machine's firewall. The quickest start needs no file:
 ///
 ///     portcullis up example.com=localhost:3000
 #[derive(Debug, Parser)]

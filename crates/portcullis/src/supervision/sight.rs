@@ -64,9 +64,15 @@ pub(super) fn hide(gate: &Conversation, offer: &Offer) {
     });
 }
 
-/// Follows links that were switched and folders that were built anew.
+/// Follows links that were switched and folders that were built anew, and says what is gone.
 pub(super) fn refresh(gate: &Conversation) {
-    with_outside(gate, |outside| outside.refresh(Instant::now()).map(drop));
+    with_outside(gate, |outside| {
+        let changed = outside.refresh(Instant::now())?;
+        if !changed.is_empty() {
+            warn(&outside.missing().filter(|missing| changed.contains(&missing.path)).collect::<Vec<_>>());
+        }
+        Ok(())
+    });
 }
 
 /// What it should see and does not, as it is now.
