@@ -16,6 +16,8 @@ use std::sync::{Mutex, PoisonError};
 
 const IN_THIS_FOLDER: &str = "portcullis.toml";
 pub(crate) const OF_THE_MACHINE: &str = "/etc/portcullis/portcullis.toml";
+/// The name of a configuration that is no file.
+pub(crate) const COMMAND_LINE: &str = "command line";
 /// A configuration is written by people; something larger is another file.
 const MAX_BYTES: u64 = 4 << 20;
 /// Threads that read one file at most.
@@ -117,7 +119,7 @@ impl Origin {
     pub(crate) fn name(&self) -> String {
         match self {
             Self::File(path) => path.display().to_string(),
-            Self::QuickStart(_) => "command line".to_owned(),
+            Self::QuickStart(_) => COMMAND_LINE.to_owned(),
         }
     }
 }

@@ -100,9 +100,8 @@ impl Client {
     }
 
     /// Has it take a changed configuration.
-    pub(crate) fn reload(&self, file: Option<&Path>) -> Result<Message, AskError> {
-        let request = ReloadRequest { file: file.map(Path::to_owned) };
-        let body = serde_json::to_vec(&request).map_err(|error| AskError::Answer(error.to_string()))?;
+    pub(crate) fn reload(&self, request: &ReloadRequest) -> Result<Message, AskError> {
+        let body = serde_json::to_vec(request).map_err(|error| AskError::Answer(error.to_string()))?;
         parse(&self.ask("POST", RELOAD, &body)?)
     }
 

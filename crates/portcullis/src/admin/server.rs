@@ -294,7 +294,7 @@ fn reload(body: &[u8], control: &dyn Control) -> Answer {
     let request = if body.is_empty() { Ok(ReloadRequest::default()) } else { serde_json::from_slice(body) };
     match request {
         Err(error) => Answer::text(400, &format!("the body is not understood: {error}")),
-        Ok(ReloadRequest { file }) => match control.reload(file.as_deref()) {
+        Ok(request) => match control.reload(&request) {
             Ok(message) => Answer::json(200, &message),
             Err(refused) => Answer::json(422, &refused),
         },

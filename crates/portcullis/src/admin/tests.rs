@@ -27,9 +27,10 @@ impl Control for Recorder {
         serde_json::json!({ "process": 7 })
     }
 
-    fn reload(&self, file: Option<&Path>) -> Result<Message, ReloadRefused> {
-        self.note(format!("reload {file:?}"));
-        match file {
+    fn reload(&self, request: &ReloadRequest) -> Result<Message, ReloadRefused> {
+        let empty = if request.allow_empty { " empty" } else { "" };
+        self.note(format!("reload {:?}{empty}", request.file));
+        match &request.file {
             None => Ok(Message::new("2 sites changed")),
             Some(_) => Err(ReloadRefused {
                 reason: "the old configuration stays".to_owned(),
@@ -80,6 +81,7 @@ fn five_requests_are_answered_and_no_other() {
         ("GET", "/metrics", "", 200, None),
         ("POST", "/reload", "", 200, Some("reload None")),
         ("POST", "/reload", "{}", 200, Some("reload None")),
+        ("POST", "/reload", r#"{"allow_empty":true}"#, 200, Some("reload None empty")),
         ("POST", "/reload", r#"{"file":"/a.toml"}"#, 422, Some("reload Some(\"/a.toml\")")),
         ("POST", "/reload", r#"{"path":"/a.toml"}"#, 400, None),
         ("POST", "/reload", "x", 400, None),
@@ -152,8 +154,8 @@ fn a_client_gets_what_the_control_says() {
     let client = Client::new(&socket);
     assert_eq!(client.status().expect("a status"), serde_json::json!({ "process": 7 }));
     assert_eq!(client.metrics().expect("metrics"), b"# EOF\n");
-    assert_eq!(client.reload(None).expect("a reload").message, "2 sites changed");
-    match client.reload(Some(Path::new("/bad.toml"))) {
+    assert_eq!(client.reload(&ReloadRequest::default()).expect("a reload").message, "2 sites changed");
+    match client.reload(&ReloadRequest { file: Some("/bad.toml".into()), ..ReloadRequest::default() }) {
         Err(AskError::ReloadRefused(refused)) => assert_eq!(refused.problems, "error: bad\n"),
         other => assert!(other.is_err(), "a refused reload: {other:?}"),
     }

@@ -168,6 +168,9 @@ pub(crate) struct Reload {
     /// The configuration, as with --config; without it, the one that the gate was started with
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) file: Option<PathBuf>,
+    /// Also where the file has no site and no stream, so that those that are served end
+    #[arg(long)]
+    pub(crate) allow_empty: bool,
 }
 
 /// `portcullis status`.

@@ -8,7 +8,7 @@ use crate::admin::{AskError, Client, GateLock};
 use crate::cli::{Common, Status};
 use crate::failure::{Exit, Failure};
 use crate::keeper::{Finding, Request, Status as Packets, UNSEEN, is_table_there};
-use crate::place::Places;
+use crate::place::{Places, UNKNOWN};
 use crate::show;
 use crate::table::aligned;
 use crate::terminal;
@@ -92,8 +92,8 @@ fn packets(places: &Places) -> Result<Option<Value>, Failure> {
 
 /// The firewall's part where nobody would tell it.
 fn unseen(failure: Failure) -> Result<Value, Failure> {
-    let problem =
-        Finding { hint: failure.hint, ..Finding::warning(format!("{UNSEEN}{}", failure.reason), "") };
+    let reason = failure.reason.trim_start_matches(UNKNOWN);
+    let problem = Finding { hint: failure.hint, ..Finding::warning(format!("{UNSEEN}{reason}"), "") };
     let packets = Packets { problems: vec![problem], ..Packets::default() };
     serde_json::to_value(packets).map_err(|error| Failure::refused(error.to_string()))
 }

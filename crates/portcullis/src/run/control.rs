@@ -8,10 +8,11 @@ use super::service::Service;
 use super::signals::Signal;
 use super::turnover::Turnover;
 use super::{places, rehearsal, upgrade};
-use crate::admin::{Control, Message, ReloadRefused};
+use crate::admin::{Control, Message, ReloadRefused, ReloadRequest};
 use crate::configuration::Origin;
 use crate::failure::{Exit, Failure, with_causes};
-use crate::keeper::{Asked, AutomaticBan, Refused, Routes, Served};
+use crate::inspection;
+use crate::keeper::{Asked, AutomaticBan, Finding, Refused, Routes, Served};
 use crate::report;
 use crate::supervision::{Offer, Supervisor, resolver_texts};
 use gate::{AccessLog, Given};
@@ -163,7 +164,7 @@ impl Running {
 
     /// A reload that nobody waits for.
     pub(super) fn reload_and_report(&self) {
-        match self.reload(None) {
+        match self.reload(&ReloadRequest::default()) {
             Ok(done) => {
                 crate::terminal::say(&done.problems);
                 report::info(done.message);
@@ -284,17 +285,18 @@ impl Control for Running {
         status
     }
 
-    fn reload(&self, file: Option<&Path>) -> Result<Message, ReloadRefused> {
+    fn reload(&self, request: &ReloadRequest) -> Result<Message, ReloadRefused> {
         self.refuse_at_the_end().map_err(|failure| refused(failure, String::new()))?;
         let (origin, before) = {
             let current = self.current();
-            let origin = file.map_or_else(|| current.origin.clone(), |file| Origin::File(file.to_owned()));
-            (origin, current.plan.clone())
+            let named = request.file.clone().map(Origin::File);
+            (named.unwrap_or_else(|| current.origin.clone()), current.plan.clone())
         };
         let compiled =
             origin.compile_again(&mut self.compiler()).map_err(|failure| refused(failure, String::new()))?;
+        let compiled = self.packets.inspect(compiled);
         let problems = compiled.problems.render(false);
-        let Some(plan) = compiled.plan else {
+        let Some(plan) = compiled.plan.filter(|_| compiled.problems.errors() == 0) else {
             let failure = Failure::no(format!("{} cannot be used as it is", origin.name()));
             return Err(refused(failure, problems));
         };
@@ -302,6 +304,10 @@ impl Control for Running {
         let judged = self.packets.refuse_changes(&origin, &plan, &before);
         judged.map_err(|failure| refused(failure, problems.clone()))?;
         let plan = self.packets.of_this_host(&plan).map_err(|failure| refused(failure, problems.clone()))?;
+        if !request.allow_empty {
+            refuse_emptiness(&origin, &plan, &before)
+                .map_err(|failure| refused(failure, problems.clone()))?;
+        }
         let taken = self.take(origin, plan).map_err(|failure| refused(failure, problems.clone()))?;
         let Some(broken) = taken else {
             return Ok(Message { message: "nothing changed".to_owned(), problems });
@@ -379,12 +385,35 @@ impl Powers for Running {
 impl Routes for Running {
     fn served(&self) -> Served {
         let current = self.current();
-        Served { origin: current.origin.clone(), plan: current.plan.clone() }
+        // A keeper reads the file by its absolute path, and compares with this.
+        Served { origin: current.origin.clone(), plan: places::comparable(current.plan.clone()) }
+    }
+
+    fn lacks(&self, plan: &Plan) -> Vec<Finding> {
+        let found = inspection::look_at_machine(plan).into_iter().map(Finding::of_problem);
+        let ending = all_that_would_end(plan, &self.current().plan).map(|number| {
+            let hint = "nothing to do where that is meant";
+            Finding::warning(format!("no site and no stream is left, and {number} would end"), hint)
+        });
+        found.chain(ending).collect()
     }
 
     fn install(&self, served: Served) -> Result<(), Failure> {
         self.take(served.origin, served.plan).map(drop)
     }
+}
+
+/// An emptied file, or one that includes nothing any more, would end every site: whoever means that says so.
+fn refuse_emptiness(origin: &Origin, plan: &Plan, before: &Plan) -> Result<(), Failure> {
+    let Some(number) = all_that_would_end(plan, before) else { return Ok(()) };
+    let reason = format!("{} has no site and no stream, and {number} would end", origin.name());
+    Err(Failure::no(reason).with_hint("`portcullis reload --allow-empty` where that is meant"))
+}
+
+/// How many sites and streams would end, where none is left.
+fn all_that_would_end(plan: &Plan, before: &Plan) -> Option<usize> {
+    let served = before.sites.len() + before.streams.len();
+    (!plan.serves() && served > 0).then_some(served)
 }
 
 /// How the gate is confined, a line for each layer, and what it should see and does not, a line for each path.
