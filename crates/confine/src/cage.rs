@@ -16,6 +16,12 @@ pub struct Cage {
     /// instances lie (connecting works), single files such as `/etc/resolv.conf`. Absolute, without `..`. Links are
     /// followed when the process starts, with the rights of `account`. What lies beneath another one costs nothing.
     pub shown: BTreeSet<PathBuf>,
+    /// Whether it may open Unix sockets, to connect to what it sees. Pairs it may make in any case.
+    #[serde(default)]
+    pub unix_sockets: bool,
+    /// Whether it is killed when the thread that started it ends, whatever it does (PR_SET_PDEATHSIG(2const)).
+    #[serde(default)]
+    pub ends_with_parent: bool,
     /// Layers that are left out, so that a test can tell what each one stops by itself.
     #[serde(default)]
     pub without: BTreeSet<LayerName>,

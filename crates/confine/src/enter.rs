@@ -44,9 +44,9 @@ pub fn enter(cage: &Cage) -> Result<Report, EnterError> {
         } else {
             match name {
                 LayerName::Mounts => mounts::enter(cage, &mut missing)?,
-                LayerName::Rights => rights::drop_all(cage.account.as_ref())?,
+                LayerName::Rights => rights::drop_all(cage)?,
                 LayerName::Landlock => access::restrict()?,
-                LayerName::Calls => calls::filter()?,
+                LayerName::Calls => calls::filter(cage.unix_sockets)?,
             }
         });
     }

@@ -1,23 +1,22 @@
 //! The second layer: who the process is, and that it stays so.
 
 use crate::account::Account;
-use crate::cage::LayerName;
+use crate::cage::{Cage, LayerName};
 use crate::enter::EnterError;
 use crate::report::Layer;
 use rustix::io::Errno;
-use rustix::process::{DumpableBehavior, Resource, Rlimit, geteuid, getgid, setrlimit};
+use rustix::process::{DumpableBehavior, Resource, Rlimit, Signal, geteuid, getgid, setrlimit};
 use rustix::thread::{CapabilitiesSecureBits, CapabilitySet, CapabilitySets, set_thread_groups};
 use std::io;
 
 /// The highest capability that a kernel may have: sets of them are 64 bits wide.
 const LAST: u32 = 63;
 
-const USER: &str =
-    "create the user portcullis: useradd --system --no-create-home --shell /usr/sbin/nologin portcullis";
+const USER: &str = "create the user portcullis: useradd --system --user-group --home-dir / --no-create-home --shell /usr/sbin/nologin portcullis";
 
 /// Becomes the account and gives up every capability, every way to get one back, and to be looked into.
-pub(crate) fn drop_all(account: Option<&Account>) -> Result<Layer, EnterError> {
-    let layer = match account {
+pub(crate) fn drop_all(cage: &Cage) -> Result<Layer, EnterError> {
+    let layer = match cage.account.as_ref() {
         Some(account) if geteuid().is_root() => {
             let bounded = give_up_capabilities();
             become_account(account)?;
@@ -42,6 +41,11 @@ pub(crate) fn drop_all(account: Option<&Account>) -> Result<Layer, EnterError> {
     };
     clear_capabilities()?;
     close_up()?;
+    if cage.ends_with_parent {
+        // The kernel forgets it where the user changes.
+        rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
+            .map_err(|error| EnterError::step("end with its parent", error))?;
+    }
     Ok(layer)
 }
 

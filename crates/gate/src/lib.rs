@@ -31,6 +31,7 @@ mod stream;
 mod transport;
 mod worker;
 
+pub use connection::PROBE_HOST;
 pub use gate::{Content, Gate, StartError};
 pub use given::{Given, GivenError};
 pub use identity::Identities;

@@ -16,6 +16,8 @@ use std::sync::{Mutex, PoisonError};
 
 const IN_THIS_FOLDER: &str = "portcullis.toml";
 pub(crate) const OF_THE_MACHINE: &str = "/etc/portcullis/portcullis.toml";
+/// The name of a configuration that is no file.
+pub(crate) const COMMAND_LINE: &str = "command line";
 /// A configuration is written by people; something larger is another file.
 const MAX_BYTES: u64 = 4 << 20;
 /// Threads that read one file at most.
@@ -47,6 +49,8 @@ impl Origin {
         let is_site = |argument: &String| argument.contains('=');
         match up.what.as_slice() {
             [] => Self::of_command(common, None),
+            [host] if is_bare_host(host) => Err(Failure::refused(format!("there is no file {host}"))
+                .with_hint(format!("`portcullis up {host}=localhost:3000` serves a site without a file"))),
             [file] if !is_site(file) => Self::of_command(common, Some(Path::new(file))),
             sites if sites.iter().all(is_site) && common.config.is_none() => {
                 Ok(Self::QuickStart(sites.to_vec()))
@@ -101,11 +105,21 @@ impl Origin {
         }
     }
 
+    /// Its name for who has another current folder.
+    pub(crate) fn full_name(&self) -> String {
+        match self {
+            Self::File(path) => {
+                std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string()
+            }
+            Self::QuickStart(_) => self.name(),
+        }
+    }
+
     /// Its name for people.
     pub(crate) fn name(&self) -> String {
         match self {
             Self::File(path) => path.display().to_string(),
-            Self::QuickStart(_) => "command line".to_owned(),
+            Self::QuickStart(_) => COMMAND_LINE.to_owned(),
         }
     }
 }
@@ -119,6 +133,12 @@ pub(crate) fn require_plan(origin: &Origin, compiled: Compiled) -> Result<Plan, 
 /// Writes problems, where there are any, to standard error.
 pub(crate) fn show_problems(problems: &Problems) {
     terminal::say_styled(problems.render(true));
+}
+
+/// Whether somebody named a host where a file is expected.
+fn is_bare_host(argument: &str) -> bool {
+    let is_file = argument.contains(['/', '=']) || argument.ends_with(".toml");
+    !is_file && argument.contains('.') && !Path::new(argument).exists()
 }
 
 fn find(places: &[&Path]) -> Result<PathBuf, Failure> {
@@ -319,5 +339,8 @@ mod tests {
         assert_eq!(origin(&["a.toml", "c.toml"], None), usage);
         assert_eq!(origin(&["a=b"], Some("c.toml")), usage);
         assert_eq!(origin(&["a.toml"], Some("c.toml")), usage);
+        let refused = Err(crate::failure::Exit::Refused);
+        assert_eq!(origin(&["example.com"], None), refused, "a host without a target");
+        assert_eq!(origin(&["./example.com"], None), Ok(Origin::File("./example.com".into())));
     }
 }

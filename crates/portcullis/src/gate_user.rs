@@ -6,6 +6,10 @@ use rustix::process::geteuid;
 /// The name of the user.
 pub(crate) const NAME: &str = "portcullis";
 
+/// What makes the user where systemd-sysusers does not.
+pub(crate) const MADE_BY: &str =
+    "useradd --system --user-group --home-dir / --no-create-home --shell /usr/sbin/nologin portcullis";
+
 /// The account, where this machine has it.
 pub(crate) fn account() -> Option<Account> {
     confine::account(NAME)

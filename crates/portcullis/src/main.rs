@@ -10,6 +10,7 @@ mod failure;
 mod gate_process;
 mod gate_user;
 mod hello;
+mod inspection;
 mod installation;
 mod keeper;
 mod known;

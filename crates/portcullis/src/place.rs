@@ -6,6 +6,9 @@ use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+/// What begins the reason where what is in force is kept in a folder that is not looked into.
+pub(crate) const UNKNOWN: &str = "it cannot be told what is in force: ";
+
 /// The state folder of root where none is named.
 const OF_ROOT: &str = "/var/lib/portcullis";
 
@@ -61,7 +64,7 @@ impl Places {
         {
             return Ok(());
         }
-        Err(Failure::refused(format!("it cannot be told what is in force: {OF_ROOT} belongs to root"))
+        Err(Failure::refused(format!("{UNKNOWN}{OF_ROOT} belongs to root"))
             .with_hint("run this as root; --state names the folder of a gate of your own"))
     }
 }

@@ -120,7 +120,7 @@ const SOCKET_OPTIONS: &[(i32, i32)] = &[
 ];
 
 /// `process` is the only one that it may signal.
-pub(super) fn table(process: u32) -> Vec<Call> {
+pub(super) fn table(process: u32, unix_sockets: bool) -> Vec<Call> {
     let mut calls: Vec<Call> =
         ALWAYS.iter().copied().flatten().chain(OLDER).map(|&number| Call::always(number)).collect();
     let process = u64::from(process);
@@ -130,7 +130,7 @@ pub(super) fn table(process: u32) -> Vec<Call> {
         Call::when(libc::SYS_mmap, vec![vec![Test::has(2, executable, 0)]]),
         Call::when(libc::SYS_mprotect, vec![vec![Test::has(2, executable, 0)]]),
         Call::when(libc::SYS_clone, vec![vec![Test::has(0, THREAD_MASK, THREAD)]]),
-        Call::when(libc::SYS_socket, sockets()),
+        Call::when(libc::SYS_socket, sockets(unix_sockets)),
         Call::when(libc::SYS_setsockopt, socket_options(SOCKET_OPTIONS)),
         // The C library and signal handlers wake a thread through a pair.
         Call::with(libc::SYS_socketpair, 0, &[bits(AF_UNIX)]),
@@ -164,12 +164,14 @@ const THREAD_MASK: u64 = THREAD
             | libc::CLONE_VFORK,
     );
 
-/// TCP, UDP and Unix sockets.
-fn sockets() -> Vec<Vec<Test>> {
+/// TCP and UDP sockets, and those of this machine alone.
+fn sockets(unix_sockets: bool) -> Vec<Vec<Test>> {
     let kinds = [(SOCK_STREAM, IPPROTO_TCP), (SOCK_DGRAM, IPPROTO_UDP)];
     let families = [(AF_INET, true), (AF_INET6, true), (AF_UNIX, false)];
     let mut rules = Vec::new();
-    for (family, has_protocols) in families {
+    for (family, has_protocols) in
+        families.into_iter().filter(|(family, _)| unix_sockets || *family != AF_UNIX)
+    {
         for (kind, protocol) in kinds {
             let rule = |protocol: i32| {
                 vec![

@@ -23,12 +23,12 @@ const SOCKET_TYPE: u64 = 0xf;
 
 /// Puts the filter on the calling thread and those that it starts. Needs no rights beyond no-new-privileges, which comes
 /// with it.
-pub(crate) fn filter() -> Result<Layer, EnterError> {
-    let program = program().map_err(EnterError::Calls)?;
+pub(crate) fn filter(unix_sockets: bool) -> Result<Layer, EnterError> {
+    let program = program(unix_sockets).map_err(EnterError::Calls)?;
     match seccompiler::apply_filter(&program) {
         Ok(()) => Ok(Layer::enforced(LayerName::Calls)),
         // A kernel without filters knows neither the call nor the older way to ask for it.
-        Err(Error::Seccomp(error)) if is_unknown(&error) => {
+        Err(Error::Seccomp(error)) if is_unknown(&error) && !is_supported() => {
             let hint = "boot a kernel with CONFIG_SECCOMP_FILTER";
             Ok(Layer::not_enforced(LayerName::Calls, "not in this kernel", Some(hint)))
         }
@@ -48,10 +48,10 @@ pub(crate) fn is_supported() -> bool {
 
 /// The tables as one program. The kernel runs each program that is attached for every call it does not know by its number
 /// alone, and entering one costs more than what is in it.
-fn program() -> Result<BpfProgram, Error> {
+fn program(unix_sockets: bool) -> Result<BpfProgram, Error> {
     let refused = |number: i32| SeccompAction::Errno(number.unsigned_abs());
     let not_there = NOT_THERE.iter().map(|&call| Call::always(call)).collect();
-    let mut program = compile(allowed::table(std::process::id()), SeccompAction::Allow, NEXT)?;
+    let mut program = compile(allowed::table(std::process::id(), unix_sockets), SeccompAction::Allow, NEXT)?;
     for following in [
         compile(hostile::table(), SeccompAction::KillProcess, NEXT)?,
         compile(not_there, refused(libc::ENOSYS), refused(libc::EPERM))?,
@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn every_table_leaves_what_it_does_not_know_to_the_next() {
-        let program = program().expect("a program");
+        let program = program(true).expect("a program");
         let answers: BTreeSet<u32> =
             program.iter().filter(|one| one.code == RETURN).map(|one| one.k).collect();
         let errno = |number: i32| SeccompAction::Errno(number.unsigned_abs());
@@ -187,7 +187,8 @@ mod tests {
     /// What every request needs. The kernel remembers what is decided by the number alone and does not run the program.
     #[test]
     fn what_is_called_all_the_time_is_decided_by_its_number() {
-        let always: Vec<Call> = allowed::table(1).into_iter().filter(|call| call.when.is_empty()).collect();
+        let always: Vec<Call> =
+            allowed::table(1, true).into_iter().filter(|call| call.when.is_empty()).collect();
         for call in [
             libc::SYS_epoll_pwait,
             libc::SYS_epoll_ctl,
@@ -212,7 +213,7 @@ mod tests {
 
     #[test]
     fn a_call_with_the_same_arguments_is_in_one_table() {
-        let (allowed, hostile) = (allowed::table(1), hostile::table());
+        let (allowed, hostile) = (allowed::table(1, true), hostile::table());
         for one in &allowed {
             let Some(other) = hostile.iter().find(|other| other.number == one.number) else { continue };
             // Where both judge arguments, what ends a process and what works is tried in `tests/cage`.
@@ -222,7 +223,7 @@ mod tests {
 
     #[test]
     fn no_call_stands_twice_in_a_table() {
-        for table in [allowed::table(1), hostile::table()] {
+        for table in [allowed::table(1, true), hostile::table()] {
             assert_eq!(numbers(&table).len(), table.len());
         }
     }

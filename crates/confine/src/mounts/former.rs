@@ -2,8 +2,8 @@
 //! judges a file by the way up from it to the root, so that a folder which is still held open would be lost at once if
 //! its mount were taken off.
 
+use super::floor::Floor;
 use super::place::Spot;
-use rustix::fs::{AtFlags, Mode};
 use rustix::io::Errno;
 use rustix::mount::{MoveMountFlags, UnmountFlags};
 use std::path::PathBuf;
@@ -23,14 +23,11 @@ pub(super) struct Former {
 
 impl Former {
     /// Puts the topmost mount of a spot aside.
-    pub(super) fn put_aside(&mut self, spot: &Spot) -> Result<(), Errno> {
-        match rustix::fs::mkdir(FOLDER, Mode::RWXU) {
-            Ok(()) | Err(Errno::EXIST) => {}
-            Err(error) => return Err(error),
-        }
+    pub(super) fn put_aside(&mut self, spot: &Spot, floor: &Floor) -> Result<(), Errno> {
+        floor.make_closed(FOLDER.as_ref())?;
         let mount = spot.open()?;
         let is_folder = rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(&mount)?.st_mode).is_dir();
-        let aside = Spot::make(&path(self.next), is_folder)?.open()?;
+        let aside = Spot::make(&path(self.next), is_folder, floor)?.open()?;
         let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
         match rustix::mount::move_mount(&mount, "", &aside, "", flags) {
             Ok(()) => {}
@@ -49,14 +46,12 @@ impl Former {
     }
 
     /// Takes off what nobody can need any more.
-    pub(super) fn take_off(&mut self, now: Instant) -> Result<(), Errno> {
+    pub(super) fn take_off(&mut self, floor: &Floor, now: Instant) -> Result<(), Errno> {
         while self.is_over(now) {
             let (number, _) = self.mounts.remove(0);
             let path = path(number);
             rustix::mount::unmount(&path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW)?;
-            let cwd = rustix::fs::CWD;
-            let gone = rustix::fs::unlinkat(cwd, &path, AtFlags::REMOVEDIR);
-            gone.or_else(|_| rustix::fs::unlinkat(cwd, &path, AtFlags::empty()))?;
+            floor.remove(&path)?;
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! The first layer: a root folder of its own, in which only what is shown exists.
 
+mod floor;
 mod former;
 mod outside;
 mod place;
@@ -13,6 +14,7 @@ use crate::cage::{Cage, LayerName};
 use crate::enter::EnterError;
 use crate::report::{Layer, Missing};
 use crate::rights::with_rights_of;
+use floor::Floor;
 use former::Former;
 use place::place;
 use root::{OldRoot, Root};
@@ -61,13 +63,15 @@ fn furnish(
 ) -> Result<Vec<Missing>, MountError> {
     let failed = |error| MountError::new("make a root folder", error);
     let (root, old) = Root::replace().map_err(failed)?;
+    let floor = Floor::own().map_err(failed)?;
     let mut missing = Vec::new();
     for paths in paths.chunks(AT_ONCE) {
         for (path, found) in paths.iter().zip(find(account, &old, paths)?) {
             let tree = found.and_then(|found| Tree::copy(path, found));
-            match tree
-                .and_then(|tree| Ok((place(&tree, &mut Former::default()).map_err(tree::reason)?, tree)))
-            {
+            match tree.and_then(|tree| {
+                let place = place(&tree, &floor, &mut Former::default()).map_err(tree::reason)?;
+                Ok((place, tree))
+            }) {
                 Ok((place, tree)) => placed(place, tree),
                 Err(reason) => missing.push(Missing { path: path.clone(), reason }),
             }

@@ -1,5 +1,6 @@
 //! Showing further folders to a process that is confined already, from the process that is not.
 
+use super::floor::Floor;
 use super::former::Former;
 use super::place::{place, remove};
 use super::tree::{Identity, copy, identity_at, reason, without_links};
@@ -64,7 +65,7 @@ impl Outside {
         let root = identity_at(Path::new("/"));
         let seen = outside.on_a_thread(|entrance, _| {
             let places: Vec<PathBuf> = cage.shown.iter().map(|path| without_links(path)).collect();
-            entrance.go_straight_in()?;
+            entrance.go_and_look()?;
             // What the process sees, and not what is there now: a link may have been switched meanwhile.
             let shown = cage.shown.iter().zip(places);
             let shown =
@@ -135,8 +136,10 @@ impl Outside {
     pub fn refresh(&mut self, now: Instant) -> Result<Vec<PathBuf>, MountError> {
         if self.former.is_over(now) {
             self.on_a_thread(|entrance, former| {
-                entrance.go_straight_in()?;
-                former.take_off(now).map_err(|error| MountError::new("take off what was shown before", error))
+                let floor = entrance.go_straight_in()?;
+                former
+                    .take_off(&floor, now)
+                    .map_err(|error| MountError::new("take off what was shown before", error))
             })?;
         }
         let changed = self.shown.iter().filter(|(path, shown)| identity_at(path) != shown.identity);
@@ -187,10 +190,10 @@ impl Outside {
             return Ok(());
         }
         self.on_a_thread(|entrance, former| {
-            entrance.go_straight_in()?;
+            let floor = entrance.go_straight_in()?;
             // What lies deeper goes first.
             places.iter().rev().try_for_each(|path| {
-                remove(path, former)
+                remove(path, &floor, former)
                     .map_err(|error| MountError::new(format!("hide {}", path.display()), error))
             })
         })
@@ -214,16 +217,30 @@ impl Outside {
 }
 
 impl Entrance {
-    /// The calling thread sees what the confined process sees, with its own rights. Only one that shares its working folder
-    /// with no other is let in.
-    fn go_in(&self) -> Result<(), MountError> {
+    /// The calling thread sees what the confined process sees, with its own rights, and can change the root. Only one that
+    /// shares its working folder with no other is let in.
+    fn go_in(&self) -> Result<Floor, MountError> {
+        self.enter()?;
+        let floor = Floor::of_sealed().map_err(|error| MountError::new("copy the mount namespace", error))?;
+        self.enter()?;
+        Ok(floor)
+    }
+
+    fn enter(&self) -> Result<(), MountError> {
         move_into_link_name_space(self.namespace.as_fd(), Some(LinkNameSpaceType::Mount))
             .map_err(|error| MountError::new("enter the mount namespace", error))
     }
 
-    fn go_straight_in(&self) -> Result<(), MountError> {
+    /// The same from a thread that shares its working folder.
+    fn go_straight_in(&self) -> Result<Floor, MountError> {
         root::unshare().map_err(|error| MountError::new("make a mount namespace", error))?;
         self.go_in()
+    }
+
+    /// The same for who changes nothing.
+    fn go_and_look(&self) -> Result<(), MountError> {
+        root::unshare().map_err(|error| MountError::new("make a mount namespace", error))?;
+        self.enter()
     }
 }
 
@@ -243,10 +260,10 @@ fn show(
         tree.copy = copy(CWD, &*place)
             .map_err(|error| MountError::new(format!("copy {}", place.display()), error))?;
     }
-    entrance.go_in()?;
+    let floor = entrance.go_in()?;
     let mut places = Places::new();
     for (_, tree) in furniture {
-        match place(&tree, former) {
+        match place(&tree, &floor, former) {
             Ok(place) => _ = places.insert(tree.path, place),
             Err(error) => missing.push(Missing { path: tree.path, reason: reason(error) }),
         }

@@ -1,5 +1,6 @@
 //! Mounting a tree at its path, in the root of the calling thread.
 
+use super::floor::Floor;
 use super::former::Former;
 use super::tree::{Identity, Tree, identity};
 use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, StatxAttributes, StatxFlags};
@@ -15,9 +16,9 @@ const BENEATH: MoveMountFlags = MoveMountFlags::from_bits_retain(0x200);
 
 /// Mounts the tree at its path, in place of an earlier one if there is any, unless it is to be seen there already. Where
 /// a link is in the way, within a folder that is shown, it is mounted where the link leads. Returns where that was.
-pub(super) fn place(tree: &Tree, former: &mut Former) -> Result<PathBuf, Errno> {
+pub(super) fn place(tree: &Tree, floor: &Floor, former: &mut Former) -> Result<PathBuf, Errno> {
     for path in [&tree.path, &tree.found.real] {
-        match place_at(tree, path, former) {
+        match place_at(tree, path, floor, former) {
             Err(Errno::LOOP) => {}
             done => return done.map(|()| path.clone()),
         }
@@ -25,15 +26,15 @@ pub(super) fn place(tree: &Tree, former: &mut Former) -> Result<PathBuf, Errno> 
     Err(Errno::LOOP)
 }
 
-fn place_at(tree: &Tree, path: &Path, former: &mut Former) -> Result<(), Errno> {
-    let spot = Spot::make(path, tree.found.is_folder)?;
+fn place_at(tree: &Tree, path: &Path, floor: &Floor, former: &mut Former) -> Result<(), Errno> {
+    let spot = Spot::make(path, tree.found.is_folder, floor)?;
     let upon = spot.open()?;
     if identity_of(&upon)? == tree.found.identity {
         return Ok(());
     }
     if is_mounted(&upon)? && mount(tree, &upon, BENEATH).is_ok() {
         // The new one lies beneath the old one: taking that away leaves no moment without either.
-        return former.put_aside(&spot);
+        return former.put_aside(&spot, floor);
     }
     // Before Linux 6.5 the old one stays beneath until the process ends.
     mount(tree, &upon, MoveMountFlags::empty())
@@ -45,22 +46,20 @@ fn mount(tree: &Tree, upon: &OwnedFd, how: MoveMountFlags) -> Result<(), Errno> 
 }
 
 /// Takes away all that is mounted at a path, and the folders that were made for it.
-pub(super) fn remove(path: &Path, former: &mut Former) -> Result<(), Errno> {
+pub(super) fn remove(path: &Path, floor: &Floor, former: &mut Former) -> Result<(), Errno> {
     let spot = match Spot::find(path) {
         Err(Errno::NOENT | Errno::NOTDIR) => return Ok(()),
         found => found?,
     };
     while spot.open().and_then(is_mounted).unwrap_or(false) {
-        former.put_aside(&spot)?;
+        former.put_aside(&spot, floor)?;
     }
-    // What others still use is not empty, and what is shown is read-only. Either ends the walk.
-    let gone = rustix::fs::unlinkat(&spot.folder, &spot.name, AtFlags::empty())
-        .or_else(|_| rustix::fs::unlinkat(&spot.folder, &spot.name, AtFlags::REMOVEDIR));
-    let mut above = path.parent().filter(|_| gone.is_ok());
-    while let Some(folder) = above {
-        let spot = Spot::find(folder);
-        let gone = spot.and_then(|spot| rustix::fs::unlinkat(&spot.folder, &spot.name, AtFlags::REMOVEDIR));
-        above = folder.parent().filter(|_| gone.is_ok());
+    // What others still use is not empty, and what is shown is not of the floor. Either ends the walk.
+    let mut end = Some((spot, path));
+    while let Some((spot, path)) = end.take() {
+        if floor.holds(&spot.folder)? && floor.remove(path).is_ok() {
+            end = path.parent().and_then(|above| Some((Spot::find(above).ok()?, above)));
+        }
     }
     Ok(())
 }
@@ -74,26 +73,35 @@ pub(super) struct Spot {
 
 impl Spot {
     fn find(path: &Path) -> Result<Self, Errno> {
-        Self::walk(path, open)
+        Self::walk(path, |at, name, _| open(at, name))
     }
 
     /// Makes what is missing on the way, and a folder or an empty file at the end of it.
-    pub(super) fn make(path: &Path, is_folder: bool) -> Result<Self, Errno> {
-        let spot = Self::walk(path, |at, name| open(at, name).or_else(|error| make(error, at, name, true)))?;
-        match open(&spot.folder, &spot.name) {
-            Err(error) => make(error, &spot.folder, &spot.name, is_folder)?,
-            Ok(found) => found,
+    pub(super) fn make(path: &Path, is_folder: bool, floor: &Floor) -> Result<Self, Errno> {
+        let open_or_make = |at: &OwnedFd, name: &OsStr, path: &Path, is_folder| match open(at, name) {
+            Err(Errno::NOENT) if floor.holds(at)? => {
+                floor.make(path, is_folder).and_then(|()| open(at, name))
+            }
+            found => found,
         };
+        let spot = Self::walk(path, |at, name, path| open_or_make(at, name, path, true))?;
+        open_or_make(&spot.folder, &spot.name, path, is_folder)?;
         Ok(spot)
     }
 
-    fn walk(path: &Path, step: impl Fn(&OwnedFd, &OsStr) -> Result<OwnedFd, Errno>) -> Result<Self, Errno> {
+    /// Steps through the folders above a path; a step gets a folder, a name in it, and the path of both.
+    fn walk(
+        path: &Path,
+        step: impl Fn(&OwnedFd, &OsStr, &Path) -> Result<OwnedFd, Errno>,
+    ) -> Result<Self, Errno> {
         let name = path.file_name().ok_or(Errno::INVAL)?.to_owned();
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let mut folder = rustix::fs::open("/", flags, Mode::empty())?;
+        let mut so_far = PathBuf::from("/");
         for part in path.parent().into_iter().flat_map(Path::components) {
             if let Component::Normal(name) = part {
-                folder = step(&folder, name)?;
+                so_far.push(name);
+                folder = step(&folder, name, &so_far)?;
             }
         }
         Ok(Self { folder, name })
@@ -109,19 +117,6 @@ impl Spot {
         let done = rustix::mount::unmount(&self.name, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW);
         chdir("/").and(done)
     }
-}
-
-fn make(error: Errno, at: &OwnedFd, name: &OsStr, is_folder: bool) -> Result<OwnedFd, Errno> {
-    if error != Errno::NOENT {
-        return Err(error);
-    }
-    if is_folder {
-        rustix::fs::mkdirat(at, name, Mode::from_raw_mode(0o755))?;
-    } else {
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        rustix::fs::openat(at, name, flags, Mode::from_raw_mode(0o444))?;
-    }
-    open(at, name)
 }
 
 fn open(at: &OwnedFd, name: &OsStr) -> Result<OwnedFd, Errno> {

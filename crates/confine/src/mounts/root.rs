@@ -61,18 +61,15 @@ impl Root {
         Ok((root, old))
     }
 
-    /// Makes every mount read-only and without devices, programs and other users' rights, whatever it was before. The root
-    /// itself stays writable, for root alone, so that more can be shown.
+    /// Makes every mount, the root itself among them, read-only and without devices, programs and other users' rights,
+    /// whatever it was before.
     pub(super) fn seal(self) -> Result<(), Errno> {
         let flags = MountFlags::BIND
             | MountFlags::RDONLY
             | MountFlags::NOSUID
             | MountFlags::NODEV
             | MountFlags::NOEXEC;
-        for path in self.mounted()?.iter().filter(|path| *path != "/") {
-            rustix::mount::mount_remount(path, flags, c"")?;
-        }
-        Ok(())
+        self.mounted()?.iter().try_for_each(|path| rustix::mount::mount_remount(path, flags, c""))
     }
 
     fn mounted(&self) -> Result<Vec<OsString>, Errno> {

@@ -26,6 +26,8 @@ pub(crate) fn cage(layers: &[LayerName], shown: &[PathBuf]) -> Cage {
     Cage {
         account: Some(confine::Account::new(SOMEBODY, SOMEBODY).expect("not root")),
         shown: shown.iter().cloned().collect(),
+        unix_sockets: true,
+        ends_with_parent: false,
         without: LayerName::ALL.into_iter().filter(|name| !layers.contains(name)).collect(),
     }
 }

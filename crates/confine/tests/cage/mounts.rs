@@ -17,6 +17,7 @@ pub(crate) const ALL: &[(&str, fn())] = &[
     ("a_group_opens_what_others_may_not_read", a_group_opens_what_others_may_not_read),
     ("what_is_mounted_beneath_is_shown_and_read_only", what_is_mounted_beneath_is_shown_and_read_only),
     ("a_folder_shown_later_is_read_only_and_readable", a_folder_shown_later_is_read_only_and_readable),
+    ("nothing_is_writable_whatever_is_shown_or_hidden", nothing_is_writable_whatever_is_shown_or_hidden),
     ("a_switched_link_is_followed_without_a_gap", a_switched_link_is_followed_without_a_gap),
     (
         "a_folder_held_open_is_usable_after_it_was_replaced",
@@ -127,6 +128,35 @@ fn a_folder_shown_later_is_read_only_and_readable() {
         let executed = captive.try_to(&format!("execute {}/program", later.path().display()));
         assert_eq!(executed, if layers.len() > 1 { "SIGSYS" } else { "EACCES" });
     }
+}
+
+fn nothing_is_writable_whatever_is_shown_or_hidden() {
+    let (first, later) = (folder("first"), folder("later"));
+    let (site, page) = (make(&later.path().join("site")), later.path().join("page"));
+    file(&page, "alone");
+    let cage = cage(&[LayerName::Mounts], &[first.path().to_owned()]);
+    let mut captive = Captive::new(&cage);
+    let mut outside = outside(&captive, &cage);
+    let mut judge = |when: &str| {
+        let path = format!("/proc/{}/mountinfo", captive.process());
+        let mounts = std::fs::read_to_string(path).expect("its mounts");
+        let is_sealed =
+            |line: &&str| line.split(' ').nth(5).is_some_and(|options| options.starts_with("ro,"));
+        assert_eq!(mounts.lines().find(|line| !is_sealed(line)), None, "{when}: {mounts}");
+        assert_eq!(captive.try_to("create /new"), "EROFS", "{when}");
+    };
+    judge("at first");
+    assert_eq!(outside.show([site.clone(), page.clone()]).expect("shown"), []);
+    judge("with more");
+    std::fs::remove_dir(&site).expect("removed");
+    make(&site);
+    outside.refresh(Instant::now()).expect("looked");
+    judge("with another one in its place");
+    outside.hide([site, page]).expect("hidden");
+    judge("with less");
+    outside.refresh(Instant::now() + Duration::from_secs(11)).expect("taken off");
+    judge("with nothing left over");
+    assert_eq!(captive.try_to(&format!("list {}", later.path().display())), "ENOENT");
 }
 
 fn a_switched_link_is_followed_without_a_gap() {

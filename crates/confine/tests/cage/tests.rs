@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 pub(crate) const ALL: &[(&str, fn())] = &[
@@ -17,6 +18,8 @@ pub(crate) const ALL: &[(&str, fn())] = &[
     ("a_hostile_call_ends_the_process", a_hostile_call_ends_the_process),
     ("options_of_sockets_are_judged_by_their_name", options_of_sockets_are_judged_by_their_name),
     ("what_a_gate_does_works_in_the_cage", what_a_gate_does_works_in_the_cage),
+    ("without_unix_sockets_none_can_be_connected_to", without_unix_sockets_none_can_be_connected_to),
+    ("what_ends_with_its_parent_does_so", what_ends_with_its_parent_does_so),
     ("all_layers_hold_here", all_layers_hold_here),
     ("this_machine_has_what_the_layers_need", this_machine_has_what_the_layers_need),
     ("nothing_of_root_is_left", nothing_of_root_is_left),
@@ -224,6 +227,35 @@ fn nothing_of_root_is_left() {
     assert_eq!(captive.try_to("identity"), expected);
     assert_eq!(captive.try_to("limit-of-cores"), "Rlimit { current: Some(0), maximum: Some(0) }");
     assert_eq!(captive.try_to("list /"), "");
+}
+
+fn without_unix_sockets_none_can_be_connected_to() {
+    let shown = folder("shown");
+    let _socket = UnixListener::bind(shown.path().join("socket")).expect("a socket");
+    open_up(&shown.path().join("socket"), 0o777);
+    let cage = Cage { unix_sockets: false, ..everything(&[shown.path().to_owned()]) };
+    let mut captive = Captive::new(&cage);
+    let connect = format!("connect {}", shown.path().join("socket").display());
+    for (attempt, expected) in [
+        (connect.as_str(), "EPERM"),
+        ("connect-tcp", "done"),
+        ("bind-udp", "done"),
+        ("serve-on-threads", "done"),
+    ] {
+        assert_eq!(captive.try_to(attempt), expected, "{attempt}");
+    }
+}
+
+fn what_ends_with_its_parent_does_so() {
+    let cage = Cage { ends_with_parent: true, ..everything(&[]) };
+    let captive = std::thread::spawn(move || Captive::new(&cage)).join().expect("a captive");
+    let status = format!("/proc/{}/status", captive.process());
+    let deadline = Instant::now() + Duration::from_secs(20);
+    // Nobody has waited for it yet.
+    while !std::fs::read_to_string(&status).expect("a child").contains("State:\tZ") {
+        assert!(Instant::now() < deadline, "it lives on");
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 fn a_second_thread_is_refused() {

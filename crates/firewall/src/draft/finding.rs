@@ -136,7 +136,7 @@ impl Finding {
     pub fn hint(&self) -> String {
         match &self.kind {
             FindingKind::StalePeer { peer, .. } if peer == "my-ip" => {
-                "log in over SSH from where you are and run `portcullis grant`, or write your address"
+                "`portcullis apply` over a login with SSH notes where you are; or write your address"
                     .to_owned()
             }
             FindingKind::StalePeer { peer, .. } => format!("give `{peer}` members, or remove it"),

@@ -12,6 +12,10 @@ use std::sync::Arc;
 /// What of a first line that could not be parsed is logged.
 pub(super) const RAW: usize = 256;
 
+/// The host that this machine asks for to see whether a gate answers at all. It is nobody's (RFC 6761 section 6.4), and who
+/// asks for it from here is neither counted nor logged.
+pub const PROBE_HOST: &str = "portcullis.invalid";
+
 /// To whom a request belongs.
 pub(super) struct Belonging<'a> {
     site: &'a Arc<SiteCounters>,
@@ -63,6 +67,9 @@ impl Client {
     /// Counts and logs a request.
     pub(super) fn finish(&self, belonging: &Belonging<'_>, working: &Working) {
         let (outcome, facts) = (&working.outcome, &working.facts);
+        if outcome.site.is_none() && facts.client_ip.is_loopback() && facts.host == PROBE_HOST {
+            return;
+        }
         let duration = facts.started.elapsed();
         belonging.site.request(outcome.status, outcome.bytes_in, outcome.bytes_out, duration);
         if let Some(service) = belonging.service {

@@ -13,6 +13,8 @@ mod respond;
 mod send;
 mod sorted;
 
+pub use finish::PROBE_HOST;
+
 use crate::listener::PortFacts;
 use crate::shared::{Place, Shared};
 use crate::transport::Source;

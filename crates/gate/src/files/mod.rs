@@ -36,6 +36,7 @@ use self::name::{FileName, NameError};
 use self::resource::{Found, Resource};
 use crate::coding::{Accepted, Coding};
 use model::plan::FilesHandler;
+use rustix::io::Errno;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -139,7 +140,7 @@ impl FileRoute {
     ) -> FileAnswer {
         let root = match self.root.open(now) {
             Ok(root) => root,
-            Err(_) => return FileAnswer::refused(500, "files-root"),
+            Err(error) => return without_root(error),
         };
         match Resource::load(&root, name.path(), &self.handler, self.handler.cache_control.as_deref()) {
             Ok(Found::Resource(resource)) => self.keep_and_present(resource, key, request, cache, now),
@@ -185,7 +186,10 @@ impl FileRoute {
         if let Some(answer) = self.cached(key, request, cache, now) {
             return answer;
         }
-        let Ok(root) = self.root.open(now) else { return FileAnswer::refused(500, "files-root") };
+        let root = match self.root.open(now) {
+            Ok(root) => root,
+            Err(error) => return without_root(error),
+        };
         // Without Cache-Control: a path that finds nothing today may find something tomorrow.
         match Resource::load(&root, fallback.as_bytes(), &self.handler, None) {
             Ok(Found::Resource(resource)) => self.keep_and_present(resource, key, request, cache, now),
@@ -218,6 +222,12 @@ impl FileRoute {
         };
         answer::present(resource, accepted, request, &self.root)
     }
+}
+
+/// A folder that is not there has no files. It may come and go, such as that of a client of ACME.
+fn without_root(errno: Errno) -> FileAnswer {
+    let status = if errno == Errno::NOENT { 404 } else { 500 };
+    FileAnswer::refused(status, "files-root")
 }
 
 /// Why a file that is there is not served.

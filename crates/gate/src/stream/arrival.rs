@@ -7,6 +7,7 @@ use crate::listener::PortFacts;
 use crate::shared::Place;
 use crate::snapshot::{Destination, StreamPort};
 use crate::stream::end::Ended;
+use crate::transport::alert::UNRECOGNIZED_NAME;
 use crate::worker::buffers::Buffer;
 use crate::worker::deadlines::{self, Deadline, Tick};
 use crate::worker::{Counted, Worker};
@@ -133,8 +134,11 @@ impl Arrival {
         Served::new(stream, &self).run(self, since).await;
     }
 
-    /// Ends a connection that belongs to no stream.
+    /// Ends a connection that belongs to no stream. Who spoke TLS hears why; an empty socket takes so few bytes at once.
     fn refused(&self, ended: &Ended) {
+        if matches!(ended, Ended::Name) {
+            let _ = self.socket.try_write(&UNRECOGNIZED_NAME);
+        }
         self.worker.shared.metrics.failed_handshake();
         log_refused(&self.worker, self.client(), self.host.as_deref(), ended);
     }

@@ -1,5 +1,6 @@
 //! Bytes to and from the two peers of an exchange, with TLS or without. Nothing here knows HTTP.
 
+pub(crate) mod alert;
 pub(crate) mod client;
 pub(crate) mod instance;
 pub(crate) mod plain;

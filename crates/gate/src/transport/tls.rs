@@ -6,7 +6,7 @@
 //! Nothing is received while plaintext waits, and what is received at once is no more than a small buffer, so the
 //! plaintext of everything that was received always fits into another one.
 
-use super::poll_receive;
+use super::{alert, poll_receive};
 use crate::worker::buffers::{Buffer, PIECE};
 use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{ConnectionState, EncodeError, UnbufferedStatus, WriteTraffic};
@@ -186,6 +186,7 @@ impl TlsStream {
 
     /// Lets the session encode its alert before the error is reported.
     fn fail<R>(&mut self, error: rustls::Error) -> io::Result<R> {
+        let has_keys = !self.session.is_handshaking();
         // Once the alert is out the session must not be asked again: it would read on where it choked.
         while self.session.wants_write() {
             let mut none = [];
@@ -193,6 +194,9 @@ impl TlsStream {
             let UnbufferedStatus { state, .. } = self.session.process_tls_records(undigested);
             let Ok(ConnectionState::EncodeTlsData(mut data)) = state else { break };
             encode(&mut data, &mut self.outgoing)?;
+        }
+        if let (Some(outgoing), false) = (&mut self.outgoing, has_keys) {
+            alert::correct(outgoing.data_mut());
         }
         Err(invalid(error))
     }

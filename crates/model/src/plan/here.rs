@@ -27,6 +27,12 @@ impl Handler {
 }
 
 impl Plan {
+    /// Whether there is any site or stream.
+    #[must_use]
+    pub fn serves(&self) -> bool {
+        !self.sites.is_empty() || !self.streams.is_empty()
+    }
+
     /// What the gate of one host serves: its sites, the services that they lead to, and its streams.
     ///
     /// A site without `on` is of every host, since the file names at most one then. `None` is a host that the file does

@@ -128,15 +128,20 @@ fn stated_defaults_of_the_policy_are_the_defaults() {
 
 #[test]
 fn every_example_of_the_documents_compiles() {
+    let folder = std::fs::read_dir(path("")).unwrap().map(|entry| entry.unwrap().path());
+    let documents = folder.filter(|path| path.extension().is_some_and(|name| name == "md"));
     let mut examples = 0;
-    for document in ["configuration.md", "limits.md"] {
-        let text = std::fs::read_to_string(path(document)).unwrap();
+    for document in documents.chain([path("../README.md")]) {
+        let text = std::fs::read_to_string(&document).unwrap();
         for block in text.split("```toml\n").skip(1) {
-            plan(block.split("```").next().unwrap());
+            let (block, _) = block.split_once("```").unwrap();
+            let compiled = compile_text("portcullis.toml", block);
+            let problems = compiled.problems.render(false);
+            assert!(compiled.plan.is_some(), "{}\n{block}\n{problems}", document.display());
             examples += 1;
         }
     }
-    assert!(examples >= 11, "only {examples} examples");
+    assert!(examples >= 24, "only {examples} examples");
 }
 
 #[test]

@@ -1,21 +1,16 @@
 //! The asking half of the admin socket, for commands. It blocks, with deadlines.
 
+use super::exchange::{self, Broken};
 use super::remedy::remedy;
 use super::{
     FIREWALL, METRICS, Message, RELOAD, ReloadRefused, ReloadRequest, STATUS, STOP, UPGRADE, UpgradeRequest,
 };
 use crate::failure::Failure;
 use crate::keeper::{Asked, Refused};
-use http1::{BodyReader, HeadLimits, HeadScanner, Response, write};
 use std::fmt;
-use std::io::{self, Read, Write};
-use std::os::unix::net::UnixStream;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-
-/// A reload compiles and loads certificates, which is the longest that a gate takes to answer.
-const DEADLINE: Duration = Duration::from_secs(150);
-const MAX_ANSWER: u64 = 64 << 20;
 
 /// Asks a running gate.
 #[derive(Clone, Debug)]
@@ -36,6 +31,10 @@ pub(crate) enum AskError {
     ReloadRefused(ReloadRefused),
     /// The keeper did not do it.
     FirewallRefused(Refused),
+    /// Its keeper gives no sign of life; which process that is, where it is known.
+    Silent(PathBuf, Option<u32>),
+    /// Its keeper lives and has not come to an end within this time.
+    Late(Duration),
     /// The connection failed.
     Io(PathBuf, io::Error),
     /// The answer is not one of ours, or an error that the gate names.
@@ -50,6 +49,12 @@ impl fmt::Display for AskError {
                 write!(f, "the gate at {} refuses: {reason}", path.display())
             }
             Self::NoRights(path, _) => write!(f, "no right to ask a gate at {}", path.display()),
+            Self::Silent(path, keeper) => {
+                let process = keeper.map(|keeper| format!(" (process {keeper})")).unwrap_or_default();
+                let (path, seconds) = (path.display(), exchange::SILENCE.as_secs());
+                write!(f, "the keeper{process} at {path} has not answered for {seconds} s")
+            }
+            Self::Late(time) => write!(f, "the keeper has worked on it for {} s and goes on", time.as_secs()),
             Self::ReloadRefused(refused) => f.write_str(&refused.reason),
             Self::FirewallRefused(refused) => refused.fmt(f),
             Self::Io(path, error) => write!(f, "cannot ask the gate at {}: {error}", path.display()),
@@ -63,11 +68,16 @@ impl From<AskError> for Failure {
         let reason = error.to_string();
         match error {
             AskError::NotRunning(_) => Self::no(reason)
-                .with_hint("`portcullis up` starts one; --config or --state says which is meant; one that is stopping answers no more"),
+                .with_hint("`portcullis up` starts one; --config or --state says which is meant"),
             AskError::NoRights(path, error) => Self::refused(reason).with_hint(remedy(&path, &error)),
             AskError::NotAllowed(..) => Self::refused(reason).with_hint("ask as root"),
             AskError::ReloadRefused(refused) => Self { hint: refused.hint, ..Self::no(reason) },
             AskError::FirewallRefused(refused) => refused.into(),
+            AskError::Silent(..) => Self::refused(reason).with_hint(
+                "its gate serves clients all the same; what was asked is dropped unless the keeper had begun; a keeper that \
+                 is stuck for good is ended with `kill -9`, and `portcullis up` starts another one that takes the gate over",
+            ),
+            AskError::Late(_) => Self::refused(reason).with_hint("`portcullis logs --messages` says what came of it"),
             AskError::Io(..) | AskError::Answer(_) => Self::refused(reason),
         }
     }
@@ -90,9 +100,8 @@ impl Client {
     }
 
     /// Has it take a changed configuration.
-    pub(crate) fn reload(&self, file: Option<&Path>) -> Result<Message, AskError> {
-        let request = ReloadRequest { file: file.map(Path::to_owned) };
-        let body = serde_json::to_vec(&request).map_err(|error| AskError::Answer(error.to_string()))?;
+    pub(crate) fn reload(&self, request: &ReloadRequest) -> Result<Message, AskError> {
+        let body = serde_json::to_vec(request).map_err(|error| AskError::Answer(error.to_string()))?;
         parse(&self.ask("POST", RELOAD, &body)?)
     }
 
@@ -135,54 +144,20 @@ impl Client {
     }
 
     fn exchange_with(&self, method: &str, path: &str, body: &[u8]) -> Result<(u16, Vec<u8>), AskError> {
-        let failed = |error: io::Error| match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused | io::ErrorKind::NotADirectory => {
-                AskError::NotRunning(self.socket.clone())
-            }
-            io::ErrorKind::PermissionDenied => AskError::NoRights(self.socket.clone(), error),
-            _ => AskError::Io(self.socket.clone(), error),
-        };
-        let bytes = self.exchange(&request(method, path, body)).map_err(failed)?;
-        read_response(&bytes)
+        let socket = || self.socket.clone();
+        exchange::exchange(&self.socket, method, path, body).map_err(|broken| match broken {
+            Broken::Silent(keeper) => AskError::Silent(socket(), keeper),
+            Broken::Late(time) => AskError::Late(time),
+            Broken::Odd => AskError::Answer("something that is not understood".to_owned()),
+            Broken::Io(error) => match error.kind() {
+                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused | io::ErrorKind::NotADirectory => {
+                    AskError::NotRunning(socket())
+                }
+                io::ErrorKind::PermissionDenied => AskError::NoRights(socket(), error),
+                _ => AskError::Io(socket(), error),
+            },
+        })
     }
-
-    fn exchange(&self, request: &[u8]) -> io::Result<Vec<u8>> {
-        let mut stream = UnixStream::connect(&self.socket)?;
-        stream.set_read_timeout(Some(DEADLINE))?;
-        stream.set_write_timeout(Some(DEADLINE))?;
-        stream.write_all(request)?;
-        let mut bytes = Vec::new();
-        stream.take(MAX_ANSWER).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    }
-}
-
-fn request(method: &str, path: &str, body: &[u8]) -> Vec<u8> {
-    let mut out = Vec::new();
-    write::request_line(&mut out, method.as_bytes(), &[path.as_bytes()]);
-    write::field(&mut out, b"Host", b"portcullis");
-    if method == "POST" {
-        write::number_field(&mut out, b"Content-Length", body.len() as u64);
-    }
-    write::end(&mut out);
-    out.extend_from_slice(body);
-    out
-}
-
-fn read_response(bytes: &[u8]) -> Result<(u16, Vec<u8>), AskError> {
-    let broken = || AskError::Answer("something that is not understood".to_owned());
-    let limits = HeadLimits::default();
-    let end = HeadScanner::default().scan(bytes, &limits).ok().flatten().ok_or_else(broken)?;
-    let mut response = Response::default();
-    response.parse(&bytes[..end], false, &limits).map_err(|_| broken())?;
-    let (mut reader, mut rest, mut body) = (BodyReader::new(response.body), &bytes[end..], Vec::new());
-    while !reader.is_done() && !rest.is_empty() {
-        let decoded = reader.decode(rest).map_err(|_| broken())?;
-        body.extend_from_slice(&rest[decoded.start..decoded.end]);
-        rest = &rest[decoded.consumed..];
-    }
-    reader.end().map_err(|_| broken())?;
-    Ok((response.status, body))
 }
 
 fn parse<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, AskError> {

@@ -5,6 +5,7 @@
 //! not decided here: requests go to a [`Control`].
 
 mod client;
+mod exchange;
 mod folder;
 mod lock;
 mod message;
@@ -29,8 +30,8 @@ pub(crate) trait Control: Send + Sync + 'static {
     /// What the gate does at the moment.
     fn status(&self) -> serde_json::Value;
 
-    /// Takes the configuration from this file, or from where it came from before.
-    fn reload(&self, file: Option<&Path>) -> Result<Message, ReloadRefused>;
+    /// Takes the changed configuration.
+    fn reload(&self, request: &ReloadRequest) -> Result<Message, ReloadRefused>;
 
     /// Has another program rehearse, and begins to become it.
     fn upgrade(&self, program: Option<&Path>) -> Result<Message, ReloadRefused>;
@@ -57,14 +58,21 @@ pub(crate) struct ReloadRefused {
     pub(crate) problems: String,
     /// What to do.
     pub(crate) hint: Option<String>,
+    /// Whether it was the machine that refused, and not the answer that is no.
+    #[serde(default)]
+    pub(crate) by_machine: bool,
 }
 
 /// The body of `POST /reload`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ReloadRequest {
+pub(crate) struct ReloadRequest {
+    /// The file; without it, the one where the configuration came from before.
     #[serde(default)]
-    file: Option<PathBuf>,
+    pub(crate) file: Option<PathBuf>,
+    /// Whether a file without sites and streams is meant, although some are served.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) allow_empty: bool,
 }
 
 /// The body of `POST /upgrade`.

@@ -72,6 +72,15 @@ impl Presence {
     }
 }
 
+/// Whether the other end of a connection is closed, so that nobody waits for an answer. One that has only said all it
+/// had to say waits still.
+pub(super) fn has_gone(stream: &OwnedFd) -> bool {
+    let mut wanted = [PollFd::new(stream, PollFlags::empty())];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    // A hang-up is told of whether it is asked for or not (poll(2)).
+    rustix::event::poll(&mut wanted, Some(&now)).is_ok() && wanted[0].revents().contains(PollFlags::HUP)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,6 +101,17 @@ mod tests {
         child.wait().expect("our child");
         assert!(held.is_over());
         assert!(matches!(peer(child.id()).presence_by_number(), Presence::Gone));
+    }
+
+    #[test]
+    fn one_that_has_said_all_waits_still_and_one_that_has_closed_does_not() {
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair().expect("a pair");
+        let ours = OwnedFd::from(ours);
+        assert!(!has_gone(&ours));
+        theirs.shutdown(std::net::Shutdown::Write).expect("a shutdown");
+        assert!(!has_gone(&ours));
+        drop(theirs);
+        assert!(has_gone(&ours));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::folder::{self, FolderError};
 use super::message::{self, Answer, Asked};
 use super::operators::{GROUP, Operators};
-use super::peer::{Peer, Presence};
+use super::peer::{self, Peer, Presence};
 use super::{
     Control, FIREWALL, METRICS, Message, RELOAD, ReloadRequest, STATUS, STOP, UPGRADE, UpgradeRequest,
 };
@@ -13,6 +13,7 @@ use rustix::fs::Mode;
 use std::fmt;
 use std::fs;
 use std::io;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -26,6 +27,10 @@ use tokio::time::timeout;
 const AT_ONCE: u32 = 16;
 /// To receive a request, and again to send its answer.
 const DEADLINE: Duration = Duration::from_secs(5);
+/// Between two signs of life for a client whose answer takes long.
+const BETWEEN_SIGNS: Duration = Duration::from_secs(2);
+/// A sign of life: the request was taken and is worked on (RFC 2518, section 10.1).
+const SIGN: &[u8] = b"HTTP/1.1 102 Processing\r\n\r\n";
 /// For answers under way when the server ends.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -164,7 +169,10 @@ async fn converse(mut stream: UnixStream, operators: Operators, control: Arc<dyn
         match timeout(DEADLINE, message::read(&mut stream)).await {
             Ok(Ok(Ok(asked))) => match operators.is_member(&peer) && names_a_program(&asked) {
                 true => Answer::text(403, "only root names another program"),
-                false => answer(asked, suspect, control).await,
+                false => match answer(&mut stream, asked, suspect, control).await? {
+                    Some(answer) => answer,
+                    None => return Ok(()),
+                },
             },
             Ok(Ok(Err(refused))) => refused,
             Ok(Err(error)) => return Err(error),
@@ -193,15 +201,36 @@ fn names_a_program(asked: &Asked) -> bool {
     asked.path == UPGRADE && request.is_ok_and(|request| request.program.is_some())
 }
 
-/// Answers, unless it is the gate that asks; it may be where a process is suspected.
-async fn answer(asked: Asked, suspect: Option<(Peer, Presence)>, control: Arc<dyn Control>) -> Answer {
+/// Answers, unless it is the gate that asks; it may be where a process is suspected. Nothing is done for a client that has
+/// gone before it is begun: it may have given up long ago.
+async fn answer(
+    stream: &mut UnixStream,
+    asked: Asked,
+    suspect: Option<(Peer, Presence)>,
+    control: Arc<dyn Control>,
+) -> io::Result<Option<Answer>> {
+    let client = stream.as_fd().try_clone_to_owned()?;
     let decide = move || {
         let refusal = suspect.and_then(|(peer, presence)| refusal(peer, &presence, control.as_ref()));
-        refusal.unwrap_or_else(|| decide(&asked, control.as_ref()))
+        if refusal.is_none() && peer::has_gone(&client) {
+            let (method, path) = (&asked.method, &asked.path);
+            report::warning(format_args!("{method} {path} is not done: who asked for it has gone"));
+            return None;
+        }
+        Some(refusal.unwrap_or_else(|| decide(&asked, control.as_ref())))
     };
     // A reload reads files and compiles; a status must not wait for it.
-    let answered = tokio::task::spawn_blocking(decide).await;
-    answered.unwrap_or_else(|_| Answer::text(500, "a bug in portcullis; the gate's log has more"))
+    let mut answered = tokio::task::spawn_blocking(decide);
+    loop {
+        match timeout(BETWEEN_SIGNS, &mut answered).await {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(_)) => {
+                return Ok(Some(Answer::text(500, "a bug in portcullis; the gate's log has more")));
+            }
+            // One that is gone by now changes nothing: it is done to its end.
+            Err(_) => drop(stream.try_write(SIGN)),
+        }
+    }
 }
 
 /// Why a process is not obeyed that may be a gate. One that has ended may have been a gate that nobody knows any more, so
@@ -265,7 +294,7 @@ fn reload(body: &[u8], control: &dyn Control) -> Answer {
     let request = if body.is_empty() { Ok(ReloadRequest::default()) } else { serde_json::from_slice(body) };
     match request {
         Err(error) => Answer::text(400, &format!("the body is not understood: {error}")),
-        Ok(ReloadRequest { file }) => match control.reload(file.as_deref()) {
+        Ok(request) => match control.reload(&request) {
             Ok(message) => Answer::json(200, &message),
             Err(refused) => Answer::json(422, &refused),
         },

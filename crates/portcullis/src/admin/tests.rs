@@ -27,19 +27,25 @@ impl Control for Recorder {
         serde_json::json!({ "process": 7 })
     }
 
-    fn reload(&self, file: Option<&Path>) -> Result<Message, ReloadRefused> {
-        self.note(format!("reload {file:?}"));
-        match file {
+    fn reload(&self, request: &ReloadRequest) -> Result<Message, ReloadRefused> {
+        let empty = if request.allow_empty { " empty" } else { "" };
+        self.note(format!("reload {:?}{empty}", request.file));
+        match &request.file {
             None => Ok(Message::new("2 sites changed")),
             Some(_) => Err(ReloadRefused {
                 reason: "the old configuration stays".to_owned(),
                 problems: "error: bad\n".to_owned(),
                 hint: Some("repair it".to_owned()),
+                by_machine: false,
             }),
         }
     }
 
     fn upgrade(&self, program: Option<&Path>) -> Result<Message, ReloadRefused> {
+        if program.is_none() {
+            // Longer than a client is left without a sign.
+            std::thread::sleep(std::time::Duration::from_millis(2500));
+        }
         Ok(Message::new(format!("{program:?} takes over")))
     }
 
@@ -75,6 +81,7 @@ fn five_requests_are_answered_and_no_other() {
         ("GET", "/metrics", "", 200, None),
         ("POST", "/reload", "", 200, Some("reload None")),
         ("POST", "/reload", "{}", 200, Some("reload None")),
+        ("POST", "/reload", r#"{"allow_empty":true}"#, 200, Some("reload None empty")),
         ("POST", "/reload", r#"{"file":"/a.toml"}"#, 422, Some("reload Some(\"/a.toml\")")),
         ("POST", "/reload", r#"{"path":"/a.toml"}"#, 400, None),
         ("POST", "/reload", "x", 400, None),
@@ -147,8 +154,8 @@ fn a_client_gets_what_the_control_says() {
     let client = Client::new(&socket);
     assert_eq!(client.status().expect("a status"), serde_json::json!({ "process": 7 }));
     assert_eq!(client.metrics().expect("metrics"), b"# EOF\n");
-    assert_eq!(client.reload(None).expect("a reload").message, "2 sites changed");
-    match client.reload(Some(Path::new("/bad.toml"))) {
+    assert_eq!(client.reload(&ReloadRequest::default()).expect("a reload").message, "2 sites changed");
+    match client.reload(&ReloadRequest { file: Some("/bad.toml".into()), ..ReloadRequest::default() }) {
         Err(AskError::ReloadRefused(refused)) => assert_eq!(refused.problems, "error: bad\n"),
         other => assert!(other.is_err(), "a refused reload: {other:?}"),
     }
@@ -231,6 +238,39 @@ fn a_slow_client_does_not_keep_others_from_asking() {
     let mut answer = String::new();
     slow.read_to_string(&mut answer).expect("an answer");
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+}
+
+#[test]
+fn what_takes_long_shows_signs_of_life() {
+    let folder = testkit::Folder::new();
+    let socket = folder.join("socket");
+    let _server = start(&socket, Arc::new(Recorder::default())).expect("a server");
+    let mut client = UnixStream::connect(&socket).expect("a connection");
+    let asked = "POST /upgrade HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n";
+    client.write_all(asked.as_bytes()).expect("room for it");
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).expect("an answer");
+    let (sign, answer) = answer.split_once("\r\n\r\n").expect("a sign and an answer");
+    assert_eq!(sign, "HTTP/1.1 102 Processing");
+    assert!(answer.starts_with("HTTP/1.1 202 Accepted\r\n"), "{answer}");
+    assert_eq!(Client::new(&socket).upgrade(None).expect("an answer"), "None takes over");
+}
+
+#[test]
+fn an_order_whose_client_has_gone_before_it_is_begun_is_dropped() {
+    let folder = testkit::Folder::new();
+    let socket = folder.join("socket");
+    let recorder = Arc::new(Recorder::default());
+    let server = start(&socket, recorder.clone()).expect("a server");
+    // All places are taken, so that the order is read only once its client has given up.
+    let busy: Vec<UnixStream> =
+        (0..16).map(|_| UnixStream::connect(&socket).expect("a connection")).collect();
+    let mut gone = UnixStream::connect(&socket).expect("room in the queue");
+    gone.write_all(b"POST /stop HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n").expect("room for it");
+    drop((gone, busy));
+    Client::new(&socket).status().expect("an answer after it");
+    drop(server);
+    assert_eq!(*recorder.asked.lock().expect("no test panics with the lock"), ["status"]);
 }
 
 #[test]

@@ -19,7 +19,8 @@ use std::path::PathBuf;
 
 /// The gate of a Linux server: one file says what is reachable, one program makes it so.
 ///
-/// Portcullis is a reverse proxy with automatic HTTPS and static files. The quickest start needs no file:
+/// Portcullis is a reverse proxy that speaks HTTPS, serves static files, passes streams of TCP and UDP on, and keeps
+/// the machine's firewall. The quickest start needs no file:
 ///
 ///     portcullis up example.com=localhost:3000
 #[derive(Debug, Parser)]
@@ -167,6 +168,9 @@ pub(crate) struct Reload {
     /// The configuration, as with --config; without it, the one that the gate was started with
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) file: Option<PathBuf>,
+    /// Also where the file has no site and no stream, so that those that are served end
+    #[arg(long)]
+    pub(crate) allow_empty: bool,
 }
 
 /// `portcullis status`.

@@ -14,10 +14,7 @@ next:
   usermod -aG portcullis-admin USER         who may give orders besides root
 ";
 
-const KEPT: &str = "\
-kept: /etc/portcullis, /var/lib/portcullis, /var/log/portcullis, the users portcullis and portcullis-admin, and packets as \
-they are in force (`portcullis firewall off` takes those away)
-";
+const PACKETS: &str = "packets stay as they are in force; `portcullis firewall off` takes those away\n";
 
 pub(super) fn run(arguments: &InstallService) -> Result<Exit, Failure> {
     if !rustix::process::geteuid().is_root() && !arguments.dry_run {
@@ -30,6 +27,14 @@ pub(super) fn run(arguments: &InstallService) -> Result<Exit, Failure> {
     if taken == 0 {
         terminal::say("there is nothing to do\n");
     }
-    terminal::say(if arguments.uninstall { KEPT } else { NEXT });
+    if !arguments.uninstall {
+        terminal::say(NEXT);
+        return Ok(Exit::Done);
+    }
+    let kept = machine.kept();
+    if !kept.is_empty() {
+        terminal::say(format_args!("kept: {}\n", kept.join(", ")));
+    }
+    terminal::say(PACKETS);
     Ok(Exit::Done)
 }

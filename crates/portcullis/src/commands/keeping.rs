@@ -102,7 +102,7 @@ impl Keeping {
         }
         judge()?;
         match self.ask_here(&asked) {
-            Ok(value) => Ok(value),
+            Ok(value) => Ok(not_owned_any_more(value)),
             // A gate that was starting has the packets, and may answer by now.
             Err(refused) if GateLock::is_taken(&self.places.state) => {
                 self.ask_gate(&asked).unwrap_or_else(|| Err(explain(refused)))
@@ -186,6 +186,14 @@ impl Keeping {
         }
         answer
     }
+}
+
+/// An answer of a keeper in this process, with which its ownership of the table ends.
+fn not_owned_any_more(mut answer: Value) -> Value {
+    if let Some(owned) = answer.pointer_mut("/features/owned") {
+        *owned = Value::Bool(false);
+    }
+    answer
 }
 
 /// An answer as what it is.

@@ -35,6 +35,8 @@ pub(super) fn places(common: &Common, file: Option<&Path>) -> Result<Places, Fai
                 usual.state.display()
             ))
         }),
+        // Who names the file wants it to be read.
+        Err(failure) if file.is_some() => Err(failure),
         Err(failure) => noted_or(noted, &origin, |_| {
             let also = "--state FOLDER does without the file";
             let hint =

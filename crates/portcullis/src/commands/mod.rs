@@ -4,7 +4,7 @@ mod allow;
 mod apply;
 mod ban;
 mod cert;
-pub(crate) mod check;
+mod check;
 mod completions;
 mod confirm;
 mod doctor;

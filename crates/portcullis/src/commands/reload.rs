@@ -1,7 +1,7 @@
 //! `portcullis reload`: has the running gate take its changed configuration.
 
 use super::{locate, orphaned};
-use crate::admin::{AskError, Client};
+use crate::admin::{AskError, Client, ReloadRequest};
 use crate::cli::{Common, Reload};
 use crate::failure::{Exit, Failure};
 use crate::terminal;
@@ -10,7 +10,8 @@ use std::path::Path;
 pub(super) fn run(common: &Common, arguments: &Reload) -> Result<Exit, Failure> {
     let file = arguments.file.as_deref().map(absolute).transpose()?;
     let places = locate::places(common, file.as_deref())?;
-    match Client::new(&places.socket_to_ask()).reload(file.as_deref()) {
+    let request = ReloadRequest { file, allow_empty: arguments.allow_empty };
+    match Client::new(&places.socket_to_ask()).reload(&request) {
         Ok(done) => terminal::say(format_args!("{}{}\n", done.problems, done.message)),
         Err(AskError::ReloadRefused(refused)) => {
             terminal::say(&refused.problems);

@@ -8,7 +8,7 @@ use crate::admin::{AskError, Client, GateLock};
 use crate::cli::{Common, Status};
 use crate::failure::{Exit, Failure};
 use crate::keeper::{Finding, Request, Status as Packets, UNSEEN, is_table_there};
-use crate::place::Places;
+use crate::place::{Places, UNKNOWN};
 use crate::show;
 use crate::table::aligned;
 use crate::terminal;
@@ -28,7 +28,11 @@ pub(super) fn run(common: &Common, arguments: &Status) -> Result<Exit, Failure> 
         terminal::print_bytes(&client.metrics()?)?;
         return Ok(Exit::Done);
     }
-    let gate = client.status();
+    let gate = match client.status() {
+        // Nor is anything else known of one that gives no sign of life.
+        Err(error @ AskError::Silent(..)) => return Err(error.into()),
+        gate => gate,
+    };
     let packets = match packets(&places) {
         // Their own gate is told of all the same.
         Err(failure) if gate.is_ok() => Some(unseen(failure)?),
@@ -49,9 +53,9 @@ pub(super) fn run(common: &Common, arguments: &Status) -> Result<Exit, Failure> 
         answer["firewall"] = packets.unwrap_or(Value::Null);
         terminal::print_json(&answer)?;
     } else {
-        let running = if is_running { "gate  running\n" } else { "" };
+        let running = if is_running { running(&gate) } else { String::new() };
         let firewall = firewall.as_ref().map(|packets| show::status(packets) + "\n").unwrap_or_default();
-        terminal::print(firewall.trim_start_matches('\n').to_owned() + running + &render(&gate))?;
+        terminal::print(firewall.trim_start_matches('\n').to_owned() + &running + &render(&gate))?;
     }
     let is_unseen = firewall.as_ref().is_some_and(|packets| !packets.reachable);
     Ok(match is_running || is_enforced {
@@ -61,8 +65,22 @@ pub(super) fn run(common: &Common, arguments: &Status) -> Result<Exit, Failure> 
     })
 }
 
+/// What a gate does whose keeper answers.
+fn running(gate: &Value) -> String {
+    match gate["draining_seconds"].as_u64() {
+        None => "gate  running\n".to_owned(),
+        Some(seconds) => format!(
+            "gate  draining: no new connections, and requests in flight are cut after {seconds} s more\n"
+        ),
+    }
+}
+
 /// The firewall's part; nothing where neither a gate runs nor a firewall was ever applied.
 fn packets(places: &Places) -> Result<Option<Value>, Failure> {
+    // Who asks root's gate is told by it.
+    if places.socket_to_ask() != places.admin_socket {
+        return Keeping::at(places.clone(), false).ask(Request::Status).map(Some);
+    }
     places.refuse_in_place_of_root()?;
     let is_known = GateLock::is_taken(&places.state) || places.state.join("firewall").exists();
     // A folder that is lost leaves the table, which goes on deciding.
@@ -74,8 +92,8 @@ fn packets(places: &Places) -> Result<Option<Value>, Failure> {
 
 /// The firewall's part where nobody would tell it.
 fn unseen(failure: Failure) -> Result<Value, Failure> {
-    let problem =
-        Finding { hint: failure.hint, ..Finding::warning(format!("{UNSEEN}{}", failure.reason), "") };
+    let reason = failure.reason.trim_start_matches(UNKNOWN);
+    let problem = Finding { hint: failure.hint, ..Finding::warning(format!("{UNSEEN}{reason}"), "") };
     let packets = Packets { problems: vec![problem], ..Packets::default() };
     serde_json::to_value(packets).map_err(|error| Failure::refused(error.to_string()))
 }

@@ -1,9 +1,9 @@
 //! `portcullis up`: runs the gate in the foreground.
 
-use super::check;
 use crate::cli::{Common, Up};
 use crate::configuration::{Origin, require_plan};
 use crate::failure::{Exit, Failure};
+use crate::inspection;
 use crate::place::Places;
 use crate::report;
 use crate::run;
@@ -24,8 +24,10 @@ fn serve(common: &Common, arguments: &Up) -> Result<Exit, Failure> {
     let origin = Origin::of_up(common, arguments)?;
     // It knows the file already when the first reload comes.
     let mut compiler = Compiler::default();
-    let compiled =
-        check::with_missing_folders(origin.compile_again(&mut compiler)?, arguments.host.name.as_deref());
+    let compiled = inspection::with_missing_folders(
+        origin.compile_again(&mut compiler)?,
+        arguments.host.name.as_deref(),
+    );
     let plan = require_plan(&origin, compiled)?;
     let places = Places::of(&plan, common.state.clone());
     let start = run::Start {

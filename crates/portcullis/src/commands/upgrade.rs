@@ -13,14 +13,15 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 
 pub(super) fn run(common: &Common, arguments: &Upgrade) -> Result<Exit, Failure> {
     let places = locate::places(common, None)?;
-    let client = Client::new(&places.admin_socket);
+    let client = Client::new(&places.socket_to_ask());
     let program = arguments.program.as_deref().map(absolute).transpose()?;
     let (before, failed) = upgrades(&client).map_err(|error| orphaned::failure(error, &places))?;
     let message = match client.upgrade(program.as_deref()) {
         Ok(message) => message,
         Err(AskError::ReloadRefused(refused)) => {
             terminal::say(&refused.problems);
-            return Err(AskError::ReloadRefused(refused).into());
+            let exit = if refused.by_machine { Exit::Refused } else { Exit::No };
+            return Err(Failure { exit, ..AskError::ReloadRefused(refused).into() });
         }
         Err(error) => return Err(error.into()),
     };

@@ -6,11 +6,12 @@
 mod step;
 
 use crate::failure::Failure;
+use crate::gate_user;
 use crate::ownership::{self, Untrusted};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use step::Step;
+use step::{Question, Step};
 
 /// The units, as a package installs them.
 const UNITS: [(&str, &str); 2] = [
@@ -22,6 +23,9 @@ const UNITS: [(&str, &str); 2] = [
 ];
 const USERS: &str = include_str!("../../../../packaging/sysusers.d/portcullis.conf");
 const CONFIGURATION: &str = include_str!("../../../../packaging/portcullis.toml");
+/// Where the configuration of a package says that all keys are, and where they are without a package.
+const REFERENCE_OF_PACKAGE: &str = "All keys are in /usr/share/doc/portcullis/configuration.md.";
+const REFERENCE: &str = "All keys are in what `portcullis schema` prints.";
 /// Where the units of a package start the program.
 const OF_PACKAGE: &str = "/usr/bin/portcullis";
 
@@ -97,7 +101,8 @@ impl Machine {
             steps.push(Step::Folder { path: self.root.join(path), mode });
         }
         let path = self.root.join("etc/portcullis/portcullis.toml");
-        steps.push(Step::Write { path, content: CONFIGURATION.to_owned(), keeps: true });
+        let content = CONFIGURATION.replace(REFERENCE_OF_PACKAGE, REFERENCE);
+        steps.push(Step::Write { path, content, keeps: true });
         let started = self.binary.display().to_string();
         let units: Vec<Step> = UNITS
             .iter()
@@ -108,9 +113,13 @@ impl Machine {
             .collect();
         let are_new = units.iter().any(|unit| !unit.is_done());
         steps.extend(units);
-        if are_new {
-            steps.push(run(&["systemctl", "daemon-reload"]));
-        }
+        let reread = ["systemctl", "daemon-reload"].map(str::to_owned).to_vec();
+        // Units that are there may be those of a run that failed just before this.
+        steps.push(if are_new {
+            Step::Run(reread)
+        } else {
+            Step::RunUnless { command: reread, done: has_read() }
+        });
         Steps(steps)
     }
 
@@ -127,6 +136,17 @@ impl Machine {
         Steps(steps)
     }
 
+    /// What a removal leaves and is there, in the words of people.
+    pub(crate) fn kept(&self) -> Vec<String> {
+        let folders =
+            ["etc/portcullis", "var/lib/portcullis", "var/log/portcullis"].map(|path| self.root.join(path));
+        let there = folders.iter().filter(|path| path.exists()).map(|path| path.display().to_string());
+        let names = [("passwd", "user", "portcullis"), ("group", "group", "portcullis-admin")];
+        let names =
+            names.iter().filter(|(list, _, name)| step::lists(&self.root.join("etc").join(list), name));
+        there.chain(names.map(|(_, what, name)| format!("the {what} {name}"))).collect()
+    }
+
     /// The user of the gate and the group of those who may give orders, as this distribution makes such.
     fn accounts(&self) -> Vec<Step> {
         if self.has_sysusers {
@@ -141,9 +161,8 @@ impl Machine {
             database: self.root.join(database),
             command: command.iter().map(|&word| word.to_owned()).collect(),
         };
-        let user = "useradd --system --user-group --home-dir / --no-create-home --shell /usr/sbin/nologin portcullis";
         vec![
-            account("etc/passwd", "portcullis", &user.split(' ').collect::<Vec<_>>()),
+            account("etc/passwd", "portcullis", &gate_user::MADE_BY.split(' ').collect::<Vec<_>>()),
             account("etc/group", "portcullis-admin", &["groupadd", "--system", "portcullis-admin"]),
         ]
     }
@@ -177,6 +196,17 @@ impl Steps {
             taken += 1;
         }
         Ok(taken)
+    }
+}
+
+/// Asks systemd whether it has read the units as they lie there now.
+fn has_read() -> Question {
+    let words = ["systemctl", "show", "--property=NeedDaemonReload,LoadState"]
+        .iter()
+        .chain(UNITS.iter().map(|(name, _)| name));
+    Question {
+        command: words.map(|&word| word.to_owned()).collect(),
+        no: &["NeedDaemonReload=yes", "LoadState=not-found"],
     }
 }
 

@@ -40,6 +40,22 @@ pub(super) enum Step {
     },
     /// Runs a program, which may be done again.
     Run(Vec<String>),
+    /// Runs a program, unless another one says that there is no need.
+    RunUnless {
+        /// The program and its arguments.
+        command: Vec<String>,
+        /// What is asked before.
+        done: Question,
+    },
+}
+
+/// A program that says whether something is done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Question {
+    /// The program and its arguments.
+    pub(super) command: Vec<String>,
+    /// Lines, one of which is in its answer where it is not.
+    pub(super) no: &'static [&'static str],
 }
 
 impl fmt::Display for Step {
@@ -48,7 +64,9 @@ impl fmt::Display for Step {
             Self::Folder { path, mode } => write!(f, "make {} (mode {mode:04o})", path.display()),
             Self::Write { path, .. } => write!(f, "write {}", path.display()),
             Self::Remove(path) => write!(f, "remove {}", path.display()),
-            Self::Account { command, .. } | Self::Run(command) => write!(f, "run {}", command.join(" ")),
+            Self::Account { command, .. } | Self::Run(command) | Self::RunUnless { command, .. } => {
+                write!(f, "run {}", command.join(" "))
+            }
         }
     }
 }
@@ -65,6 +83,7 @@ impl Step {
             Self::Remove(path) => path.symlink_metadata().is_err(),
             Self::Account { name, database, .. } => lists(database, name),
             Self::Run(_) => false,
+            Self::RunUnless { done, .. } => done.is_yes(),
         }
     }
 
@@ -74,14 +93,16 @@ impl Step {
             Self::Folder { path, mode } => DirBuilder::new().recursive(true).mode(*mode).create(path),
             Self::Write { path, content, .. } => write(path, content),
             Self::Remove(path) => fs::remove_file(path),
-            Self::Account { command, .. } | Self::Run(command) => run(command),
+            Self::Account { command, .. } | Self::Run(command) | Self::RunUnless { command, .. } => {
+                run(command).map(drop)
+            }
         };
         done.map_err(|error| Failure::refused(format!("cannot {self}: {error}")))
     }
 }
 
 /// Whether a database of users or groups (passwd(5), group(5)) has a name.
-fn lists(database: &Path, name: &str) -> bool {
+pub(super) fn lists(database: &Path, name: &str) -> bool {
     let content = fs::read_to_string(database).unwrap_or_default();
     content.lines().any(|line| line.split(':').next() == Some(name))
 }
@@ -99,11 +120,20 @@ fn write(path: &Path, content: &str) -> io::Result<()> {
     fs::rename(beside, path)
 }
 
-fn run(command: &[String]) -> io::Result<()> {
+impl Question {
+    /// Whether it is done; not where nobody can tell.
+    fn is_yes(&self) -> bool {
+        run(&self.command)
+            .is_ok_and(|answer| !answer.is_empty() && answer.lines().all(|line| !self.no.contains(&line)))
+    }
+}
+
+/// What a program says on its standard output.
+fn run(command: &[String]) -> io::Result<String> {
     let (program, arguments) = command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
     let output = Command::new(program).args(arguments).stdin(Stdio::null()).output()?;
     if output.status.success() {
-        return Ok(());
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let said = String::from_utf8_lossy(&output.stderr);
     let said = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
@@ -145,6 +175,20 @@ mod tests {
         let path = folder.write("a", "theirs");
         assert!(!file(path.clone(), "ours", false).is_done());
         assert!(file(path, "ours", true).is_done());
+    }
+
+    #[test]
+    fn what_another_program_calls_done_is_not_done_again() {
+        let is_done = |answer: &str| {
+            let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
+            let done = Question { command: words(&["sh", "-c", answer]), no: &["Need=yes", "Load=no"] };
+            Step::RunUnless { command: words(&["true"]), done }.is_done()
+        };
+        assert!(is_done("echo Need=no; echo; echo Need=no"));
+        assert!(!is_done("echo Need=no; echo; echo Need=yes"));
+        assert!(!is_done("echo Need=no; echo Load=no"));
+        assert!(!is_done("exit 0"), "it says nothing");
+        assert!(!is_done("echo Need=no; exit 1"), "it failed");
     }
 
     #[test]

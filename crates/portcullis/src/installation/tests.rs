@@ -35,7 +35,12 @@ fn the_units_start_the_program_where_it_lies() {
         assert!(unit.contains(&format!("={} ", machine.binary.display())), "{unit}");
         assert!(!unit.contains(OF_PACKAGE), "{unit}");
     }
-    assert!(!told(&root, &machine.installation()).contains("write"), "a second run writes nothing");
+    let again = told(&root, &machine.installation());
+    assert!(!again.contains("write"), "a second run writes nothing");
+    // The first run may have failed behind its last file: systemd is asked, which knows nothing of these units.
+    assert!(machine.installation().0.iter().any(|step| matches!(step, Step::RunUnless { .. })), "{again}");
+    let configuration = fs::read_to_string(root.join("etc/portcullis/portcullis.toml")).expect("written");
+    assert!(configuration.contains(REFERENCE) && !configuration.contains("/usr/share"), "{configuration}");
 }
 
 #[test]
@@ -48,7 +53,14 @@ fn a_removal_keeps_what_the_operator_wrote() {
         step.execute().expect("a folder of the test");
     }
     insta::assert_snapshot!("removal", told(&root, &machine.removal()));
-    assert_eq!(told(&root, &self::machine(&Folder::new(), true).removal()), "", "nothing was installed");
+    let kept = ["etc/portcullis", "var/lib/portcullis", "var/log/portcullis"].map(|path| root.join(path));
+    assert_eq!(machine.kept(), kept.map(|path| path.display().to_string()));
+    root.write("etc/passwd", "portcullis:x:9:9::/:\n");
+    assert_eq!(machine.kept().last().map(String::as_str), Some("the user portcullis"));
+    let bare = Folder::new();
+    let bare = self::machine(&bare, true);
+    assert_eq!(bare.kept(), [""; 0]);
+    assert_eq!(told(&Folder::new(), &bare.removal()), "", "nothing was installed");
 }
 
 #[test]

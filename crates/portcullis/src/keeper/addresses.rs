@@ -3,8 +3,10 @@
 
 use super::caller::Caller;
 use super::state::{State, StateError};
+use kept::Found;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
+use std::path::Path;
 
 const NAME: &str = "my-ip";
 const LOST: &str = "`my-ip` is nobody's until an apply over a login";
@@ -26,6 +28,14 @@ pub(super) fn with_caller(state: &mut State, caller: &Caller) -> Result<Vec<Prov
 pub(super) fn keep(state: &mut State, proved: &[Proved]) -> Result<(), StateError> {
     let before: Vec<Proved> = state.list(NAME, LOST)?.unwrap_or_default();
     if before == proved { Ok(()) } else { state.write_list(NAME, proved, &before) }
+}
+
+/// The addresses as they are kept in a state folder, for who only looks: what cannot be read is taken for none.
+pub(super) fn seen(state: &Path) -> Vec<IpAddr> {
+    let Ok(Found::Whole(content)) = kept::read_sealed(&State::folder_in(state).join(NAME)) else {
+        return Vec::new();
+    };
+    serde_json::from_slice::<Vec<Proved>>(&content).map(|kept| of(&kept)).unwrap_or_default()
 }
 
 /// The addresses alone.
@@ -66,5 +76,18 @@ mod tests {
         }
         let shown: Vec<_> = of(&proved).iter().map(ToString::to_string).collect();
         assert_eq!(shown, ["198.51.100.8", "2001:db8::7", "203.0.113.7"]);
+    }
+
+    #[test]
+    fn who_only_looks_sees_what_was_kept_and_leaves_what_is_damaged() {
+        let folder = testkit::Folder::new();
+        assert!(seen(folder.path()).is_empty());
+        let mut state = super::super::state::opened(folder.path());
+        let proved = with_caller(&mut state, &caller(1000, "198.51.100.7:1")).expect("a list");
+        keep(&mut state, &proved).expect("room for it");
+        assert_eq!(seen(folder.path()), of(&proved));
+        let file = State::folder_in(folder.path()).join(NAME);
+        std::fs::write(&file, "damaged").expect("room for it");
+        assert!(seen(folder.path()).is_empty() && file.exists());
     }
 }

@@ -7,6 +7,7 @@ use super::kernel::Features;
 use super::request::Granted;
 use super::state::{Entry, Number};
 use firewall::connections::Opener;
+use model::problem::{Problem, Severity};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -147,7 +148,7 @@ pub(crate) enum Weight {
     Note,
     /// Probably not what was meant.
     Warning,
-    /// Something that is written would not be enforced, so nothing is applied.
+    /// Something that is written would not be enforced or served, so nothing is applied.
     Error,
 }
 
@@ -166,6 +167,17 @@ impl Finding {
     /// Something worth knowing.
     pub(crate) fn note(text: impl Into<String>) -> Self {
         Self { weight: Weight::Note, text: text.into(), hint: None }
+    }
+
+    /// A problem of the configuration, in one line.
+    pub(crate) fn of_problem(problem: Problem) -> Self {
+        let weight = match problem.severity {
+            Severity::Error => Weight::Error,
+            Severity::Warning => Weight::Warning,
+        };
+        let notes =
+            if problem.notes.is_empty() { String::new() } else { format!(" ({})", problem.notes.join("; ")) };
+        Self { weight, text: problem.title + &notes, hint: problem.hints.into_iter().next() }
     }
 
     /// Something that is probably not as it should be.
@@ -222,6 +234,9 @@ pub(crate) struct Ended {
     pub(crate) snapshot: Number,
     /// The one that is in force; `None` where nothing is enforced.
     pub(crate) back_to: Option<Number>,
+    /// Whether a running gate serves other sites and services for it.
+    #[serde(default)]
+    pub(crate) routes_back: bool,
 }
 
 /// The history.

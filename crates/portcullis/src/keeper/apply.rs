@@ -70,7 +70,7 @@ impl Keeper {
             ))
             .with_hint("run it on the host, whose packets come first"));
         }
-        refuse_what_would_not_be_enforced(&prepared.planned)?;
+        refuse_errors(&prepared.planned)?;
         let before = prepared.before.as_ref().map(|before| &before.compiled);
         policy::refuse_to_open_ssh(before, draft.compiled(), asked.wanted.risks)?;
         let carriers = |session: &Session| {
@@ -127,6 +127,7 @@ impl Keeper {
             )
             .with_hint("`portcullis up` runs the gate"));
         };
+        refuse_errors(&prepared.planned)?;
         routes.install(served(prepared))?;
         let snapshot = self.state.confirmed().unwrap_or(Number(0));
         Ok(Applied { snapshot, packets: Packets::Unchanged, routes: true, cut: Cuts::default() })
@@ -189,15 +190,16 @@ impl Keeper {
     }
 }
 
-/// What is written and would not be enforced is a problem of the file.
-fn refuse_what_would_not_be_enforced(planned: &Planned) -> Result<(), Refused> {
-    match planned.findings.iter().find(|finding| finding.weight == Weight::Error) {
-        None => Ok(()),
-        Some(finding) => {
-            let refused = Refused::no(format!("nothing is changed: {}", finding.text));
-            Err(Refused { hint: finding.hint.clone(), ..refused })
-        }
-    }
+/// What is written and would not be enforced or served is a problem of the file. The plan names all of them.
+fn refuse_errors(planned: &Planned) -> Result<(), Refused> {
+    let mut errors = planned.findings.iter().filter(|finding| finding.weight == Weight::Error);
+    let Some(first) = errors.next() else { return Ok(()) };
+    let more = match errors.count() {
+        0 => String::new(),
+        more => format!(", and {more} more in `portcullis plan`"),
+    };
+    let refused = Refused::no(format!("nothing is changed: {}{more}", first.text));
+    Err(Refused { hint: first.hint.clone(), ..refused })
 }
 
 /// For how many seconds connections go on that a new policy forbids.

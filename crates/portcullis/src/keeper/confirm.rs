@@ -58,9 +58,9 @@ impl Keeper {
     /// Ends the trial at once.
     pub(super) fn end_trial(&mut self, caller: &Caller, serving: Serving<'_>) -> Result<Ended, Refused> {
         let entry = self.on_trial()?;
-        self.roll_back(&entry, format!("taken back by {}", caller.who), serving)?;
+        let routes_back = self.roll_back(&entry, format!("taken back by {}", caller.who), serving)?;
         self.notices.retain(|notice| !notice.contains("was rolled back: taken back"));
-        Ok(Ended { snapshot: entry.number, back_to: self.state.confirmed() })
+        Ok(Ended { snapshot: entry.number, back_to: self.state.confirmed(), routes_back })
     }
 
     /// The line of the snapshot that is on trial.

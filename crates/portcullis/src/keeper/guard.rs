@@ -66,7 +66,7 @@ impl Guard {
     /// The status of a machine on which nothing was ever applied, for which nothing has to be opened.
     pub(crate) fn dormant(&self) -> Option<serde_json::Value> {
         let dormant = self.kept().is_none() && !self.has_state();
-        let status = Status { problems: vec![status::nothing_applied()], ..Status::default() };
+        let status = Status { problems: vec![status::nothing_applied(None)], ..Status::default() };
         dormant.then(|| super::value(&status).ok()).flatten()
     }
 
@@ -135,7 +135,8 @@ impl Keeper {
         if matches!(self.state.last(), Some(Entry { fate: Fate::Trial { .. }, .. })) {
             // What the kernel would go back to is not certain any more, so the trial is over.
             let Some(entry) = self.state.last().cloned() else { return Ok(()) };
-            return self.roll_back(&entry, format!("the table was changed by somebody else: {drift}"), None);
+            let reason = format!("the table was changed by somebody else: {drift}");
+            return self.roll_back(&entry, reason, None).map(drop);
         }
         self.put_in_force(snapshot)?;
         self.notices.push(format!("the packets were changed by somebody else ({drift}) and are put back"));

@@ -1,5 +1,6 @@
 //! This machine as it is, through `host`.
 
+use super::addresses;
 use super::answer::{ConnectionTable, Finding};
 use super::machine::{Live, Machine};
 use super::policy;
@@ -120,12 +121,23 @@ pub(crate) fn is_interface_here(name: &InterfaceName) -> Option<bool> {
     Some(interfaces.iter().any(|interface| interface.name == *name))
 }
 
+/// Whether this process is in a container, whose packets are its machine's affair.
+pub(crate) fn is_in_container() -> bool {
+    Here::default().container().is_some()
+}
+
 /// What should be looked at before a plan is applied on this machine.
-pub(crate) fn findings_here(plan: &Plan, wanted: Option<&str>) -> Result<Vec<Finding>, Refused> {
+/// `state` is where the addresses of people are kept, as far as this caller may read it.
+pub(crate) fn findings_here(
+    plan: &Plan,
+    wanted: Option<&str>,
+    state: &Path,
+) -> Result<Vec<Finding>, Refused> {
     let mut here = Here::default();
     let containers = plan.policy.firewall.as_ref().map(|firewall| firewall.containers.clone());
     let mut observed = here.observe(&containers.unwrap_or_default())?;
     observed.lists = policy::lists(plan);
+    observed.my_ip = addresses::seen(state);
     let host = policy::host(plan, &observed, wanted)?;
     let draft = policy::compose(plan, host.as_ref(), &observed);
     Ok(draft.as_ref().map(|draft| policy::findings(draft, None)).unwrap_or_default())

@@ -57,7 +57,7 @@ pub(crate) use caller::Caller;
 #[cfg(test)]
 pub(crate) use caller::Who;
 pub(crate) use guard::Guard;
-pub(crate) use here::{findings_here, host_here, is_interface_here, of_this_host};
+pub(crate) use here::{findings_here, host_here, is_in_container, is_interface_here, of_this_host};
 #[cfg(test)]
 pub(crate) use kernel::Features;
 pub(crate) use netlink::{is_table_owned, is_table_there};

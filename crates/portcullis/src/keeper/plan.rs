@@ -6,7 +6,7 @@ use super::caller::Caller;
 use super::flows::Known;
 use super::machine::Live;
 use super::policy::{self, Compiled};
-use super::request::{Refused, Wanted};
+use super::request::{Refused, Source, Wanted};
 use super::state::Snapshot;
 use super::texts::{self, Read};
 use super::{Keeper, Serving, names, off};
@@ -25,6 +25,9 @@ const MOST_NAMED: usize = 1000;
 pub(crate) trait Routes: Send + Sync {
     /// What it serves.
     fn served(&self) -> Served;
+
+    /// What this machine lacks for it to serve a plan, and what else should be looked at.
+    fn lacks(&self, plan: &Plan) -> Vec<Finding>;
 
     /// Serves something else, or says why it cannot and goes on as before.
     fn install(&self, served: Served) -> Result<(), Failure>;
@@ -100,6 +103,9 @@ impl Keeper {
         // Without the kernel it is not known whether it still is.
         planned.trial = self.trial_status(observed.now).filter(|_| self.kernel.is_ok());
         planned.findings.extend(unseen);
+        if let (Some(routes), Source::File(_)) = (serving, &wanted.source) {
+            planned.findings.extend(routes.lacks(&read.plan));
+        }
         if let (Some(draft), Ok(kernel)) = (&draft, &mut self.kernel) {
             planned.findings.extend(policy::defeated(draft.compiled(), &kernel.foreign()?, &observed));
         }

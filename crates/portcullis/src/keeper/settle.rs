@@ -41,7 +41,7 @@ impl Keeper {
             return Ok(());
         }
         let Some(snapshot) = self.state.snapshot(entry.number)? else {
-            return self.roll_back(&entry, "its file is damaged".to_owned(), serving);
+            return self.roll_back(&entry, "its file is damaged".to_owned(), serving).map(drop);
         };
         match self.said(&snapshot)? {
             Said::OnTrial(left) => {
@@ -72,7 +72,7 @@ impl Keeper {
                     }
                     _ => "it was interrupted".to_owned(),
                 };
-                self.roll_back(&entry, reason, serving)
+                self.roll_back(&entry, reason, serving).map(drop)
             }
         }
     }
@@ -91,21 +91,26 @@ impl Keeper {
         })
     }
 
-    /// Writes down that a snapshot is not in force, and takes what is left of it out of the kernel and the gate.
+    /// Writes down that a snapshot is not in force, and takes what is left of it out of the kernel and the gate. Answers
+    /// whether the gate serves something else for it.
     pub(super) fn roll_back(
         &mut self,
         entry: &Entry,
         reason: String,
         serving: Serving<'_>,
-    ) -> Result<(), Refused> {
+    ) -> Result<bool, Refused> {
+        let told = self.notices.len();
         self.notices.push(format!("snapshot {} was rolled back: {reason}", entry.number));
         let before = self.before()?;
         self.go_back_to(before.as_ref())?;
-        self.bring_back_routes(serving);
+        let routes_back = self.bring_back_routes(serving);
+        if let Some(notice) = self.notices.get_mut(told).filter(|_| routes_back) {
+            notice.push_str("; the sites and services from before it are served again");
+        }
         let at = self.machine.now();
         // The packets are back, which is what matters; without a line about it the next look finds the same.
         self.write_down(Fate::RolledBack { at, reason });
-        Ok(())
+        Ok(routes_back)
     }
 
     /// Writes down what became of the last snapshot, where that changes nothing any more: a disk that refuses is told.
@@ -115,11 +120,17 @@ impl Keeper {
         }
     }
 
-    /// Has the gate serve what it served before the trial.
-    fn bring_back_routes(&mut self, serving: Serving<'_>) {
-        let (Some(routes), Some(before)) = (serving, self.routes_before.take()) else { return };
-        if let Err(failure) = routes.install(before) {
-            self.notices.push(format!("the routes before the trial cannot be served: {}", failure.reason));
+    /// Has the gate serve what it served before the trial; answers whether that is something else.
+    fn bring_back_routes(&mut self, serving: Serving<'_>) -> bool {
+        let (Some(routes), Some(before)) = (serving, self.routes_before.take()) else { return false };
+        let differs = routes.served().plan != before.plan;
+        match routes.install(before) {
+            Ok(()) => differs,
+            Err(failure) => {
+                let reason = failure.reason;
+                self.notices.push(format!("the routes before the trial cannot be served: {reason}"));
+                false
+            }
         }
     }
 

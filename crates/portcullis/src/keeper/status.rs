@@ -138,7 +138,7 @@ impl Keeper {
                         format!("the file of snapshot {number} is damaged, so it cannot be said whether its packets are in force"),
                         "the kernel is left as it is; `portcullis apply` puts the policy of the configuration in force",
                     ),
-                    Standing::Nothing => nothing_applied(),
+                    Standing::Nothing => nothing_applied(self.state.last()),
                 },
             );
             return Ok(());
@@ -192,10 +192,24 @@ impl Keeper {
     }
 }
 
-/// Why a new machine has no packets of ours.
-pub(super) fn nothing_applied() -> Finding {
-    let hint = "a file with [firewall] and `portcullis apply` put a policy in force";
-    Finding::warning("not enforced: nothing was applied yet", hint)
+/// Why a machine has no packets of ours: it is new, or what was applied last did not stay.
+pub(super) fn nothing_applied(last: Option<&Entry>) -> Finding {
+    let tried = match last {
+        Some(Entry { number, fate: Fate::RolledBack { reason, .. }, .. }) => {
+            Some(format!("snapshot {number} was rolled back: {reason}"))
+        }
+        Some(Entry { number, fate: Fate::NotApplied { reason, .. }, .. }) => {
+            Some(format!("snapshot {number} was not applied: {reason}"))
+        }
+        _ => None,
+    };
+    match tried {
+        Some(tried) => Finding::warning(format!("not enforced: {tried}"), "`portcullis apply` tries again"),
+        None => {
+            let hint = "a file with [firewall] and `portcullis apply` put a policy in force";
+            Finding::warning("not enforced: nothing was applied yet", hint)
+        }
+    }
 }
 
 /// A table of connections that is nearly full, as something to look at.

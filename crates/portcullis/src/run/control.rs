@@ -8,10 +8,11 @@ use super::service::Service;
 use super::signals::Signal;
 use super::turnover::Turnover;
 use super::{places, rehearsal, upgrade};
-use crate::admin::{Control, Message, ReloadRefused};
+use crate::admin::{Control, Message, ReloadRefused, ReloadRequest};
 use crate::configuration::Origin;
-use crate::failure::{Failure, with_causes};
-use crate::keeper::{Asked, AutomaticBan, Refused, Routes, Served};
+use crate::failure::{Exit, Failure, with_causes};
+use crate::inspection;
+use crate::keeper::{Asked, AutomaticBan, Finding, Refused, Routes, Served};
 use crate::report;
 use crate::supervision::{Offer, Supervisor, resolver_texts};
 use gate::{AccessLog, Given};
@@ -56,8 +57,8 @@ struct Current {
     reloads: u64,
     /// The number of the edition that is served.
     editions: u64,
-    /// Whether the service ends, so that no listener is opened any more.
-    is_over: bool,
+    /// Until when the service ends, where it does, so that no listener is opened any more.
+    ends_by: Option<Instant>,
 }
 
 impl Running {
@@ -79,7 +80,7 @@ impl Running {
     ) -> Self {
         let texts = resolver_texts();
         let editions = FIRST_EDITION;
-        let current = Current { origin, plan, listeners, texts, reloads: 0, editions, is_over: false };
+        let current = Current { origin, plan, listeners, texts, reloads: 0, editions, ends_by: None };
         Self {
             gates,
             certificates,
@@ -99,7 +100,7 @@ impl Running {
     pub(super) fn end(&self) -> u64 {
         let drain = {
             let mut current = self.current();
-            current.is_over = true;
+            current.ends_by = Some(Instant::now() + current.plan.limits.drain_timeout);
             current.listeners = Listeners::default();
             self.service.keep(&[]);
             current.plan.limits.drain_timeout
@@ -126,7 +127,7 @@ impl Running {
     /// Tells the service manager that the gate serves, and what.
     pub(super) fn announce(&self) {
         let current = self.current();
-        if !current.is_over {
+        if current.ends_by.is_none() {
             self.service.ready(&current.plan, current.listeners.open());
         }
     }
@@ -163,7 +164,7 @@ impl Running {
 
     /// A reload that nobody waits for.
     pub(super) fn reload_and_report(&self) {
-        match self.reload(None) {
+        match self.reload(&ReloadRequest::default()) {
             Ok(done) => {
                 crate::terminal::say(&done.problems);
                 report::info(done.message);
@@ -192,6 +193,7 @@ impl Running {
     /// where nothing changed.
     fn take(&self, origin: Origin, plan: Plan) -> Result<Option<usize>, Failure> {
         let mut turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        self.refuse_at_the_end()?;
         let taken = if plan == self.current().plan && !has_pages(&plan) {
             None
         } else {
@@ -233,11 +235,16 @@ impl Running {
         Ok(broken)
     }
 
+    /// Refuses what a gate that ends cannot do any more.
+    fn refuse_at_the_end(&self) -> Result<(), Failure> {
+        self.current().ends_by.map_or(Ok(()), |_| Err(ending()))
+    }
+
     /// Notes the listeners that are open now.
     fn keep(&self, listeners: Listeners, edition: u64) -> Result<(), Failure> {
         let mut current = self.current();
-        if current.is_over {
-            return Err(Failure::refused("the gate is ending"));
+        if current.ends_by.is_some() {
+            return Err(ending());
         }
         current.editions = edition;
         current.listeners = listeners;
@@ -250,10 +257,10 @@ impl Control for Running {
     fn status(&self) -> serde_json::Value {
         let (counts, facts) = (self.gates.counts(), self.gates.facts());
         let current = self.current();
-        serde_json::json!({
+        let mut status = serde_json::json!({
             "process": std::process::id(),
             "version": env!("CARGO_PKG_VERSION"),
-            "configuration": current.origin.name(),
+            "configuration": current.origin.full_name(),
             "uptime_seconds": self.started.elapsed().as_secs(),
             "threads": self.threads,
             "sites": current.plan.sites.iter().map(|site| site.label.as_str()).collect::<Vec<_>>(),
@@ -271,19 +278,25 @@ impl Control for Running {
             "gate_deaths": facts.deaths,
             "gates_ending": facts.ending,
             "confinement": confinement(facts.confined.as_ref(), &facts.hidden),
-        })
+        });
+        if let Some(end) = current.ends_by {
+            status["draining_seconds"] = end.saturating_duration_since(Instant::now()).as_secs().into();
+        }
+        status
     }
 
-    fn reload(&self, file: Option<&Path>) -> Result<Message, ReloadRefused> {
+    fn reload(&self, request: &ReloadRequest) -> Result<Message, ReloadRefused> {
+        self.refuse_at_the_end().map_err(|failure| refused(failure, String::new()))?;
         let (origin, before) = {
             let current = self.current();
-            let origin = file.map_or_else(|| current.origin.clone(), |file| Origin::File(file.to_owned()));
-            (origin, current.plan.clone())
+            let named = request.file.clone().map(Origin::File);
+            (named.unwrap_or_else(|| current.origin.clone()), current.plan.clone())
         };
         let compiled =
             origin.compile_again(&mut self.compiler()).map_err(|failure| refused(failure, String::new()))?;
+        let compiled = self.packets.inspect(compiled);
         let problems = compiled.problems.render(false);
-        let Some(plan) = compiled.plan else {
+        let Some(plan) = compiled.plan.filter(|_| compiled.problems.errors() == 0) else {
             let failure = Failure::no(format!("{} cannot be used as it is", origin.name()));
             return Err(refused(failure, problems));
         };
@@ -291,6 +304,10 @@ impl Control for Running {
         let judged = self.packets.refuse_changes(&origin, &plan, &before);
         judged.map_err(|failure| refused(failure, problems.clone()))?;
         let plan = self.packets.of_this_host(&plan).map_err(|failure| refused(failure, problems.clone()))?;
+        if !request.allow_empty {
+            refuse_emptiness(&origin, &plan, &before)
+                .map_err(|failure| refused(failure, problems.clone()))?;
+        }
         let taken = self.take(origin, plan).map_err(|failure| refused(failure, problems.clone()))?;
         let Some(broken) = taken else {
             return Ok(Message { message: "nothing changed".to_owned(), problems });
@@ -309,11 +326,12 @@ impl Control for Running {
 
     fn upgrade(&self, program: Option<&Path>) -> Result<Message, ReloadRefused> {
         let refused = |failure| refused(failure, String::new());
+        self.refuse_at_the_end().map_err(refused)?;
         let program = upgrade::program(program).map_err(refused)?;
         let rehearsing = self.turnover.begin(&program).map_err(refused)?;
         let lent = self.current().listeners.lend();
         let lent = lent.map_err(|error| Failure::refused(format!("the sockets cannot be lent: {error}")));
-        let is_over = || self.current().is_over;
+        let is_over = || self.current().ends_by.is_some();
         lent.and_then(|lent| rehearsal::rehearse(&program, &lent, is_over)).map_err(|failure| {
             self.gates.dismiss_strangers();
             refused(failure)
@@ -368,12 +386,35 @@ impl Powers for Running {
 impl Routes for Running {
     fn served(&self) -> Served {
         let current = self.current();
-        Served { origin: current.origin.clone(), plan: current.plan.clone() }
+        // A keeper reads the file by its absolute path, and compares with this.
+        Served { origin: current.origin.clone(), plan: places::comparable(current.plan.clone()) }
+    }
+
+    fn lacks(&self, plan: &Plan) -> Vec<Finding> {
+        let found = inspection::look_at_machine(plan).into_iter().map(Finding::of_problem);
+        let ending = all_that_would_end(plan, &self.current().plan).map(|number| {
+            let hint = "nothing to do where that is meant";
+            Finding::warning(format!("no site and no stream is left, and {number} would end"), hint)
+        });
+        found.chain(ending).collect()
     }
 
     fn install(&self, served: Served) -> Result<(), Failure> {
         self.take(served.origin, served.plan).map(drop)
     }
+}
+
+/// An emptied file, or one that includes nothing any more, would end every site: whoever means that says so.
+fn refuse_emptiness(origin: &Origin, plan: &Plan, before: &Plan) -> Result<(), Failure> {
+    let Some(number) = all_that_would_end(plan, before) else { return Ok(()) };
+    let reason = format!("{} has no site and no stream, and {number} would end", origin.name());
+    Err(Failure::no(reason).with_hint("`portcullis reload --allow-empty` where that is meant"))
+}
+
+/// How many sites and streams would end, where none is left.
+fn all_that_would_end(plan: &Plan, before: &Plan) -> Option<usize> {
+    let served = before.sites.len() + before.streams.len();
+    (!plan.serves() && served > 0).then_some(served)
 }
 
 /// How the gate is confined, a line for each layer, and what it should see and does not, a line for each path.
@@ -392,6 +433,11 @@ fn has_pages(plan: &Plan) -> bool {
     plan.sites.iter().any(|site| site.maintenance.is_some() || !site.error_pages.is_empty())
 }
 
+fn ending() -> Failure {
+    Failure::no("the gate is ending").with_hint("once it has, `portcullis up` starts another one")
+}
+
 fn refused(failure: Failure, problems: String) -> ReloadRefused {
-    ReloadRefused { reason: failure.reason, problems, hint: failure.hint }
+    let by_machine = failure.exit == Exit::Refused;
+    ReloadRefused { reason: failure.reason, problems, hint: failure.hint, by_machine }
 }

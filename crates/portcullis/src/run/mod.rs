@@ -189,11 +189,13 @@ fn serve(
         running.dismiss_strangers();
         admin = Some(listen()?);
     }
-    drop(admin);
     running.service().stopping(running.drain_timeout() + LONGEST_ANSWER);
     report::info("stopping: no new connections; requests in flight end (a second signal cuts them)");
     events.let_the_next_one_kill();
+    // Who asks meanwhile is told how far it is, and nobody takes the packets for nobody's.
+    let admin = admin.or_else(|| listen().ok());
     finish(&running);
+    drop(admin);
     Ok(Exit::Done)
 }
 

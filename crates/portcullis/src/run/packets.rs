@@ -4,6 +4,7 @@
 use super::control::Running;
 use crate::configuration::Origin;
 use crate::failure::Failure;
+use crate::inspection;
 use crate::keeper::{
     self, Applied, Asked, AutomaticBan, Caller, Guard, Number, Planned, Refused, Request, Restored, Risks,
     Routes, Source, Status, Trial, Wanted,
@@ -12,10 +13,11 @@ use crate::report;
 use crate::show;
 use crate::terminal;
 use link::AskRefused;
+use model::Compiled;
 use model::plan::Plan;
 use serde::de::DeserializeOwned;
 use std::io::IsTerminal;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 
 /// The keeper of this gate, and which host of the file this machine is where that was said.
@@ -23,12 +25,13 @@ use std::sync::{Arc, Weak};
 pub(super) struct Packets {
     guard: Arc<Guard>,
     host: Option<String>,
+    state: PathBuf,
 }
 
 impl Packets {
     /// For the state folder of a gate.
     pub(super) fn new(state: &Path, host: Option<String>) -> Self {
-        Self { guard: Arc::new(Guard::new(state)), host }
+        Self { guard: Arc::new(Guard::new(state)), host, state: state.to_owned() }
     }
 
     /// Asks the keeper.
@@ -48,6 +51,11 @@ impl Packets {
         routes: Option<&dyn Routes>,
     ) -> Result<(), AskRefused> {
         self.guard.ban_for_gate(asked, routes)
+    }
+
+    /// Adds every problem that a configuration has on this machine.
+    pub(super) fn inspect(&self, compiled: Compiled) -> Compiled {
+        inspection::inspect(compiled, self.host.as_deref(), Some(&self.state))
     }
 
     /// What a plan serves on this machine.
@@ -181,7 +189,11 @@ impl Packets {
     /// The first packets of a machine.
     fn first(&self, wanted: Wanted, yes: bool) -> Result<(), Failure> {
         if !yes && !std::io::stdin().is_terminal() {
-            return Err(Failure::no("nothing was applied yet").with_hint("run `portcullis apply`"));
+            let failure = Failure::no("nothing was applied yet");
+            return Err(failure.with_hint(match keeper::is_in_container() {
+                true => "[firewall] is for machines, and this is a container: `portcullis apply` on the host",
+                false => "run `portcullis apply`",
+            }));
         }
         let planned: Planned = self.ask_for(Request::Plan(wanted.clone()))?;
         terminal::say(show::plan(&planned));
@@ -205,10 +217,10 @@ impl Packets {
         }
         let planned: Planned = self.ask_for(Request::Plan(wanted))?;
         if planned.compared_with.is_some() && planned.packets_change {
-            return Err(Failure::no("packets would change, and a reload changes only sites and services")
-                .with_hint(
-                    "`portcullis plan` shows what would change, `portcullis apply` puts all of it in force",
-                ));
+            let reason = "packets would change, and a reload changes only sites and services";
+            return Err(Failure::no(format!("{reason}{}", show::packets(&planned))).with_hint(
+                "`portcullis plan` shows what would change, `portcullis apply` puts all of it in force",
+            ));
         }
         Ok(())
     }

@@ -33,6 +33,21 @@ impl Absolute {
     }
 }
 
+/// The plan as it is where its file is named by an absolute path: what the keeper itself reads is absolute as well.
+pub(super) fn comparable(plan: Plan) -> Plan {
+    let mut plan = Absolute::default().of(plan);
+    for site in &mut plan.sites {
+        let site = Arc::make_mut(&mut site.site);
+        let files = site.certificate.iter_mut().flat_map(|files| [&mut files.certificate, &mut files.key]);
+        let pages = site.error_pages.iter_mut().map(|page| &mut page.page);
+        files.chain(pages).chain(&mut site.maintenance).for_each(|path| *path = of(path));
+    }
+    for service in &mut plan.services {
+        Arc::make_mut(service).tls.authorities.iter_mut().for_each(|path| *path = of(path));
+    }
+    plan
+}
+
 fn absolute(site: &Site) -> Site {
     let mut site = site.clone();
     for route in &mut site.routes {
@@ -82,6 +97,24 @@ fn of(path: &Path) -> PathBuf {
 mod tests {
     use super::*;
     use model::compile_text;
+
+    #[test]
+    fn a_file_with_a_relative_name_means_the_same_as_with_an_absolute_one() {
+        let text = |folder: &str| {
+            format!(
+                "[site.\"a.test\"]\nmaintenance = \"{folder}m\"\nerror_pages = {{ \"5xx\" = \"{folder}e\" }}\n\
+                 certificate = {{ certificate = \"{folder}c\", key = \"{folder}k\" }}\n\
+                 routes = {{ \"/\" = {{ files = \"{folder}f\" }}, \"/b\" = \"b\", \"/c\" = \"c\" }}\n\
+                 [service.b]\ninstances = [\"unix:{folder}s\"]\n[service.c]\ninstances = [\"https://c.test\"]\n\
+                 tls = {{ authorities = \"{folder}a\" }}\n"
+            )
+        };
+        let here = std::env::current_dir().expect("a folder").display().to_string() + "/";
+        let [relative, absolute] =
+            [String::new(), here].map(|folder| compile_text("x", &text(&folder)).plan.expect("a plan"));
+        assert_ne!(relative, absolute);
+        assert_eq!(comparable(relative), absolute);
+    }
 
     #[test]
     fn sites_that_stay_are_the_same_ones_after_a_reload() {

@@ -37,6 +37,7 @@ fn rehearse_within(
     let failed =
         |error: io::Error| Failure::refused(format!("{} cannot be tried: {error}", program.display()));
     let (channel, theirs) = Channel::pair().map_err(failed)?;
+    adopt_orphans(true);
     let deadline = Instant::now() + patience;
     let mut child = Command::new(program)
         .args(std::env::args_os().skip(1))
@@ -54,10 +55,17 @@ fn rehearse_within(
         lent => lent,
     };
     if lent.is_err() {
+        // What it leaves is nothing of ours.
+        adopt_orphans(false);
         // It fails only when the program has ended already.
         let _ = child.kill();
     }
     let status = child.wait().map_err(failed)?;
+    let hint = if said.asked || said.failed.is_some() {
+        "nothing has changed; the log has more"
+    } else {
+        "nothing has changed; what it said, if anything, stands in the log: a program that asks for no listener may be no Portcullis"
+    };
     let reason = match (said, lent) {
         (Rehearsed { failed: None, asked: true }, Ok(())) if status.success() => return Ok(()),
         (Rehearsed { failed: Some(reason), .. }, _) | (_, Err(Unlent::Odd(reason))) => reason,
@@ -65,8 +73,14 @@ fn rehearse_within(
         (_, Err(Unlent::Over)) => "the gate is ending".to_owned(),
         (_, Err(Unlent::Late)) => format!("it has not come to an end within {} s", patience.as_secs()),
     };
-    Err(Failure::no(format!("{} does not serve: {reason}", program.display()))
-        .with_hint("nothing has changed; the log has more"))
+    Err(Failure::no(format!("{} does not serve: {reason}", program.display())).with_hint(hint))
+}
+
+/// Has the gate that a rehearsal leaves become a child of this process, also once this process has become that program: how
+/// a gate ended is told to its parent alone (prctl(2), PR_SET_CHILD_SUBREAPER).
+fn adopt_orphans(is_wanted: bool) {
+    // Where it fails, how such a gate ends is not known.
+    let _ = rustix::process::set_child_subreaper(is_wanted.then(rustix::process::getpid));
 }
 
 /// Whether a process runs this very file. What a script starts may rehearse and not be what takes over.

@@ -11,7 +11,7 @@ pub(crate) use adoption::{adoption, differences};
 pub(crate) use bans::{banned, bans, granted, grants};
 pub(crate) use history::{going_back, history};
 pub(crate) use outcome::{applied, confirmed, ended, openings, restored};
-pub(crate) use plan::plan;
+pub(crate) use plan::{packets, plan};
 pub(crate) use status::status;
 
 use crate::keeper::{Finding, Number, Weight};

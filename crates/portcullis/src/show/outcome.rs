@@ -24,10 +24,15 @@ pub(crate) fn applied(applied: &Applied, here: Option<&str>) -> String {
                 Some(command) => format!("run `{command}` here"),
                 None => "open a NEW connection to this machine and run `portcullis confirm` there".to_owned(),
             };
+            let routes_back = if applied.routes {
+                ";\na gate that runs serves the sites and services from before again"
+            } else {
+                ""
+            };
             format!(
                 "snapshot {number}: {routes}its packets are on trial for {span}\n\
                  {confirm} within {span};\n\
-                 otherwise {back}, even if nothing of Portcullis runs any more\n",
+                 otherwise {back}, even if nothing of Portcullis runs any more{routes_back}\n",
                 span = span::text(seconds)
             )
         }
@@ -41,7 +46,9 @@ pub(crate) fn confirmed(confirmed: &Confirmed) -> String {
 
 /// What the end of a trial led to.
 pub(crate) fn ended(ended: &Ended) -> String {
-    format!("snapshot {} is off trial; in force is {}\n", ended.snapshot, standing(ended.back_to))
+    let routes =
+        if ended.routes_back { "the sites and services from before it are served again\n" } else { "" };
+    format!("snapshot {} is off trial; in force is {}\n{routes}", ended.snapshot, standing(ended.back_to))
 }
 
 /// What a restore did.

@@ -8,6 +8,8 @@ use model::printable::one_line;
 
 /// Lines of one section that are shown; a program reads all of them with `--json`.
 const MOST: usize = 200;
+/// Changes that are named in one line.
+const MOST_IN_A_LINE: usize = 3;
 
 /// The whole plan.
 pub(crate) fn plan(planned: &Planned) -> String {
@@ -15,8 +17,13 @@ pub(crate) fn plan(planned: &Planned) -> String {
     let named = one_line(&format!("{}{host}", planned.origin));
     let mut text = format!("{named}, compared with {}\n", compared_with(planned));
     text += &rules(&planned.rules);
-    text += &reach("becomes reachable", '+', &planned.opens);
-    text += &reach("no longer reachable", '-', &planned.closes);
+    // Where no packet was filtered, nothing can open.
+    let (opens, sign) = match planned.compared_with {
+        Some(_) => ("becomes reachable", "+ "),
+        None => ("stays reachable", ""),
+    };
+    text += &reach(opens, sign, &planned.opens);
+    text += &reach("no longer reachable", "- ", &planned.closes);
     text += &bounded("besides", &planned.other, |shown| rows(shown.iter().map(|line| [line.clone()])));
     text += &routes(planned);
     text += &cut(&planned.cut, "silenced at once, and cut once it is confirmed");
@@ -29,6 +36,21 @@ pub(crate) fn plan(planned: &Planned) -> String {
         text += &findings(&planned.findings);
     }
     text
+}
+
+/// The packets that would change, in one line behind a reason; the first of them where there are many.
+pub(crate) fn packets(planned: &Planned) -> String {
+    let reach = |sign: char| move |reach: &Reach| format!("{sign} {} {}", reach.what, reach.peers);
+    let opens = planned.opens.iter().map(reach('+'));
+    let lines = opens.chain(planned.closes.iter().map(reach('-'))).chain(planned.other.iter().cloned());
+    let mut lines: Vec<String> = lines.collect();
+    let more = lines.len().saturating_sub(MOST_IN_A_LINE);
+    lines.truncate(MOST_IN_A_LINE);
+    match (lines.is_empty(), more) {
+        (true, _) => String::new(),
+        (false, 0) => format!(": {}", lines.join("; ")),
+        (false, more) => format!(": {}; and {more} more", lines.join("; ")),
+    }
 }
 
 /// In a trial, packets may be filtered although it is compared with a machine where they were not.
@@ -56,9 +78,9 @@ fn rules(list: &[RuleChange]) -> String {
     bounded("rules", list, |shown| rows(shown.iter().map(row)))
 }
 
-fn reach(title: &str, sign: char, list: &[Reach]) -> String {
+fn reach(title: &str, sign: &str, list: &[Reach]) -> String {
     bounded(title, list, |shown| {
-        rows(shown.iter().map(|reach| [format!("{sign} {}", reach.what), reach.peers.clone()]))
+        rows(shown.iter().map(|reach| [format!("{sign}{}", reach.what), reach.peers.clone()]))
     })
 }
 

@@ -57,6 +57,21 @@ fn planned() -> Planned {
 }
 
 #[test]
+fn what_was_open_before_any_packets_stays_reachable() {
+    let text = plan(&Planned { compared_with: None, ..planned() });
+    assert!(text.contains("\nstays reachable\n  8080/tcp  from 172.31.44.18\n"), "{text}");
+}
+
+#[test]
+fn packets_that_change_fit_in_a_line() {
+    assert_eq!(
+        packets(&planned()),
+        ": + 8080/tcp from 172.31.44.18; - 80/tcp from anywhere; - 22/tcp from all but 198.51.100.0/24; and 1 more"
+    );
+    assert_eq!(packets(&Planned::default()), "");
+}
+
+#[test]
 fn a_plan_says_what_it_opens_closes_and_cuts() {
     insta::assert_snapshot!(plan(&planned()));
 }
@@ -103,8 +118,8 @@ fn an_apply_says_how_to_keep_it() {
         shown(Packets::Unchanged),
         shown(Packets::InForce),
         confirmed(&Confirmed { snapshot: Number(4), cut: planned().cut }),
-        ended(&Ended { snapshot: Number(4), back_to: Some(Number(3)) }),
-        ended(&Ended { snapshot: Number(1), back_to: None }),
+        ended(&Ended { snapshot: Number(4), back_to: Some(Number(3)), routes_back: true }),
+        ended(&Ended { snapshot: Number(1), back_to: None, routes_back: false }),
     ];
     insta::assert_snapshot!(all.join("\n"));
 }

@@ -79,10 +79,10 @@ impl Supervisor {
         };
         // One that is started later is given them then.
         let Some(gate) = gate else { return };
-        if let Err(silence) = gate.certificates(offer::change(change), STARTING) {
-            if gate.kill_unless_ending() {
-                report::error(format_args!("the gate did not take its new certificates: {silence}"));
-            }
+        if let Err(silence) = gate.certificates(offer::change(change), STARTING)
+            && gate.kill_unless_ending()
+        {
+            report::error(format_args!("the gate did not take its new certificates: {silence}"));
         }
     }
 

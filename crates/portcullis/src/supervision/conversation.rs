@@ -98,6 +98,8 @@ impl Conversation {
         ears: Ears,
     ) -> std::io::Result<Arc<Self>> {
         channel.set_patience(READING).inspect_err(|_| process.kill())?;
+        // One that a former keeper started is older than this.
+        let (now, age) = (Instant::now(), identity::age(process.pid()));
         let conversation = Arc::new(Self {
             process,
             channel,
@@ -106,7 +108,7 @@ impl Conversation {
             taken: Mutex::default(),
             confined: OnceLock::new(),
             outside: Mutex::new(None),
-            began: Instant::now(),
+            began: age.and_then(|age| now.checked_sub(age)).unwrap_or(now),
             deadline: OnceLock::new(),
             place,
             ending: AtomicBool::new(false),

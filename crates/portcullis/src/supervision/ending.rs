@@ -22,7 +22,7 @@ impl Supervisor {
         let _turn = self.turn();
         // Who ends the service looks for them, and knows the gate that it ends.
         if !self.state().is_over {
-            self.send_off_strangers(None);
+            self.send_off_strangers();
         }
     }
 
@@ -45,10 +45,10 @@ impl Supervisor {
     pub(crate) fn end_with_strangers(&self, total: Duration) -> u64 {
         let deadline = Instant::now() + total;
         let gate = self.close().map(|gate| Draining::begin(gate, total));
-        self.send_off_strangers(gate.as_ref().map(|draining| &*draining.gate));
+        self.send_off_strangers();
         let cut = self.end_all(gate, deadline);
         // A rehearsal that was under way may have left one since.
-        self.send_off_strangers(None);
+        self.send_off_strangers();
         cut + self.end_all(None, deadline)
     }
 
@@ -59,13 +59,16 @@ impl Supervisor {
         // Nobody may connect to what is still open here once the gate takes no more.
         Arc::make_mut(&mut state.offer).listeners.clear();
         let coming = state.coming.take();
-        state.gate.take().or(coming)
+        let gate = state.gate.take().or(coming);
+        // It is known for what it is as long as it ends, which may take its time.
+        state.ending.extend(gate.clone());
+        gate
     }
 
     fn end_all(&self, gate: Option<Draining>, deadline: Instant) -> u64 {
         let left = || deadline.saturating_duration_since(Instant::now());
         let cut = gate.map_or(0, |gate| gate.end(left() + LEAVING));
-        let ending = std::mem::take(&mut self.state().ending);
+        let ending = self.state().ending.clone();
         for former in ending {
             // It has longer from its own keeper, and as long as everybody from who ends the service.
             former.process.is_over_within(left());
@@ -74,10 +77,10 @@ impl Supervisor {
         cut
     }
 
-    fn send_off_strangers(&self, own: Option<&Conversation>) {
+    fn send_off_strangers(&self) {
         let known: Vec<PathBuf> = {
             let state = self.state();
-            let gates = state.gate.iter().chain(&state.ending).map(AsRef::as_ref).chain(own);
+            let gates = state.gate.iter().chain(&state.ending);
             gates.map(|gate| gate.place.clone()).chain(state.place.clone()).collect()
         };
         let (strangers, _) = find_but(&self.settings.folder, &known).split();

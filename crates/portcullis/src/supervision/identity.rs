@@ -79,6 +79,16 @@ pub(super) fn of(place: &Path) -> Result<Process, Unsure> {
     Ok(process)
 }
 
+/// How long a process has run, where the machine says it.
+pub(super) fn age(process: u32) -> Option<Duration> {
+    let ticks = rustix::param::clock_ticks_per_second();
+    let since = began(process).ok()?;
+    let begun = Duration::from_millis(since.checked_mul(1000)?.checked_div(ticks)?);
+    let uptime = fs::read_to_string("/proc/uptime").ok()?;
+    let now = Duration::try_from_secs_f64(uptime.split(' ').next()?.parse().ok()?).ok()?;
+    now.checked_sub(begun)
+}
+
 fn beside(place: &Path) -> PathBuf {
     let name = place.file_name().unwrap_or_default().to_string_lossy();
     place.with_file_name(format!("{NOTE}{}", name.strip_prefix(PREFIX).unwrap_or(&name)))
@@ -130,6 +140,19 @@ mod tests {
         assert_eq!(of(&place).map(drop), Err(Unsure::Gone));
         forget(&place);
         assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0);
+    }
+
+    #[test]
+    fn a_process_is_as_old_as_the_machine_says() {
+        let mut sleeper = Command::new("sleep").arg("600").spawn().expect("a process");
+        let (young, own) = (age(sleeper.id()), age(std::process::id()));
+        sleeper.kill().expect("our child");
+        sleeper.wait().expect("our child");
+        assert!(
+            young.is_some_and(|young| young < Duration::from_secs(10)) && own >= young,
+            "{young:?}, {own:?}"
+        );
+        assert_eq!(age(sleeper.id()), None);
     }
 
     #[test]

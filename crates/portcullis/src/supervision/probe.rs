@@ -2,7 +2,7 @@
 
 use super::offer::Bound;
 use crate::failure::Failure;
-use gate::{Listener, PlannedPort};
+use gate::{Listener, PROBE_HOST, PlannedPort};
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
@@ -22,12 +22,12 @@ pub(super) fn listener(planned: PlannedPort) -> Result<Bound, Failure> {
     opened().map_err(|error| Failure::refused(format!("it cannot be seen whether the gate answers: {error}")))
 }
 
-/// Asks for a host that is nobody's. Any answer will do: one of HTTP, or of TLS that this is not TLS.
+/// Asks for a host that is nobody's, which counts as no request. Any answer will do: one of HTTP, or of TLS that this is not TLS.
 pub(super) fn ask(address: SocketAddr) -> Result<(), Failure> {
     let asked = || -> io::Result<usize> {
         let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
         stream.set_read_timeout(Some(PATIENCE))?;
-        stream.write_all(b"GET / HTTP/1.1\r\nHost: portcullis.invalid\r\nConnection: close\r\n\r\n")?;
+        write!(stream, "GET / HTTP/1.1\r\nHost: {PROBE_HOST}\r\nConnection: close\r\n\r\n")?;
         stream.read(&mut [0; 16])
     };
     match asked() {

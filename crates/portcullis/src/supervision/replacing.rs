@@ -22,6 +22,9 @@ const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 const STUCK: Duration = Duration::from_secs(5);
 /// Until it is looked again for somebody's turn to end, where no gate serves.
 const SOON: Duration = Duration::from_millis(20);
+/// How a gate ended that is no child of this process, to which alone the kernel tells it (waitid(2)).
+const UNKNOWN: &str = "how is not known, for a keeper that is gone had started it; the kernel's log names a call that the \
+     system call filter stopped, and what was killed for want of memory";
 /// How long a killed gate may take to be gone.
 const DYING: Duration = Duration::from_secs(1);
 
@@ -71,7 +74,7 @@ impl Supervisor {
         };
         // One that waits for a disk cannot be ended before that; another one serves meanwhile.
         let how = if gone.process.is_over_within(DYING) {
-            gone.process.end().unwrap_or_else(|| "it was not this keeper's child".to_owned())
+            gone.process.end().unwrap_or_else(|| UNKNOWN.to_owned())
         } else {
             "it was killed, and has not ended yet".to_owned()
         };
@@ -88,7 +91,7 @@ impl Supervisor {
         let place = start::place(&self.settings.folder);
         self.state().place = Some(place.clone());
         let announce = |gate: &_| self.announce(gate);
-        let brought = start::start(&self.settings, self.ears.clone(), &offer, place, announce);
+        let brought = start::start(&self.settings, self.ears.clone(), &offer, &place, announce);
         let serving = brought.and_then(|gate| match serve(&gate, &offer, log.as_deref()) {
             Ok(()) => Ok(gate),
             Err(failure) => {

@@ -23,6 +23,11 @@ pub(crate) struct Settings {
 impl Settings {
     /// How a gate is confined that serves this.
     pub(super) fn cage(&self, offer: &Offer) -> confine::Cage {
-        confine::Cage { account: self.account.clone(), shown: sight::of(offer), ..confine::Cage::default() }
+        confine::Cage {
+            account: self.account.clone(),
+            shown: sight::of(offer),
+            unix_sockets: true,
+            ..confine::Cage::default()
+        }
     }
 }

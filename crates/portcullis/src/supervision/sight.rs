@@ -3,7 +3,7 @@
 use super::conversation::Conversation;
 use super::offer::Offer;
 use crate::report;
-use confine::{Cage, Missing, Outside, Report};
+use confine::{Cage, Layer, LayerName, Missing, Outside, Report, State};
 use model::plan::{Handler, Plan, TargetAddress};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -33,6 +33,12 @@ pub(super) fn begin(gate: &Conversation, cage: &Cage, offer: &Offer, report: &Re
     };
     let untold = report.missing.iter().filter(|missing| !is_told(&missing.path));
     warn(&untold.cloned().collect::<Vec<_>>());
+    // Where nothing is hidden from it there is nothing to be shown, nor a right needed for it.
+    let is_apart =
+        |layer: &Layer| layer.name == LayerName::Mounts && !matches!(layer.state, State::NotEnforced(_));
+    if !report.layers.iter().any(is_apart) {
+        return;
+    }
     match Outside::of(gate.process.pid(), cage) {
         Ok(outside) => {
             let outside = outside.map(|outside| outside.with_missing(&report.missing));
@@ -64,9 +70,15 @@ pub(super) fn hide(gate: &Conversation, offer: &Offer) {
     });
 }
 
-/// Follows links that were switched and folders that were built anew.
+/// Follows links that were switched and folders that were built anew, and says what is gone.
 pub(super) fn refresh(gate: &Conversation) {
-    with_outside(gate, |outside| outside.refresh(Instant::now()).map(drop));
+    with_outside(gate, |outside| {
+        let changed = outside.refresh(Instant::now())?;
+        if !changed.is_empty() {
+            warn(&outside.missing().filter(|missing| changed.contains(&missing.path)).collect::<Vec<_>>());
+        }
+        Ok(())
+    });
 }
 
 /// What it should see and does not, as it is now.

@@ -11,6 +11,7 @@ use crate::failure::Failure;
 use link::{Answer, Channel, Order, PROTOCOL, Start};
 use rustix::fs::Mode;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use rustix::thread::CapabilitySet;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -33,22 +34,22 @@ pub(super) fn start(
     settings: &Settings,
     ears: Ears,
     offer: &Offer,
-    place: PathBuf,
+    place: &Path,
     announce: impl FnOnce(&Arc<Conversation>) -> bool,
 ) -> Result<Arc<Conversation>, Failure> {
     let refused = |error: io::Error| Failure::refused(format!("the gate cannot be started: {error}"));
     let (channel, theirs) = Channel::pair().map_err(refused)?;
-    let rendezvous = rendezvous(&place).map_err(refused)?;
+    let rendezvous = rendezvous(place).map_err(refused)?;
     let process = Process::spawn(&settings.program, theirs).inspect_err(|_| {
         // Nobody comes to it.
-        identity::forget(&place);
+        identity::forget(place);
     })?;
-    identity::note(&place, &process).map_err(refused).inspect_err(|_| {
+    identity::note(place, &process).map_err(refused).inspect_err(|_| {
         process.kill();
-        identity::forget(&place);
+        identity::forget(place);
     })?;
-    let begun = Conversation::begin(process, channel, place.clone(), ears);
-    let gate = begun.map_err(refused).inspect_err(|_| identity::forget(&place))?;
+    let begun = Conversation::begin(process, channel, place.to_owned(), ears);
+    let gate = begun.map_err(refused).inspect_err(|_| identity::forget(place))?;
     if !announce(&gate) {
         gate.kill();
         return Err(Failure::refused("the gate is not needed any more"));
@@ -70,9 +71,23 @@ pub(super) fn start(
         }
         other => {
             gate.kill();
-            Err(Failure::refused(format!("the gate did not start: {}", reason(other))))
+            let failure = Failure::refused(format!("the gate did not start: {}", reason(other)));
+            Err(if settings.account.is_some() && !may_become_another() {
+                failure.with_hint(
+                    "root without the capabilities SETUID and SETGID cannot have the gate become a user of its own: \
+                     give it both, or run `portcullis up` as a user that is not root",
+                )
+            } else {
+                failure
+            })
         }
     }
+}
+
+/// Whether a child of this process may become another user (capabilities(7)).
+fn may_become_another() -> bool {
+    let needed = CapabilitySet::SETUID | CapabilitySet::SETGID;
+    rustix::thread::capabilities(None).is_ok_and(|sets| sets.effective.contains(needed))
 }
 
 /// Takes over a gate of a former keeper that is of the same build; it serves what it served.

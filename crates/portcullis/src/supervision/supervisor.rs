@@ -83,9 +83,17 @@ impl Predecessors {
     }
 }
 
+/// Takes the gate that was started last: after a rehearsal by a program of the same build, the one that has rehearsed. The
+/// names of their sockets are numbers that grow.
+fn take_latest(gates: &mut Vec<Predecessor>) -> Option<Predecessor> {
+    let name = |gate: &Predecessor| gate.place.file_name().map(|name| (name.len(), name.to_owned()));
+    let latest = (0..gates.len()).max_by_key(|index| name(&gates[*index]))?;
+    Some(gates.swap_remove(latest))
+}
+
 impl Supervisor {
-    /// Starts a gate that serves an offer, and keeps it running from now on. One of a former keeper that is of the same
-    /// build goes on; all others end once another serves.
+    /// Starts a gate that serves an offer, and keeps it running from now on. The latest of a former keeper that is of the
+    /// same build goes on; all others end once another serves.
     pub(crate) fn start(
         settings: Settings,
         offer: Offer,
@@ -95,12 +103,11 @@ impl Supervisor {
         let (events, happened) = sync_channel(WAITING);
         let (notices, told) = sync_channel(WAITING);
         let (asks, asked) = sync_channel(WAITING);
-        let (same, mut others): (Vec<_>, Vec<_>) = predecessors.gates.into_iter().partition(|gate| {
+        let (mut same, mut others): (Vec<_>, Vec<_>) = predecessors.gates.into_iter().partition(|gate| {
             let hello = &gate.hello;
             hello.protocol == PROTOCOL && hello.build == settings.build && !hello.draining
         });
-        let mut same = same.into_iter();
-        let former = same.next();
+        let former = take_latest(&mut same);
         others.extend(same);
         let is_first = former.is_none() && others.is_empty();
         let supervisor = Self::new(settings, Ears { events, notices, asks }, offer, log, is_first);

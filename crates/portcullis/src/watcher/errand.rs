@@ -28,7 +28,11 @@ pub(crate) fn resolve(names: &BTreeSet<String>) -> io::Result<BTreeMap<String, R
     let watcher = Watcher::start(theirs)?;
     let errand = Errand {
         protocol: PROTOCOL,
-        cage: confine::Cage { account: gate_user::other_than_caller(), ..confine::Cage::default() },
+        cage: confine::Cage {
+            account: gate_user::other_than_caller(),
+            ends_with_parent: true,
+            ..confine::Cage::default()
+        },
         texts: resolver_texts(),
         names: names.clone(),
         patience: PATIENCE,

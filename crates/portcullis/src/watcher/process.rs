@@ -5,13 +5,19 @@ use gate::{ResolverFiles, resolver_of};
 use hickory_resolver::TokioResolver;
 use link::{Channel, Errand, MOST_ADDRESSES, NameFact, PROTOCOL, Trust};
 use std::collections::BTreeSet;
+use std::ffi::CStr;
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::AsFd;
 use std::time::Instant;
 
+/// The name of its thread: 15 bytes at most.
+const NAME: &CStr = c"portcullis-dns";
+
 /// Does what the keeper at standard input wants to know.
 pub(crate) fn run() -> Result<Exit, Failure> {
+    // Lists of processes and sockets would name it by the link that it was started through.
+    let _ = rustix::thread::set_name(NAME);
     let refused = |reason: &dyn std::fmt::Display| {
         Failure::refused(format!("this command is for the keeper alone: {reason}"))
     };

@@ -141,6 +141,44 @@ fn the_operators_group_may_ask_and_the_gate_may_not_although_it_is_in_it() {
     assert_eq!(ask_as(&socket, &["--reuid=65534", "--regid=65534", "--clear-groups"]), REFUSED);
 }
 
+/// A member of the operators' group without a gate of their own, in a folder without a file.
+const AS_MEMBER: &str = r#"
+mount --bind passwd /etc/passwd && mount --bind group /etc/group && mount --bind lib /var/lib
+cp "$0" portcullis
+./portcullis up portcullis.toml & keeper=$!
+until [ -S /var/lib/portcullis/admin/socket ]; do kill -0 "$keeper"; sleep 0.02; done
+chmod 755 /var/lib/portcullis
+program=$PWD/portcullis
+member() { setpriv --reuid=65534 --regid=65534 --groups=64124 env -i HOME=/nonexistent "$program" "$@"; }
+cd /
+member status
+member upgrade
+member upgrade /bin/true && exit 9
+member stop
+wait "$keeper"
+"#;
+
+#[test]
+fn a_member_of_the_operators_group_reaches_roots_gate_with_every_command() {
+    let folder = Folder::new();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("this test needs root");
+    let (http, https) = (testkit::free_port(), testkit::free_port());
+    let listen = format!("[listen]\nhttp = {http}\nhttps = {https}\naddresses = [\"127.0.0.1\"]\n");
+    folder.write("portcullis.toml", listen);
+    folder.write("passwd", "root:x:0:0::/root:/bin/sh\n");
+    folder.write("group", "root:x:0:\nportcullis-admin:x:64124:\n");
+    fs::create_dir(folder.join("lib")).expect("our folder");
+    let mut command = std::process::Command::new("unshare");
+    command.args(["--mount", "--propagation", "private", "sh", "-ec", AS_MEMBER]);
+    command.arg(env!("CARGO_BIN_EXE_portcullis")).current_dir(folder.path());
+    let finished = Program::spawn(&mut command).finish();
+    assert_eq!(finished.code(), 0, "{}{}", finished.stdout, finished.stderr);
+    assert!(finished.stdout.contains("gate  running\n"), "{}", finished.stdout);
+    assert!(!finished.stdout.contains("run this as root"), "{}", finished.stdout);
+    assert!(finished.stderr.contains("it serves; the former gate ends"), "{}", finished.stderr);
+    assert!(finished.stderr.contains("only root names another program"), "{}", finished.stderr);
+}
+
 #[test]
 fn a_bad_file_keeps_the_old_configuration_and_says_why() {
     let folder = Folder::new();

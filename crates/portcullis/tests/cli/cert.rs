@@ -48,3 +48,28 @@ fn certificates_are_listed_and_shown() {
     assert_eq!(none.code(), 1);
     assert!(none.stderr.starts_with("error: there is no certificate for b.test\nhint: "), "{}", none.stderr);
 }
+
+#[test]
+fn files_without_a_certificate_are_listed_with_their_sites() {
+    let folder = Folder::new();
+    let site = |host: &str, file: &str| {
+        format!(
+            "[site.\"{host}\"]\nservice = \"localhost:1\"\ncertificate = {{ certificate = \"{file}\", key = \"a.key\" }}\n"
+        )
+    };
+    folder.write("no.pem", "no certificate");
+    folder.write("portcullis.toml", site("a.test", "gone.pem") + &site("b.test", "no.pem"));
+    let list = run(&folder, &["cert", "list", "--state", "state"]);
+    assert_eq!((list.code(), list.stderr.as_str()), (0, ""));
+    insta::assert_snapshot!(list.stdout);
+    let json = run(&folder, &["cert", "list", "--json", "--state", "state"]).stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!((&json[1]["used_for"][0], &json[1]["certificate"]), (&"b.test".into(), &"no.pem".into()));
+    let show = run(&folder, &["cert", "show", "a.test", "--state", "state"]);
+    assert_eq!(show.code(), 1);
+    assert!(
+        show.stderr.contains("there is no certificate for a.test: ") && show.stderr.contains("gone.pem"),
+        "{}",
+        show.stderr
+    );
+}

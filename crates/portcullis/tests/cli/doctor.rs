@@ -2,6 +2,7 @@
 
 use crate::{portcullis, run};
 use std::net::TcpListener;
+use std::process::Command;
 use testkit::{Folder, Program};
 
 #[test]
@@ -48,6 +49,20 @@ fn each_part_of_the_machine_is_told_of() {
         );
     }
     assert_eq!(doctor.stderr, "");
+}
+
+#[test]
+fn a_state_folder_that_its_user_cannot_write_is_a_problem() {
+    let folder = Folder::new();
+    // Its own, and still closed: the user of the test may be root, who may write everywhere.
+    std::fs::create_dir(folder.join("closed")).expect("a folder");
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups", env!("CARGO_BIN_EXE_portcullis")]);
+    command.args(["doctor", "--json", "--state", folder.join("closed/state").to_str().expect("text")]);
+    command.current_dir("/").env_clear();
+    let doctor = Program::spawn(&mut command).finish();
+    assert_eq!(doctor.code(), 1, "needs root: {}{}", doctor.stdout, doctor.stderr);
+    assert!(doctor.stdout.contains("closed/state cannot be written by this user"), "{}", doctor.stdout);
 }
 
 #[test]

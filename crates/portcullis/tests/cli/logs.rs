@@ -81,6 +81,13 @@ fn a_log_is_followed_also_after_it_was_moved_away() {
 }
 
 #[test]
+fn who_waits_for_lines_that_there_are_none_of_is_told() {
+    let folder = folder("json");
+    let mut logs = Program::spawn(portcullis(&folder).args(["logs", "-f", "--site", "c.test"]));
+    logs.wait_for_stderr("access.log has no line of that kind so far");
+}
+
+#[test]
 fn what_cannot_be_shown_is_said_with_what_to_do() {
     let combined = folder("combined");
     let finished = run(&combined, &["logs", "--site", "a.test"]);

@@ -59,6 +59,24 @@ fn a_file_that_is_not_there_is_refused_with_3() {
 }
 
 #[test]
+fn a_host_in_place_of_a_file_is_told_its_target() {
+    let finished = run(&Folder::new(), &["up", "example.test"]);
+    assert_eq!(finished.code(), 3);
+    assert_eq!(
+        finished.stderr,
+        "error: there is no file example.test\nhint: `portcullis up example.test=localhost:3000` serves a site without \
+         a file\n"
+    );
+}
+
+#[test]
+fn a_reload_of_a_file_that_is_not_there_says_just_that() {
+    let finished = run(&Folder::new(), &["reload", "missing.toml"]);
+    assert_eq!(finished.code(), 3);
+    assert!(!finished.stderr.contains("--state"), "{}", finished.stderr);
+}
+
+#[test]
 fn a_port_in_use_is_refused_with_3_and_a_hint() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = taken.local_addr().expect("bound").port().to_string();

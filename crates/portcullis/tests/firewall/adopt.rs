@@ -170,9 +170,10 @@ fn what_differs_from_an_old_ufw_is_said_in_a_few_lines() {
     let checked = pair.server.done(&["check"]);
     assert!(checked.contains("no problems"), "{checked}");
     let plan = pair.server.done(&["plan"]);
-    for line in
-        ["+ allow 3306/tcp from all but 10.9.0.0/16, 203.0.113.0/24 ", "+ 3306/tcp         from all but 10.9"]
-    {
+    for line in [
+        "+ allow 3306/tcp from all but 10.9.0.0/16, 203.0.113.0/24 ",
+        "\n  3306/tcp         from all but 10.9",
+    ] {
         assert!(plan.contains(line), "{line} in {plan}");
     }
     let planned = pair.server.json(&["plan", "--json"]);

@@ -194,3 +194,16 @@ fn nothing_changes_where_nothing_is_different() {
     let planned = pair.server.json(&["plan", "--json"]);
     assert_eq!(planned["packets_change"], false, "{planned}");
 }
+
+#[test]
+fn certificates_of_a_gate_without_a_file_are_listed() {
+    let pair = Pair::new("");
+    let sites = ["up", "a.test=localhost:3000", "b.test=localhost:3001", "--threads", "1"];
+    let mut gate = pair.server.host.start(&mut pair.server.command(&sites));
+    gate.wait_for_socket(&pair.server.folder.join("state/admin/socket"));
+    let list = pair.server.done(&["cert", "list"]);
+    for site in ["a.test", "b.test"] {
+        assert!(list.lines().any(|line| line.starts_with(&format!("{site}  own authority  2"))), "{list}");
+    }
+    assert!(pair.server.done(&["cert", "show", "b.test"]).contains("sha-256"));
+}

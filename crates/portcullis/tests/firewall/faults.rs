@@ -199,11 +199,17 @@ fn a_reload_refuses_packets_that_change() {
     story.machine().write(&FILE.replace("\"81/tcp\"", "\"81/tcp\", \"82/tcp\""));
     let refused = story.machine().ask(&["reload"]).expect(1);
     assert!(
-        refused.contains("packets would change, and a reload changes only sites and services"),
+        refused.contains(
+            "packets would change, and a reload changes only sites and services: + 82/tcp from anywhere\n"
+        ),
         "{refused}"
     );
     assert!(refused.contains("`portcullis apply` puts all of it in force"), "{refused}");
     assert!(story.is_closed());
+    let upstream = "[site]\n\"http://a.test:81\" = \"127.0.0.1:3001\"\n";
+    story.machine().write(&format!("{FILE}\n{upstream}"));
+    let refused = story.machine().ask(&["reload"]).expect(1);
+    assert!(refused.contains("- 3001/tcp of service 127.0.0.1:3001 on this machine"), "{refused}");
     // A site is no packet where its port is open already.
     story.machine().write(&format!("{FILE}\n[listen]\nhttp = 81\n"));
     assert!(story.machine().ask(&["reload"]).code <= 1);

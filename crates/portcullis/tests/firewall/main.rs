@@ -15,6 +15,7 @@ mod boot;
 mod broken;
 mod commands;
 mod docker;
+mod draining;
 mod faults;
 mod flows;
 mod full_table;

@@ -86,8 +86,11 @@ fn my_ip_is_where_the_operator_came_from() {
     let _service = Service::on_ports(&pair.server.host, &[81]);
     let door = Door::at(&pair.server.host);
     pair.server.write("[firewall]\ninbound = [\"22/tcp\", { allow = \"81/tcp\", from = \"my-ip\" }]\n");
+    let check = || pair.server.ask(&["check"]);
+    assert!(check().stdout.contains("`my-ip` in rule"), "nobody has applied it: {:?}", check());
     let session = door.enter(&pair.client, both(22)[0]);
     pair.server.ask_from(&session, &["apply", "--yes"]).expect(0);
+    assert!(!check().stdout.contains("`my-ip` in rule"), "{:?}", check());
     assert_eq!(pair.client.tcp_all(&both(81)), [Reach::Open, Reach::Filtered], "one family is proved");
     let session = door.enter(&pair.client, both(22)[1]);
     pair.server.ask_from(&session, &["confirm"]).expect(0);

@@ -36,6 +36,8 @@ fn an_apply_that_cuts_ssh_comes_back_with_every_process_of_ours_killed() {
         sshd.wait_for_login(&pair.client);
         println!("round {round}: ssh came back");
     }
+    let owned = pair.server.status()["features"]["owned"].take();
+    assert_eq!(owned, false, "the command that took it back has ended");
     let history = pair.server.ask(&["history"]).stdout;
     assert_eq!(history.matches("rolled back: nobody confirmed it within").count(), rounds(), "{history}");
     assert_eq!(pair.server.status()["enforced"], true);

@@ -28,9 +28,10 @@ impl Site {
             "[site.\":{{http}}\".routes]\n\"/\" = {{ files = \"root\", {route} }}\n\
              [site.\"b.test\".routes]\n\"/\" = {{ files = \"root\", {route} }}\n"
         ));
-        fs::create_dir(gate.folder.join("root")).unwrap();
+        gate.folder.write("root/first", "");
         // What is made anew at the place of a root is shown to the gate within a second.
-        eventually("the folder", || (gate.get("a.test", "/").status != 500).then_some(()));
+        eventually("the folder", || (gate.get("a.test", "/first").status == 200).then_some(()));
+        fs::remove_file(gate.folder.join("root/first")).unwrap();
         Self { gate }
     }
 
@@ -65,7 +66,7 @@ fn a_folder_that_is_missing_is_told_at_the_start_and_once() {
     );
     let told = gate.stderr();
     for (folder, warning) in
-        [("gone", "cannot serve files of "), ("lost", "cannot look for scripts of the service php in ")]
+        [("gone", "there is no folder "), ("lost", "cannot look for scripts of the service php in ")]
     {
         let lines: Vec<&str> = told.lines().filter(|line| line.contains(folder)).collect();
         assert!(

@@ -144,7 +144,8 @@ fn a_client_without_a_name_or_with_another_protocol_is_not_mistaken() {
 #[test]
 fn a_refused_handshake_has_a_line_with_its_rule() {
     let gate = Gate::up(SITE);
-    assert!(gate.tls().try_connect(gate.https, "b.test").is_err());
+    let refused = gate.tls().try_connect(gate.https, "b.test").map(drop).unwrap_err().to_string();
+    assert!(refused.contains("UnrecognisedName"), "{refused}");
     assert!(gate.tls().offering(&["h3"]).try_connect(gate.https, "a.test").is_err());
     let told = Raw::connect(gate.https).send("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n").rest();
     assert_eq!(told.first(), Some(&0x15), "an alert");

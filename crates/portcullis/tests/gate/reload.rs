@@ -54,6 +54,74 @@ fn a_bad_file_keeps_the_old_configuration_and_says_why() {
     eventually("the new text", || (gate.get("a.test", "/").text() == "new").then_some(()));
 }
 
+/// Every kind of thing that a file names and this machine lacks.
+const LACKING: &str = "[site.\"http://a.test\"]\nfiles = \".\"\nfallback = \"gone.html\"\nmaintenance = \"down.html\"\n\
+    [site.\"b.test\"]\nservice = \"localhost:1\"\ncertificate = { certificate = \"gone.pem\", key = \"gone.key\" }\n\
+    [site.\"c.test\"]\nfiles = \"portcullis.toml\"\ncertificate = { certificate = \"no.pem\", key = \"no.pem\" }\n";
+
+#[test]
+fn a_reload_refuses_what_check_refuses_and_names_all_of_it() {
+    let gate = Gate::up(&fixed("old"));
+    gate.folder.write("no.pem", "no certificate");
+    gate.write(LACKING);
+    let errors = |text: &str| -> Vec<String> {
+        text.lines().filter(|line| line.starts_with("error: ")).map(str::to_owned).collect()
+    };
+    let check = gate.ask(&["check"]);
+    let found = errors(&check.stdout);
+    assert_eq!((check.code(), found.len()), (1, 5), "{}", check.stdout);
+    let reload = gate.ask(&["reload"]);
+    let mut told = errors(&reload.stderr);
+    let reason = told.pop();
+    assert_eq!((reload.code(), told), (1, found), "{}{}", reload.stdout, reload.stderr);
+    assert!(reason.is_some_and(|reason| reason.ends_with("cannot be used as it is")), "{}", reload.stderr);
+    assert_eq!(gate.get("a.test", "/").text(), "old");
+}
+
+#[test]
+fn sighup_refuses_what_check_refuses() {
+    let gate = Gate::up(&fixed("old"));
+    gate.write(LACKING);
+    gate.signal(Signal::HUP);
+    // Reloads are done one after the other, so this one's answer comes after that of the signal.
+    assert_eq!(gate.ask(&["reload"]).code(), 1);
+    assert_eq!(gate.get("a.test", "/").text(), "old");
+    gate.signal(Signal::TERM);
+    let (finished, _) = gate.finish();
+    let refused = "cannot be used as it is; the old configuration stays";
+    assert!(finished.stderr.contains(refused), "{}", finished.stderr);
+    assert!(finished.stderr.contains("gone.html"), "{}", finished.stderr);
+}
+
+#[test]
+fn a_reload_lists_warnings_and_serves() {
+    let gate = Gate::up(&fixed("old"));
+    gate.write("[site.\"http://a.test\"]\nfiles = \"later\"\n");
+    let done = gate.ask(&["reload"]);
+    assert_eq!(done.code(), 0, "{}", done.stderr);
+    assert!(done.stderr.contains("warning: there is no folder "), "{}", done.stderr);
+    eventually("the new file", || (gate.get("a.test", "/x").status == 404).then_some(()));
+    gate.folder.write("later/x", "here");
+    eventually("the folder that came later", || (gate.get("a.test", "/x").text() == "here").then_some(()));
+}
+
+#[test]
+fn an_emptied_file_ends_no_site_unless_that_is_said() {
+    let gate = Gate::up(&fixed("old"));
+    gate.write("");
+    let check = gate.ask(&["check"]);
+    assert_eq!(check.code(), 0, "{}", check.stdout);
+    assert!(check.stdout.contains("warning: no site is configured"), "{}", check.stdout);
+    let refused = gate.ask(&["reload"]);
+    assert_eq!(refused.code(), 1, "{}", refused.stderr);
+    let reason = "has no site and no stream, and 1 would end\nhint: `portcullis reload --allow-empty`";
+    assert!(refused.stderr.contains(reason), "{}", refused.stderr);
+    assert_eq!(gate.get("a.test", "/").text(), "old");
+    let done = gate.ask(&["reload", "--allow-empty"]);
+    assert_eq!(done.code(), 0, "{}", done.stderr);
+    eventually("the end of the site", || (gate.get("a.test", "/").text() != "old").then_some(()));
+}
+
 #[test]
 fn a_refused_reload_leaves_certificates_and_ports_alone() {
     let gate = Gate::up("[site.\"a.test\".routes]\n\"/\" = { respond = \"old\" }\n");

@@ -120,7 +120,7 @@ impl Gate {
         self.write(configuration);
         let mut admin = Raw::connect_unix(&self.folder.join("state/admin/socket"));
         admin.send("POST /reload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n");
-        let response = admin.response("POST");
+        let response = last_response(&mut admin, "POST");
         assert_eq!(response.status, 200, "{}", response.text());
     }
 
@@ -144,7 +144,7 @@ impl Gate {
     pub(crate) fn status(&self) -> serde_json::Value {
         let mut admin = Raw::connect_unix(&self.folder.join("state/admin/socket"));
         admin.send("GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n");
-        serde_json::from_slice(&admin.response("GET").body).unwrap()
+        serde_json::from_slice(&last_response(&mut admin, "GET").body).unwrap()
     }
 
     /// The process that faces the network; none while it is replaced.
@@ -262,6 +262,16 @@ impl Setup {
         let (program, is_up) = start(&folder, &arguments);
         let (program, killed) = (Some(program), Vec::new());
         is_up.then_some(Gate { program, killed, start: arguments, folder, http, https, head })
+    }
+}
+
+/// The answer of the admin socket, after the signs of life that come before one that takes long.
+fn last_response(admin: &mut Raw, method: &str) -> Response {
+    loop {
+        let response = admin.response(method);
+        if response.status >= 200 {
+            return response;
+        }
     }
 }
 

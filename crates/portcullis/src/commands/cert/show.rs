@@ -1,6 +1,7 @@
 //! `portcullis cert show`.
 
-use super::{certificates, names, source, to_json};
+use super::found::{self, Found};
+use super::{names, source, to_json};
 use crate::cli::Common;
 use crate::day;
 use crate::failure::{Exit, Failure};
@@ -10,17 +11,25 @@ use std::fmt::Write;
 use std::time::SystemTime;
 
 pub(super) fn run(common: &Common, host: &str, json: bool) -> Result<Exit, Failure> {
-    let list = certificates(common, SystemTime::now())?;
-    let found = find(&list, host).ok_or_else(|| {
-        Failure::no(format!("there is no certificate for {host}"))
-            .with_hint("`portcullis cert list` shows the names that there are")
-    })?;
+    let list = found::find(common, SystemTime::now())?;
+    let found = find(&list.good, host).ok_or_else(|| none(&list, host))?;
     if json {
         terminal::print_json(&to_json(found))?;
     } else {
         terminal::print(describe(found))?;
     }
     Ok(Exit::Done)
+}
+
+/// Why there is none: its files, where it is asked for in files.
+fn none(list: &Found, host: &str) -> Failure {
+    let asked = list.broken.iter().find(|broken| broken.used_for.iter().any(|site| site == host));
+    let Some(broken) = asked else {
+        return Failure::no(format!("there is no certificate for {host}"))
+            .with_hint("`portcullis cert list` shows the names that there are");
+    };
+    let failure = Failure::no(format!("there is no certificate for {host}: {}", broken.problem));
+    Failure { hint: broken.hint.clone(), ..failure }
 }
 
 /// The certificate that serves the site of this name, or one with this very name, or else one with a wildcard in place of its first label.

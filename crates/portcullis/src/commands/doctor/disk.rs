@@ -3,7 +3,7 @@
 use super::World;
 use super::finding::Finding;
 use model::plan::AccessLog;
-use rustix::fs::{StatVfsMountFlags, statvfs};
+use rustix::fs::{Access, AtFlags, CWD, StatVfsMountFlags, accessat, statvfs};
 use std::path::Path;
 
 const PART: &str = "disk";
@@ -21,6 +21,8 @@ struct Room {
     /// 0 where the file system does not count them.
     all_files: u64,
     is_read_only: bool,
+    /// Whether who asks may make files there.
+    may_write: bool,
 }
 
 pub(super) fn look(world: &World) -> Vec<Finding> {
@@ -47,6 +49,7 @@ fn of(what: &str, folder: &Path) -> Finding {
                 files: found.f_favail,
                 all_files: found.f_files,
                 is_read_only: found.f_flag.contains(StatVfsMountFlags::RDONLY),
+                may_write: accessat(CWD, there, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS).is_ok(),
             };
             judge(&format!("the {what} folder {}", folder.display()), &there.display().to_string(), room)
         }
@@ -62,6 +65,13 @@ fn judge(folder: &str, there: &str, room: Room) -> Finding {
             format!(
                 "`mount -o remount,rw $(findmnt -no TARGET -T {there})`, or [state] folder names another one"
             ),
+        );
+    }
+    if !room.may_write {
+        return Finding::problem(
+            PART,
+            format!("{folder} cannot be written by this user, who may not write {there}"),
+            "run this as who starts the gate; `--state`, and [state] folder and [log] access of the file, name other places",
         );
     }
     let is_short = |free: u64, all: u64| free.saturating_mul(100) < all.saturating_mul(LEAST_PERCENT);
@@ -86,7 +96,14 @@ mod tests {
     #[test]
     fn room_is_judged_by_bytes_files_and_the_right_to_write() {
         let all = 100 << 30;
-        let room = Room { bytes: all / 2, all_bytes: all, files: 500, all_files: 1000, is_read_only: false };
+        let room = Room {
+            bytes: all / 2,
+            all_bytes: all,
+            files: 500,
+            all_files: 1000,
+            is_read_only: false,
+            may_write: true,
+        };
         for (room, state, part) in [
             (room, State::Good, "51200 MiB free"),
             (Room { bytes: LEAST_BYTES, all_bytes: LEAST_BYTES, ..room }, State::Good, "256 MiB free"),
@@ -96,6 +113,7 @@ mod tests {
             (Room { files: 20, ..room }, State::Good, "has room"),
             (Room { files: 0, all_files: 0, ..room }, State::Good, "has room"),
             (Room { is_read_only: true, ..room }, State::Problem, "read-only"),
+            (Room { may_write: false, ..room }, State::Problem, "cannot be written by this user"),
         ] {
             let finding = judge("the state folder /x", "/", room);
             assert_eq!(finding.state, state, "{room:?}");

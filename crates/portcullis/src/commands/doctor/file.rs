@@ -38,7 +38,7 @@ pub(super) fn read(common: &Common) -> Result<(Plan, Vec<Finding>), Failure> {
 }
 
 pub(super) fn look(world: &World) -> Vec<Finding> {
-    let problems = crate::commands::check::look_at_machine(&world.plan);
+    let problems = crate::inspection::look_at_machine(&world.plan);
     let mut findings: Vec<Finding> = problems
         .into_iter()
         .map(|problem| {

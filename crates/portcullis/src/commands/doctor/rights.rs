@@ -2,6 +2,7 @@
 
 use super::World;
 use super::finding::Finding;
+use crate::gate_user;
 use std::fs;
 use std::path::Path;
 
@@ -33,7 +34,7 @@ pub(super) fn look(world: &World) -> Vec<Finding> {
         ];
     }
     let status = fs::read_to_string(world.root.join("proc/self/status")).unwrap_or_default();
-    vec![judge_capabilities(&status), judge_users(&world.root)]
+    vec![judge_capabilities(&status), judge_users(&world.root, world.has_systemd())]
 }
 
 fn judge_capabilities(status: &str) -> Finding {
@@ -53,7 +54,7 @@ fn judge_capabilities(status: &str) -> Finding {
     Finding::problem(PART, format!("root without {}", missing.join(", ")), remedy)
 }
 
-fn judge_users(root: &Path) -> Finding {
+fn judge_users(root: &Path, has_systemd: bool) -> Finding {
     let lists = |database: &str, name: &str| {
         let content = fs::read_to_string(root.join(database)).unwrap_or_default();
         content.lines().any(|line| line.split(':').next() == Some(name))
@@ -65,8 +66,12 @@ fn judge_users(root: &Path) -> Finding {
         (false, _) => Finding::problem(
             PART,
             "there is no user portcullis: what faces the network would run as root",
-            "`portcullis install-service` makes it, or `useradd --system --user-group --no-create-home --home-dir / \
-             --shell /usr/sbin/nologin portcullis`",
+            // The service needs systemd, and is refused elsewhere.
+            if has_systemd {
+                format!("`portcullis install-service` makes it, or `{}`", gate_user::MADE_BY)
+            } else {
+                format!("`{}`", gate_user::MADE_BY)
+            },
         ),
     }
 }
@@ -103,7 +108,12 @@ mod tests {
             let root = testkit::Folder::new();
             root.write("etc/passwd", passwd);
             root.write("etc/group", group);
-            assert_eq!(judge_users(root.path()).state, state, "{passwd}{group}");
+            for has_systemd in [false, true] {
+                let finding = judge_users(root.path(), has_systemd);
+                assert_eq!(finding.state, state, "{passwd}{group}");
+                let remedy = finding.remedy.unwrap_or_default();
+                assert!(has_systemd || !remedy.contains("install-service"), "{remedy}");
+            }
         }
     }
 }

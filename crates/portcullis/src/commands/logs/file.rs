@@ -37,9 +37,10 @@ pub(super) fn show(path: &Path, wanted: &Wanted, arguments: &Logs) -> Result<Exi
     if from > 0 && !last.is_full() {
         terminal::warn(format_args!("only the last 256 MiB of {} were looked at", path.display()));
     }
-    if last.is_empty() && !arguments.follow {
+    if last.is_empty() && arguments.lines > 0 {
         let what = if length == 0 { "is empty" } else { "has no line of that kind" };
-        terminal::say(format_args!("{} {what}\n", path.display()));
+        let so_far = if arguments.follow { " so far" } else { "" };
+        terminal::say(format_args!("{} {what}{so_far}\n", path.display()));
     }
     terminal::print(last.text())?;
     if arguments.follow {

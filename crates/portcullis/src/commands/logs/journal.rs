@@ -43,6 +43,10 @@ fn selected(wanted: &Wanted, arguments: &Logs) -> Result<Exit, Failure> {
         }
         true
     })?;
+    if last.is_empty() && arguments.lines > 0 {
+        let so_far = if arguments.follow { " so far" } else { "" };
+        terminal::say(format_args!("the journal has no line of that kind{so_far}\n"));
+    }
     terminal::print(last.text())?;
     if arguments.follow {
         let mut coming = journalctl("cat", arguments);

@@ -87,9 +87,14 @@ impl fmt::Display for Damage {
 impl State {
     /// Makes the folder beneath a state folder, where it is not there, and judges it.
     pub(crate) fn prepare(state: &Path) -> Result<PathBuf, FolderError> {
-        let folder = state.join("firewall");
+        let folder = Self::folder_in(state);
         crate::admin::prepare_folder(&folder.join("lock"))?;
         Ok(folder)
+    }
+
+    /// Where it lies beneath a state folder.
+    pub(crate) fn folder_in(state: &Path) -> PathBuf {
+        state.join("firewall")
     }
 
     /// Reads a folder that was prepared.

@@ -183,6 +183,20 @@ fn a_socket_of_another_user_is_refused_with_what_helps() {
     eventually(told, || gate.stderr().contains(told).then_some(()));
 }
 
+#[test]
+fn a_folder_that_goes_while_it_is_served_is_told_in_the_log() {
+    let gate = started_by(WITHOUT_USER);
+    let folder = gate.folder.join("www");
+    let told = format!("the gate does not see {}: does not exist", folder.display());
+    for times in 1..3 {
+        fs::remove_dir_all(&folder).unwrap();
+        eventually("a line of the log", || (gate.stderr().matches(&told).count() == times).then_some(()));
+        fs::create_dir(&folder).unwrap();
+        gate.folder.write("www/index.html", "back");
+        eventually("an answer", || (gate.get("a.test", "/").text() == "back").then_some(()));
+    }
+}
+
 /// A line of proc_pid_status(5).
 fn fact(process: u32, name: &str) -> String {
     let text = fs::read_to_string(format!("/proc/{process}/status")).unwrap();

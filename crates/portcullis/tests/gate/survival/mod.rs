@@ -1,6 +1,7 @@
 //! A gate that goes on whatever ends: the process that serves, the one that keeps it, the program that both are.
 
 mod crash_loop;
+mod draining;
 mod failed_upgrades;
 mod gate_kills;
 mod keeper_kills;

@@ -56,6 +56,38 @@ fn upgrades_under_load_fail_nobody_and_end_no_long_connection() {
 }
 
 #[test]
+fn the_gate_that_has_rehearsed_serves_and_how_it_dies_is_known() {
+    let hello = Hello::start("app");
+    let gate = Gate::up(&format!("[site]\n\"http://a.test\" = \"{}\"\n", hello.address));
+    let (former, mut socket) = (gate_process(&gate), Open::new(&gate, "a.test"));
+    upgrade(&gate, &[env!("CARGO_BIN_EXE_portcullis")]);
+    let rehearsed = gate_process(&gate);
+    assert_eq!(ending(&gate.status()), [former], "also where both are of one build");
+    assert_ne!(rehearsed, former);
+    assert_eq!(gate.status()["requests"], 0, "its rehearsal is none");
+    socket.echoes(b"still here");
+    testkit::load::kill(rehearsed);
+    let died = format!("the gate (process {rehearsed}) died: it was killed (signal 9;");
+    eventually("its end in the log", || gate.stderr().contains(&died).then_some(()));
+    drop(socket);
+    eventually("the end of the former gate", || ending(&gate.status()).is_empty().then_some(()));
+    assert!(!gate.stderr().contains("a keeper that is gone had started it"), "{}", gate.stderr());
+}
+
+#[test]
+fn the_exit_code_tells_a_program_that_cannot_be_used_from_one_that_does_not_serve() {
+    let hello = Hello::start("app");
+    let gate = Gate::up(&format!("[site]\n\"http://a.test\" = \"{}\"\n", hello.address));
+    for (program, code, said) in
+        [("/nosuch", 3, "/nosuch cannot be used: "), ("/bin/true", 1, "may be no Portcullis")]
+    {
+        let refused = gate.ask(&["upgrade", program]);
+        assert_eq!(refused.code(), code, "{}", refused.stderr);
+        assert!(refused.stderr.contains(said), "{}", refused.stderr);
+    }
+}
+
+#[test]
 fn a_former_gate_ends_with_its_time() {
     let hello = Hello::start("app");
     let gate = Setup { copied: true, ..Setup::default() }.up(&format!(

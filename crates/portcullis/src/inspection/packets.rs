@@ -3,14 +3,15 @@
 use crate::keeper::{self, Finding, Weight};
 use model::plan::Plan;
 use model::problem::{Problem, Severity};
+use std::path::Path;
 
 /// What should be looked at. Which host of the file this machine is need not be known for a check: a file is also
 /// checked where it is written.
-pub(super) fn look(plan: &Plan, host: Option<&str>) -> Vec<Problem> {
+pub(super) fn look(plan: &Plan, host: Option<&str>, state: &Path) -> Vec<Problem> {
     if plan.policy.firewall.is_none() {
         return Vec::new();
     }
-    match keeper::findings_here(plan, host) {
+    match keeper::findings_here(plan, host, state) {
         Ok(findings) => findings.into_iter().map(of_finding).collect(),
         Err(refused) if host.is_some() => vec![Problem::placeless(refused.reason).hint_maybe(refused.hint)],
         Err(refused) => {

@@ -9,11 +9,12 @@ use model::problem::{Problem, Severity};
 use rustix::fs::{Access, access};
 use std::error::Error;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::time::SystemTime;
 
 /// Everything that is not as the plan needs it.
-pub(in crate::commands) fn look(plan: &Plan) -> Vec<Problem> {
+pub(crate) fn look(plan: &Plan) -> Vec<Problem> {
     let mut found = look_at_certificates(plan);
     plan.sites.iter().for_each(|site| look_at_pages(site, &mut found));
     found.extend(folders(plan));
@@ -78,6 +79,13 @@ fn of_event(event: &Event) -> Option<Problem> {
 fn look_at_files(files: &FilesHandler, place: &Place, found: &mut Vec<Problem>) {
     let root = files.root.as_path();
     let flaw = match fs::metadata(root) {
+        // It may come and go, such as that of a client of ACME between two renewals.
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let title =
+                format!("there is no folder {}: every request for its files gets 404", root.display());
+            let problem = Problem { severity: Severity::Warning, ..Problem::placeless(title) };
+            return found.push(placed(problem, place));
+        }
         Err(error) => Some(error.to_string()),
         Ok(facts) if !facts.is_dir() => Some("it is no folder".to_owned()),
         Ok(_) => access(root, Access::READ_OK | Access::EXEC_OK).err().map(|error| error.to_string()),
