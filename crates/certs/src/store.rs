@@ -17,7 +17,7 @@ use crate::wanted::{Asked, Assignment, Choice, Wanted};
 use crate::watch::WatchedFiles;
 use model::host::HostPattern;
 use model::plan::{CertificateFiles, Plan};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::error::Error;
 use std::fmt;
 use std::ops::Range;
@@ -143,6 +143,13 @@ impl Store {
         let files = (0..self.files.len()).filter_map(|index| self.facts_of_files(index, now));
         let own = self.own.iter().map(|(folder, (_, own))| self.facts_of_own(folder, own, now));
         files.chain(own).collect()
+    }
+
+    /// The pairs of files with which nothing was wrong when they were looked at last: they need no other look.
+    #[must_use]
+    pub fn files_in_order(&self) -> HashSet<CertificateFiles> {
+        let good = self.files.iter().filter(|watched| watched.is_in_order());
+        good.map(|watched| watched.files.clone()).collect()
     }
 
     /// The own authority, when a site needs it. [`Authority::open`] makes one where nothing needs it yet.

@@ -61,6 +61,11 @@ impl Stamp {
 }
 
 impl WatchedFiles {
+    /// Whether what is served is what the files have, as far as was seen.
+    pub(crate) fn is_in_order(&self) -> bool {
+        self.loaded.is_some() && self.complaint.is_none()
+    }
+
     /// Reads many files for the first time, on all cores: reading a key is arithmetic. Answers in their order.
     pub(crate) fn open_all(
         files: &[(CertificateFiles, CertificateId)],

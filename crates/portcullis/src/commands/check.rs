@@ -9,11 +9,14 @@ use model::Compiled;
 use model::plan::Plan;
 use model::problem::Problems;
 use serde_json::{Value, json};
+use std::collections::HashSet;
 
 pub(super) fn run(common: &Common, arguments: &Check) -> Result<Exit, Failure> {
     let origin = Origin::of_command(common, arguments.file.as_deref())?;
     let host = arguments.host.name.as_deref();
-    let Compiled { plan, problems } = inspection::inspect(origin.compile()?, host, common.state.as_deref());
+    let compiled = origin.compile()?;
+    let Compiled { plan, problems } =
+        inspection::inspect(compiled, host, common.state.as_deref(), &HashSet::new());
     if arguments.json {
         terminal::print_json(&report(&origin.name(), plan.as_ref(), &problems))?;
     } else {

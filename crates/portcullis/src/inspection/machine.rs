@@ -4,18 +4,19 @@
 
 use super::{reading, scripts};
 use certs::{Event, StateFolder, Store, StoreError};
-use model::plan::{AccessLog, FilesHandler, Handler, Place, Plan, Service, Site};
+use model::plan::{AccessLog, CertificateFiles, FilesHandler, Handler, Place, Plan, Service, Site};
 use model::problem::{Problem, Severity};
 use rustix::fs::{Access, access};
+use std::collections::HashSet;
 use std::error::Error;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::time::SystemTime;
 
-/// Everything that is not as the plan needs it.
-pub(crate) fn look(plan: &Plan) -> Vec<Problem> {
-    let mut found = look_at_certificates(plan);
+/// Everything that is not as the plan needs it, but for certificates that somebody knows to be in order.
+pub(crate) fn look(plan: &Plan, in_order: &HashSet<CertificateFiles>) -> Vec<Problem> {
+    let mut found = look_at_certificates(plan, in_order);
     plan.sites.iter().for_each(|site| look_at_pages(site, &mut found));
     found.extend(folders(plan));
     let authorities = plan.services.iter().filter_map(|service| service.tls.authorities.as_deref());
@@ -45,9 +46,10 @@ pub(super) fn folders(plan: &Plan) -> Vec<Problem> {
 
 /// Loads the certificates from files as the gate would. What the own authority issues is left out, because asking
 /// for it would make it.
-fn look_at_certificates(plan: &Plan) -> Vec<Problem> {
+fn look_at_certificates(plan: &Plan, in_order: &HashSet<CertificateFiles>) -> Vec<Problem> {
     let mut plan = plan.clone();
-    plan.sites.retain(|site| site.certificate.is_some());
+    plan.sites.retain(|site| site.certificate.as_ref().is_some_and(|files| !in_order.contains(files)));
+    plan.tls.certificates.retain(|files| !in_order.contains(files));
     plan.streams.clear();
     // Nothing is kept in this folder: no site that is left needs the own authority.
     let state = StateFolder::new("/nonexistent");

@@ -12,16 +12,23 @@ pub(crate) use machine::look as look_at_machine;
 use crate::keeper;
 use crate::place::Places;
 use model::Compiled;
-use model::plan::Plan;
+use model::plan::{CertificateFiles, Plan};
 use model::problem::{Problem, Problems, Severity};
+use std::collections::HashSet;
 use std::path::Path;
 
 /// Adds every problem that the plan has on this machine, which is that host of the file where it is said, and keeps its
-/// state in a folder that was named or in the plan's. The plan itself stays, whatever is found.
-pub(crate) fn inspect(compiled: Compiled, host: Option<&str>, state: Option<&Path>) -> Compiled {
+/// state in a folder that was named or in the plan's. Certificates that somebody knows to be in order are not read again.
+/// The plan itself stays, whatever is found.
+pub(crate) fn inspect(
+    compiled: Compiled,
+    host: Option<&str>,
+    state: Option<&Path>,
+    in_order: &HashSet<CertificateFiles>,
+) -> Compiled {
     let Compiled { plan, problems } = compiled;
     // What a file with errors means is not known, so only a plan is held against the machine.
-    let found = plan.as_ref().map(|plan| look(plan, host, state, &problems)).unwrap_or_default();
+    let found = plan.as_ref().map(|plan| look(plan, (host, state), in_order, &problems)).unwrap_or_default();
     Compiled { plan, problems: join(&problems, found) }
 }
 
@@ -36,10 +43,15 @@ pub(crate) fn with_missing_folders(compiled: Compiled, host: Option<&str>) -> Co
     Compiled { plan, problems: join(&problems, warnings.collect()) }
 }
 
-fn look(plan: &Plan, host: Option<&str>, state: Option<&Path>, of_text: &Problems) -> Vec<Problem> {
+fn look(
+    plan: &Plan,
+    (host, state): (Option<&str>, Option<&Path>),
+    in_order: &HashSet<CertificateFiles>,
+    of_text: &Problems,
+) -> Vec<Problem> {
     // A file is also checked where it is written, so that it need not be known which of its hosts this is.
     let here = keeper::of_this_host(plan, host).ok();
-    let mut found = machine::look(here.as_ref().unwrap_or(plan));
+    let mut found = machine::look(here.as_ref().unwrap_or(plan), in_order);
     let of_packets = packets::look(plan, host, &Places::of(plan, state.map(Path::to_owned)).state);
     found.extend(of_packets.into_iter().filter(|problem| !is_said(problem, of_text)));
     found.extend(nothing_at_all(plan));

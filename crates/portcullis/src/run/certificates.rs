@@ -5,7 +5,8 @@ use crate::report;
 use certs::{Event, Serving, Severity, Store};
 use link::AskRefused;
 use model::host::HostPattern;
-use model::plan::Plan;
+use model::plan::{CertificateFiles, Plan};
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
@@ -30,6 +31,11 @@ impl Certificates {
         let events = self.store().apply(plan, SystemTime::now());
         report_events(&events);
         events.iter().filter(|event| event.severity() == Severity::Error).count()
+    }
+
+    /// The pairs of files that are served as they are.
+    pub(super) fn in_order(&self) -> HashSet<CertificateFiles> {
+        self.store().files_in_order()
     }
 
     /// Looks after the certificates: changed files, and those that end soon.

@@ -294,7 +294,7 @@ impl Control for Running {
         };
         let compiled =
             origin.compile_again(&mut self.compiler()).map_err(|failure| refused(failure, String::new()))?;
-        let compiled = self.packets.inspect(compiled);
+        let compiled = self.packets.inspect(compiled, &self.certificates.in_order());
         let problems = compiled.problems.render(false);
         let Some(plan) = compiled.plan.filter(|_| compiled.problems.errors() == 0) else {
             let failure = Failure::no(format!("{} cannot be used as it is", origin.name()));
@@ -391,7 +391,9 @@ impl Routes for Running {
     }
 
     fn lacks(&self, plan: &Plan) -> Vec<Finding> {
-        let found = inspection::look_at_machine(plan).into_iter().map(Finding::of_problem);
+        let found = inspection::look_at_machine(plan, &self.certificates.in_order())
+            .into_iter()
+            .map(Finding::of_problem);
         let ending = all_that_would_end(plan, &self.current().plan).map(|number| {
             let hint = "nothing to do where that is meant";
             Finding::warning(format!("no site and no stream is left, and {number} would end"), hint)

@@ -14,8 +14,9 @@ use crate::show;
 use crate::terminal;
 use link::AskRefused;
 use model::Compiled;
-use model::plan::Plan;
+use model::plan::{CertificateFiles, Plan};
 use serde::de::DeserializeOwned;
+use std::collections::HashSet;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
@@ -54,8 +55,8 @@ impl Packets {
     }
 
     /// Adds every problem that a configuration has on this machine.
-    pub(super) fn inspect(&self, compiled: Compiled) -> Compiled {
-        inspection::inspect(compiled, self.host.as_deref(), Some(&self.state))
+    pub(super) fn inspect(&self, compiled: Compiled, in_order: &HashSet<CertificateFiles>) -> Compiled {
+        inspection::inspect(compiled, self.host.as_deref(), Some(&self.state), in_order)
     }
 
     /// What a plan serves on this machine.

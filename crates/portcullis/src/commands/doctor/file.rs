@@ -8,6 +8,7 @@ use crate::cli::Common;
 use crate::failure::Failure;
 use model::plan::Plan;
 use model::problem::Severity;
+use std::collections::HashSet;
 
 const PART: &str = "file";
 
@@ -38,7 +39,7 @@ pub(super) fn read(common: &Common) -> Result<(Plan, Vec<Finding>), Failure> {
 }
 
 pub(super) fn look(world: &World) -> Vec<Finding> {
-    let problems = crate::inspection::look_at_machine(&world.plan);
+    let problems = crate::inspection::look_at_machine(&world.plan, &HashSet::new());
     let mut findings: Vec<Finding> = problems
         .into_iter()
         .map(|problem| {
