@@ -4,6 +4,7 @@
 use crate::support::{DAY, Leaf, World, begin, leaf_in, plan, put, server, shake, site, texts};
 use certs::{Event, Severity, Store};
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::time::SystemTime;
 
 /// A store with one site, `a.test`, whose files were written by `write`.
 fn broken(write: impl FnOnce(&World)) -> (World, Store, Vec<Event>) {
@@ -51,6 +52,19 @@ fn what_is_wrong_with_files_is_said_precisely() {
         assert!(events[0].hint().unwrap().contains(hint), "{:?} for {expected}", events[0].hint());
         assert_eq!(store.resolver().table().identity("a.test"), None);
     }
+}
+
+#[test]
+fn files_are_in_order_until_they_are_seen_to_be_broken() {
+    let (world, mut store, _) = broken(|world| {
+        let (certificate, key) = world.make(&Leaf::of(&["a.test"]));
+        put(&world.files("a").certificate, certificate);
+        put(&world.files("a").key, key);
+    });
+    assert_eq!(store.files_in_order(), [world.files("a")].into());
+    put(&world.files("a").key, "damaged");
+    store.refresh(SystemTime::now());
+    assert!(store.files_in_order().is_empty(), "the old pair is served, and is not what the files have");
 }
 
 #[test]
